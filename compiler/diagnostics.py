@@ -1,0 +1,117 @@
+"""What mlc has to say about a spec: places and diagnostics.
+
+Every phase returns diagnostics beside its result; only the command line shows them.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class MlcError(Exception):
+    """Root of the exceptions that mlc raises for a broken environment, never for a bad spec.
+
+    The message says what failed and what to do; the command line prints it and exits with 3.
+    """
+
+
+class Severity(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A half-open range of a file; lines and columns count from 1, columns in characters."""
+
+    path: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """A second place that explains a diagnostic."""
+
+    message: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding: what was found, where, and what to do about it.
+
+    `code` is permanent (see `compiler.codes`), `label` stands beside the carets, `hint` says how
+    to mend it.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    span: Span
+    label: str = ""
+    hint: str = ""
+    related: tuple[Related, ...] = ()
+
+
+def error(
+    code: str,
+    message: str,
+    span: Span,
+    *,
+    label: str = "",
+    hint: str = "",
+    related: tuple[Related, ...] = (),
+) -> Diagnostic:
+    return Diagnostic(code, Severity.ERROR, message, span, label, hint, related)
+
+
+def warning(
+    code: str,
+    message: str,
+    span: Span,
+    *,
+    label: str = "",
+    hint: str = "",
+    related: tuple[Related, ...] = (),
+) -> Diagnostic:
+    return Diagnostic(code, Severity.WARNING, message, span, label, hint, related)
+
+
+def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
+    return any(d.severity is Severity.ERROR for d in diagnostics)
+
+
+def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Sort by place, then code, and drop what was found twice."""
+    return sorted(dict.fromkeys(diagnostics), key=lambda d: (d.span, d.code, d.message))
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that `name` most likely means, or None."""
+    candidates = sorted(set(known))
+    by_folded = {c.casefold().replace("-", "_"): c for c in candidates}
+    folded = name.casefold().replace("-", "_")
+    if folded in by_folded:
+        return by_folded[folded]
+    close = difflib.get_close_matches(name, candidates, n=1, cutoff=0.6)
+    return close[0] if close else None
+
+
+def listing(names: Iterable[str], *, most: int = 12) -> str:
+    """Names for a message: "`a`, `b` and `c`", cut after `most`."""
+    quoted = [f"`{n}`" for n in names]
+    if len(quoted) > most:
+        return ", ".join(quoted[:most]) + f" and {len(quoted) - most} more"
+    if len(quoted) < 2:
+        return "".join(quoted)
+    return ", ".join(quoted[:-1]) + " and " + quoted[-1]

@@ -1,0 +1,174 @@
+"""The typed tree of an expression: what stands inside `${{ … }}`, and text around it.
+
+Every word of a command, value of the environment and input of a step is an `Expr`. What is known
+at compile time (git, the algorithm's name) is a `Literal` by the time it gets here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal as OneOfText
+from typing import TypeAlias, get_args
+
+from compiler.diagnostics import Span
+from compiler.values import JsonValue, ValueKind
+
+ArtifactKind = OneOfText["Artifact", "Dataset", "Model", "Metrics", "HTML", "Markdown"]
+ARTIFACT_KINDS: tuple[ArtifactKind, ...] = get_args(ArtifactKind)
+RunField = OneOfText["id", "name", "scheduled_at", "status"]
+RUN_FIELDS: tuple[RunField, ...] = get_args(RunField)
+
+
+@dataclass(frozen=True, slots=True)
+class ValueType:
+    """The type of a parameter. `kind` is None where it is known only at run time."""
+
+    kind: ValueKind | None
+    nullable: bool = False
+    items: ValueType | None = None
+
+    def __str__(self) -> str:
+        return (self.kind or "any value") + (" or null" if self.nullable else "")
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactType:
+    """A file or folder; `is_list` for a list of them."""
+
+    kind: ArtifactKind
+    is_list: bool = False
+
+    def __str__(self) -> str:
+        return f"list of {self.kind}" if self.is_list else self.kind
+
+
+Type: TypeAlias = ValueType | ArtifactType
+STRING = ValueType("string")
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A value known at compile time; `type.kind` says how it is meant."""
+
+    value: JsonValue
+    type: ValueType
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class ParamRef:
+    """`params.NAME`."""
+
+    name: str
+    type: ValueType
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineInputRef:
+    """`inputs.NAME` of the algorithm: an artifact that comes from outside."""
+
+    name: str
+    type: ArtifactType
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class InputRef:
+    """`inputs.NAME` of the step it stands in."""
+
+    name: str
+    type: Type
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutputRef:
+    """`steps.STEP.outputs.OUTPUT`."""
+
+    step: str
+    output: str
+    type: Type
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class OutputPath:
+    """`outputs.NAME` of the step it stands in: the path that the step writes."""
+
+    name: str
+    span: Span
+    type: ValueType = STRING
+
+
+@dataclass(frozen=True, slots=True)
+class VolumePath:
+    """`volumes.NAME`: where the volume is mounted."""
+
+    name: str
+    span: Span
+    type: ValueType = STRING
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRef:
+    """`secrets.NAME.KEY`; only ever the whole value of an environment variable."""
+
+    name: str
+    key: str
+    span: Span
+    type: ValueType = STRING
+
+
+@dataclass(frozen=True, slots=True)
+class RunRef:
+    """`run.FIELD`."""
+
+    field: RunField
+    span: Span
+    type: ValueType = STRING
+
+
+@dataclass(frozen=True, slots=True)
+class Concat:
+    """Text with expressions in it; each part is written out as text."""
+
+    parts: tuple[Expr, ...]
+    span: Span
+    type: ValueType = STRING
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactList:
+    """`[${{ … }}, ${{ … }}]`: several artifacts as one input."""
+
+    items: tuple[Expr, ...]
+    type: ArtifactType
+    span: Span
+
+
+# What is known only while the pipeline runs and comes from outside the step.
+RunTimeRef: TypeAlias = ParamRef | PipelineInputRef | StepOutputRef | RunRef
+Expr: TypeAlias = (
+    Literal
+    | ParamRef
+    | PipelineInputRef
+    | InputRef
+    | StepOutputRef
+    | OutputPath
+    | VolumePath
+    | SecretRef
+    | RunRef
+    | Concat
+    | ArtifactList
+)
+
+
+def walk(expression: Expr) -> Iterator[Expr]:
+    """The expression and all that is in it, from left to right."""
+    yield expression
+    match expression:
+        case Concat(parts=parts) | ArtifactList(items=parts):
+            for part in parts:
+                yield from walk(part)

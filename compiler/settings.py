@@ -1,0 +1,86 @@
+"""What a project says of itself in `[tool.mlc]` or `mlc.toml`, as plain data.
+
+Read by `compiler.project`; no secret is ever in it, only names of environment variables.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from compiler.diagnostics import Span
+from compiler.ir import Pairs, Toleration
+
+TARGET_NAMES = ("kfp", "kfp-dsl", "argo")
+
+
+@dataclass(frozen=True, slots=True)
+class GpuType:
+    """An entry of the GPU catalogue, `[gpus.NAME]`."""
+
+    name: str
+    resource: str = "nvidia.com/gpu"
+    node_selector: Pairs = ()
+    tolerations: tuple[Toleration, ...] = ()
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SecretKey:
+    """A key of a Kubernetes secret."""
+
+    name: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectStore:
+    """How Argo's pods reach artifacts that come from outside: `[targets.argo.s3]`, `….gcs]`."""
+
+    endpoint: str | None = None
+    region: str | None = None
+    insecure: bool = False
+    access_key: SecretKey | None = None
+    secret_key: SecretKey | None = None
+    service_account_key: SecretKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSettings:
+    """`[targets.NAME]`: losses accepted by name, and what a target needs to know."""
+
+    accept: tuple[str, ...] = ()
+    s3: ObjectStore | None = None
+    gcs: ObjectStore | None = None
+    service_account: str | None = None
+    memoize: str | None = None  # name of the ConfigMap that holds Argo's memoised results
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSettings:
+    """`[local]`: how steps run on this machine.
+
+    `pythonpath` and `volumes` are relative to the project's root; `secrets` maps `NAME.KEY` to
+    the environment variable that holds it; `pass_env` names variables that steps may see besides
+    the built-in allow-list.
+    """
+
+    pythonpath: tuple[str, ...] = ()
+    volumes: dict[str, str] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)
+    pass_env: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """The folder that holds the configuration, or the spec's own where there is none."""
+
+    root: Path
+    config: Path | None = None
+    gpus: dict[str, GpuType] = field(default_factory=dict)
+    default_targets: tuple[str, ...] = TARGET_NAMES
+    targets: dict[str, TargetSettings] = field(default_factory=dict)
+    local: LocalSettings = field(default_factory=LocalSettings)
+
+    def target(self, name: str) -> TargetSettings:
+        return self.targets.get(name, TargetSettings())

@@ -1,0 +1,130 @@
+"""Values of parameters: their types, their text and back.
+
+One canonical text per value, the same on every engine (see docs/semantics.md): text as it is,
+booleans `true` and `false`, numbers as plain decimals, arrays and objects as compact JSON, null
+as the empty text.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from decimal import Decimal
+from typing import Literal, TypeAlias, get_args
+
+JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
+ValueKind = Literal["string", "integer", "number", "boolean", "array", "object"]
+VALUE_KINDS: tuple[ValueKind, ...] = get_args(ValueKind)
+
+# Engines carry numbers as doubles: beyond this an integer loses digits.
+MAX_INTEGER = 2**53 - 1
+
+
+class ValueTextError(ValueError):
+    """A text is not a value of the wanted type; the message is for the user."""
+
+
+def kind_of(value: JsonValue) -> ValueKind | None:
+    """The type that a value has by itself; None for null."""
+    match value:
+        case None:
+            return None
+        case bool():
+            return "boolean"
+        case int():
+            return "integer"
+        case float():
+            return "number"
+        case str():
+            return "string"
+        case list():
+            return "array"
+        case dict():
+            return "object"
+
+
+def fits(value: JsonValue, kind: ValueKind) -> bool:
+    """Whether a value can stand where `kind` is wanted: an integer may stand for a number."""
+    found = kind_of(value)
+    return found == kind or (kind == "number" and found == "integer")
+
+
+def to_text(value: JsonValue) -> str:
+    """The canonical text of a value."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case float():
+            return _decimal(value)
+        case str():
+            return value
+        case list() | dict():
+            return to_json(value)
+
+
+def to_json(value: JsonValue) -> str:
+    """Compact JSON, keys in their order, non-ASCII characters as they are."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def from_text(text: str, kind: ValueKind) -> JsonValue:
+    """Read a value of type `kind` from the text that a step or a person wrote.
+
+    Text is taken as it is; around other types white space is ignored and JSON is wanted.
+
+    Raises:
+        ValueTextError: the text is no value of that type.
+    """
+    if kind == "string":
+        return text
+    try:
+        value: JsonValue = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise ValueTextError(_wanted(kind, text)) from None
+    if kind == "integer" and isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not fits(value, kind):
+        raise ValueTextError(_wanted(kind, text))
+    problem = number_problem(value)
+    if problem:
+        raise ValueTextError(problem)
+    return value
+
+
+def number_problem(value: JsonValue) -> str | None:
+    """Why engines could not carry a number (or one inside a list or object), if so."""
+    match value:
+        case bool() | None | str():
+            return None
+        case int():
+            if abs(value) > MAX_INTEGER:
+                return f"{value} is beyond ±(2^53−1), where engines lose digits"
+        case float():
+            if not math.isfinite(value):
+                return "NaN and infinity are no values on the engines"
+        case list():
+            return next(filter(None, map(number_problem, value)), None)
+        case dict():
+            return next(filter(None, map(number_problem, value.values())), None)
+    return None
+
+
+def _decimal(value: float) -> str:
+    text = format(Decimal(repr(value)), "f")
+    return text.removesuffix(".0")
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def _wanted(kind: ValueKind, text: str) -> str:
+    shown = text.strip()
+    shown = shown if len(shown) <= 40 else shown[:37] + "..."
+    mend = {"True": "true", "False": "false", "None": "null"}.get(shown)
+    article = "an" if kind[0] in "aio" else "a"
+    return f"found `{shown}`, wanted {article} {kind}" + (f"; write `{mend}`" if mend else "")
