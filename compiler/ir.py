@@ -109,6 +109,7 @@ class Python:
 
     module: str
     function: str
+    span: Span | None = None
 
 
 Program: TypeAlias = Command | Script | Python
