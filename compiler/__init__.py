@@ -3,11 +3,12 @@ and run on this machine."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
     from compiler.frontend import Loaded
 
 __version__ = "0.1.0"

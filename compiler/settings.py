@@ -6,10 +6,13 @@ Read by `compiler.project`; no secret is ever in it, only names of environment v
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from compiler.diagnostics import Span
-from compiler.ir import Pairs, Toleration
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from compiler.diagnostics import Span
+    from compiler.ir import Pairs, Toleration
 
 TARGET_NAMES = ("kfp", "kfp-dsl", "argo")
 

@@ -1,0 +1,5 @@
+"""`python -m compiler` is `mlc`."""
+
+from compiler.cli import main
+
+main()

@@ -1,0 +1,164 @@
+"""The command line: options and their help. What a verb does is in `compiler.commands`.
+
+Each verb imports what it needs when it is called, so that `mlc --help` and `mlc validate` start
+without an engine, a template language or a table printer.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from compiler import __version__
+from compiler.diagnostics import MlcError
+from compiler.settings import TARGET_NAMES
+
+Verb = TypeVar("Verb", bound=Callable[..., Any])
+
+
+class _Overrides(click.ParamType):  # type: ignore[type-arg]
+    """`-p name=value`."""
+
+    name = "NAME=VALUE"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, str]:
+        name, equals, text = str(value).partition("=")
+        if not equals or not name:
+            self.fail(f"write name=value, found {value!r}", param, ctx)
+        return name, text
+
+
+def _spec_options(verb: Verb) -> Verb:
+    for option in (
+        click.option("--params", "params_file", metavar="FILE", help="Parameter values, as YAML."),
+        click.option(
+            "-p",
+            "--param",
+            "overrides",
+            type=_Overrides(),
+            multiple=True,
+            help="A parameter's value, checked against the spec.",
+        ),
+        click.option(
+            "--profile",
+            "profiles",
+            multiple=True,
+            metavar="NAME",
+            help="Apply a profile; the later of several wins.",
+        ),
+    ):
+        verb = option(verb)
+    return verb
+
+
+_quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+_data_format = click.option(
+    "--format", "style", type=click.Choice(["text", "json"]), default="text", help="Of the output."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="mlc", message="%(prog)s %(version)s")
+@click.option("--no-color", is_flag=True, help="No colours, as with NO_COLOR.")
+def cli(no_color: bool) -> None:
+    """One YAML file per ML algorithm: check it, compile it to Kubeflow Pipelines and Argo
+    Workflows, run it on this machine."""
+    if no_color:
+        os.environ["NO_COLOR"] = "1"
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@_data_format
+@_quiet
+def validate(paths: tuple[str, ...], style: str, quiet: bool) -> int:
+    """Check specs with each of their profiles.
+
+    PATH is a file, a folder or - for standard input; the default is the project's algorithms/.
+    """
+    from compiler.commands.validate import validate as run
+
+    return run(paths, style, quiet)
+
+
+@cli.command("compile")
+@click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    type=click.Choice(TARGET_NAMES),
+    help="What to write; default: the project's targets.",
+)
+@click.option("-o", "--output", default="build", metavar="DIR|-", help="Where to; - is stdout.")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 where the files on disk differ.")
+@click.option(
+    "--explain-target",
+    "explained",
+    is_flag=False,
+    flag_value="all",
+    type=click.Choice([*TARGET_NAMES, "all"]),
+    metavar="[TARGET]",
+    help="Print how each field of the specs fares on a target.",
+)
+@_spec_options
+@_data_format
+@_quiet
+def compile_(
+    specs: tuple[str, ...],
+    targets: tuple[str, ...],
+    output: str,
+    check: bool,
+    explained: str | None,
+    profiles: tuple[str, ...],
+    overrides: tuple[tuple[str, str], ...],
+    params_file: str | None,
+    style: str,
+    quiet: bool,
+) -> int:
+    """Compile specs to KFP IR, KFP DSL source and Argo manifests."""
+    from compiler.commands import compile as command
+
+    request = command.Request(
+        specs,
+        tuple(dict.fromkeys(targets)),
+        output,
+        profiles,
+        dict(overrides),
+        params_file,
+        style,
+        quiet,
+    )
+    if explained:
+        names = TARGET_NAMES if explained == "all" else (explained,)
+        return command.explain(request, names)
+    if check:
+        return command.check_specs(request)
+    return command.compile_specs(request)
+
+
+def main() -> None:
+    """The entry point of `mlc`: the one place where exceptions become exit codes."""
+    try:
+        code = cli.main(prog_name="mlc", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as problem:
+        problem.show()
+        code = 2
+    except click.ClickException as problem:
+        problem.show()
+        code = problem.exit_code
+    except MlcError as problem:
+        sys.stderr.write(f"mlc: {problem}\n")
+        code = 3
+    except (click.Abort, KeyboardInterrupt):
+        sys.stderr.write("mlc: interrupted\n")
+        code = 130
+    except BrokenPipeError:
+        # The reader went away; keep the interpreter from complaining about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = 1
+    sys.exit(code or 0)

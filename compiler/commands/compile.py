@@ -1,0 +1,200 @@
+"""`mlc compile`: specs to files for the targets, whole or not at all."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from compiler import __version__, files, frontend, targets
+from compiler.binding import Git
+from compiler.commands import console
+from compiler.diagnostics import Diagnostic, MlcError, has_errors, in_order
+from compiler.git import checkout
+from compiler.ir import Pipeline
+from compiler.source import SourceFile
+from compiler.targets import Support
+from compiler.values import JsonValue
+
+_COMMIT = re.compile(r"^# Commit: ([0-9a-f]{7,64})(?: \((.*)\))?$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command line asked for. `output` is a folder, or `-` for stdout."""
+
+    specs: tuple[str, ...]
+    targets: tuple[str, ...] = ()
+    output: str = "build"
+    profiles: tuple[str, ...] = ()
+    overrides: dict[str, str] | None = None
+    params_file: str | None = None
+    style: str = "text"
+    quiet: bool = False
+
+
+def compile_specs(request: Request) -> int:
+    """Write what the specs compile to, and say what was written."""
+    outputs, failed = _compile(request)
+    if failed:
+        return console.FAILED
+    if request.output == "-":
+        if len(outputs) != 1:
+            raise MlcError("`-o -` prints one file: name one spec and one --target")
+        sys.stdout.write(next(iter(outputs.values())))
+        return console.OK
+    files.write_all(outputs)
+    if not request.quiet:
+        for path, text in outputs.items():
+            size = len(text.encode())
+            sys.stdout.write(f"{path.as_posix()}  {_size(size)}\n")
+    return console.OK
+
+
+def check_specs(request: Request) -> int:
+    """Compare what is on disk with what the specs compile to, at the commit that it records."""
+    outputs, failed = _compile(request, recorded=True)
+    if failed:
+        return console.FAILED
+    stale = [path for path, text in outputs.items() if _on_disk(path) != text]
+    for path in stale:
+        state = "differs from its spec" if path.exists() else "is missing"
+        sys.stderr.write(f"{path.as_posix()} {state}; run mlc compile\n")
+    return console.FAILED if stale else console.OK
+
+
+def explain(request: Request, names: tuple[str, ...]) -> int:
+    """Print how each field of the specs fares on the targets."""
+    uses: list[tuple[str, str, Support]] = []
+    for spec in request.specs:
+        document = console.document(spec)
+        loaded = _build(document, request, _git(document, None))
+        console.report(loaded.diagnostics, loaded.sources)
+        if loaded.pipeline is None:
+            return console.FAILED
+        for name in names:
+            settings = loaded.project.target(name)
+            support = targets.target(name).explain(loaded.pipeline, settings)
+            uses += [(spec, name, use) for use in support]
+    if request.style == "json":
+        console.print_json(
+            [
+                {
+                    "spec": spec,
+                    "target": name,
+                    "field": use.field,
+                    "where": use.where,
+                    "level": str(use.level),
+                    "reason": use.reason,
+                    "line": use.span.line,
+                    "column": use.span.column,
+                }
+                for spec, name, use in uses
+            ]
+        )
+    else:
+        _print_table(uses)
+    return console.OK
+
+
+def _compile(request: Request, *, recorded: bool = False) -> tuple[dict[Path, str], bool]:
+    """The text of each file, and whether anything was wrong; findings are reported."""
+    outputs: dict[Path, str] = {}
+    diagnostics: list[Diagnostic] = []
+    sources: dict[str, SourceFile] = {}
+    for spec in request.specs:
+        document = console.document(spec)
+        folder = _folder(document, request)
+        loaded = _build(document, request, _git(document, folder if recorded else None))
+        diagnostics += loaded.diagnostics
+        sources |= loaded.sources
+        if loaded.pipeline is None:
+            continue
+        names = request.targets or loaded.project.default_targets
+        for name in names:
+            target = targets.target(name)
+            settings = loaded.project.target(name)
+            found = targets.judge(name, target.explain(loaded.pipeline, settings), settings)
+            diagnostics += found
+            if not has_errors(found):
+                text = _header(loaded) + target.emit(loaded.pipeline, settings)
+                outputs[folder / target.FILENAME] = text
+    diagnostics = in_order(diagnostics)
+    console.report(diagnostics, sources, request.style if diagnostics else "text")
+    if has_errors(diagnostics):
+        sys.stderr.write(f"{console.tally(diagnostics)}; nothing was written\n")
+    return outputs, has_errors(diagnostics)
+
+
+def _build(document: frontend.Document, request: Request, git: Git | None) -> frontend.Loaded:
+    values: dict[str, JsonValue] = console.values_file(request.params_file)
+    return frontend.build(document, request.profiles, request.overrides, values, git)
+
+
+def _folder(document: frontend.Document, request: Request) -> Path:
+    name_node = document.root.get("name") if document.root else None
+    name = getattr(name_node, "text", "spec")
+    return Path(request.output) / "@".join((name, *request.profiles))
+
+
+def _git(document: frontend.Document, compiled: Path | None) -> Git | None:
+    """The checkout, or with `compiled` the one that the files of that folder record."""
+    file = next(iter(document.sources.values()), None)
+    if file is None or "git." not in file.text:
+        return None
+    for path in sorted(compiled.glob("*")) if compiled and compiled.is_dir() else ():
+        found = _COMMIT.search(_on_disk(path)[:1000])
+        if found:
+            return Git(found[1], found[2] or "")
+    return checkout(document.project.root)
+
+
+def _header(loaded: frontend.Loaded) -> str:
+    pipeline: Pipeline | None = loaded.pipeline
+    assert pipeline is not None
+    source = pipeline.source
+    root = loaded.project.root
+    if not source.startswith("<"):
+        absolute = Path(source).resolve()
+        source = (
+            absolute.relative_to(root).as_posix()
+            if absolute.is_relative_to(root)
+            else absolute.name
+        )
+    text = f"# Compiled by mlc {__version__} from {source}: edit that file, not this one.\n"
+    if pipeline.git_commit:
+        text += f"# Commit: {pipeline.git_commit}\n"
+    return text
+
+
+def _on_disk(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _size(count: int) -> str:
+    return f"{count} B" if count < 1000 else f"{count / 1000:.1f} kB"
+
+
+_TONES = {"exact": "green", "emulated": "cyan", "weaker": "yellow", "refused": "red"}
+
+
+def _print_table(uses: list[tuple[str, str, Support]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    for spec, name in dict.fromkeys((spec, name) for spec, name, _ in uses):
+        table = Table(title=f"{spec} → {name}", title_justify="left", box=box.SIMPLE_HEAD)
+        for heading in ("field", "where", "how", "reason"):
+            table.add_column(heading, no_wrap=heading != "reason")
+        for at, target, use in uses:
+            if (at, target) == (spec, name):
+                tone = _TONES[str(use.level)]
+                cells = (use.field, use.where, Text(str(use.level), style=tone), use.reason)
+                table.add_row(*(Text(c) if isinstance(c, str) else c for c in cells))
+        Console(no_color=not console.coloured(sys.stdout.isatty())).print(table)

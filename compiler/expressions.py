@@ -1,0 +1,343 @@
+"""Expressions as they are written: `${{ … }}` inside text, parsed to a tree with offsets.
+
+Names are given their meaning and types by `compiler.binding`; here it is grammar alone. Loosest
+to tightest: `||`, `&&`, one comparison, `??`, `!`, then `.name` and `['text']`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from compiler.values import JsonValue
+
+MAX_DEPTH = 50
+
+_TOKEN = re.compile(
+    r"""[ \t\r\n]*(?:
+    (?P<number>-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?(?![\w.]))
+    | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
+    | (?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
+    | (?P<sign>\|\||&&|==|!=|<=|>=|\?\?|[<>!.()\[\],])
+    )""",
+    re.VERBOSE | re.DOTALL,
+)
+_SPACE = re.compile(r"[ \t\r\n]*")
+_COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "in")
+_WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    value: JsonValue
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Accessor:
+    name: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """`root.name['name']…`, each part with its place."""
+
+    root: Accessor
+    accessors: tuple[Accessor, ...]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An operator over one or two operands; `sign` is the operator's text."""
+
+    sign: str
+    operands: tuple[Syntax, ...]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """`[a, b]`."""
+
+    items: tuple[Syntax, ...]
+    start: int
+    end: int
+
+
+Syntax: TypeAlias = Constant | Path | Operation | Items
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """`${{ inner }}` in a text; offsets count from the start of the text."""
+
+    inner: str
+    start: int
+    end: int
+
+    @property
+    def inner_start(self) -> int:
+        return self.start + 3
+
+
+class ExpressionError(Exception):
+    """A text is no expression: `message` is for the user, offsets as in the parsed text."""
+
+    def __init__(self, message: str, start: int, end: int, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.start = start
+        self.end = end
+        self.hint = hint
+
+
+def split(text: str) -> list[str | Embedded]:
+    """Cut a text into literal pieces and embedded expressions; `$${{` is a literal `${{`.
+
+    Raises:
+        ExpressionError: an expression is not closed.
+    """
+    pieces: list[str | Embedded] = []
+    literal = ""
+    at = 0
+    while True:
+        found = text.find("${{", at)
+        if found < 0:
+            literal += text[at:]
+            if literal:
+                pieces.append(literal)
+            return pieces
+        if text[found - 1 : found] == "$" and found > at:
+            literal += text[at : found - 1] + "${{"
+            at = found + 3
+            continue
+        literal += text[at:found]
+        if literal:
+            pieces.append(literal)
+            literal = ""
+        end = _closing(text, found + 3)
+        pieces.append(Embedded(text[found + 3 : end - 2], found, end))
+        at = end
+
+
+def _closing(text: str, at: int) -> int:
+    """The offset behind the `}}` that closes an expression, quoted text passed over."""
+    start = at - 3
+    while at < len(text):
+        if text.startswith("}}", at):
+            return at + 2
+        if text[at] in "\"'":
+            quoted = _TOKEN.match(text, at)
+            if quoted is None or quoted["text"] is None:
+                raise ExpressionError("a quote that is not closed", at, at + 1)
+            at = quoted.end()
+            continue
+        at += 1
+    hint = "a ` #` in a plain value starts a comment: quote the value" if start else ""
+    raise ExpressionError("`${{` without its `}}`", start, start + 3, hint or "add `}}`")
+
+
+def parse(text: str) -> Syntax:
+    """Parse the inside of `${{ … }}`.
+
+    Raises:
+        ExpressionError: with the place and what was expected.
+    """
+    parser = _Parser(text)
+    syntax = parser.alternatives(0)
+    if parser.kind != "end":
+        shown = parser.shown()
+        if parser.value in _COMPARISONS:
+            raise parser.error("comparisons can't be chained", "join two comparisons with `&&`")
+        hint = ""
+        if parser.value in ("and", "or", "not"):
+            hint = {"and": "write `&&`", "or": "write `||`", "not": "write `!`"}[parser.value]
+        raise parser.error(f"unexpected {shown}", hint)
+    return syntax
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+        self.last_end = 0
+        self.advance()
+
+    def advance(self) -> None:
+        self.last_end = self.at
+        match = _TOKEN.match(self.text, self.at)
+        if match and match.lastgroup:
+            self.kind: str = match.lastgroup
+            self.value: str = match[match.lastgroup]
+            self.start = match.start(match.lastgroup)
+            self.at = match.end()
+            return
+        space = _SPACE.match(self.text, self.at)
+        self.start = space.end() if space else self.at
+        if self.start >= len(self.text):
+            self.kind, self.value, self.at = "end", "", self.start
+            return
+        self.at = self.start + 1
+        self.kind, self.value = "bad", self.text[self.start]
+        sign = self.value
+        hints = {
+            "=": "compare with `==`",
+            "&": "write `&&`",
+            "|": "write `||`; there are no filters",
+            "?": "write `??` for a default",
+            "+": "there is no arithmetic; compute in a step",
+            "-": "there is no arithmetic; a name with a dash needs the form `['a-b']`",
+            "*": "there is no arithmetic; compute in a step",
+            "/": "there is no arithmetic; compute in a step",
+        }
+        if sign in "\"'":
+            raise self.error("a quote that is not closed", "")
+        if sign.isdigit() or sign == "-":
+            raise self.error("not a number", hints.get(sign, "write it as in JSON: 1, -0.5, 1e-3"))
+        raise self.error(f"`{sign}` has no meaning here", hints.get(sign, ""))
+
+    def shown(self) -> str:
+        return "end of the expression" if self.kind == "end" else f"`{self.value}`"
+
+    def error(self, message: str, hint: str) -> ExpressionError:
+        return ExpressionError(message, self.start, max(self.at, self.start + 1), hint)
+
+    def take(self, *signs: str) -> str | None:
+        if self.kind in ("sign", "name") and self.value in signs:
+            sign = self.value
+            self.advance()
+            return sign
+        return None
+
+    def expect(self, sign: str) -> None:
+        if not self.take(sign):
+            raise self.error(f"expected `{sign}`, found {self.shown()}", "")
+
+    def alternatives(self, depth: int) -> Syntax:
+        left = self.conjunctions(depth)
+        while self.take("||"):
+            right = self.conjunctions(depth)
+            left = Operation("||", (left, right), left.start, right.end)
+        return left
+
+    def conjunctions(self, depth: int) -> Syntax:
+        left = self.comparison(depth)
+        while self.take("&&"):
+            right = self.comparison(depth)
+            left = Operation("&&", (left, right), left.start, right.end)
+        return left
+
+    def comparison(self, depth: int) -> Syntax:
+        left = self.fallback(depth)
+        sign = self.take(*_COMPARISONS)
+        if sign is None:
+            return left
+        right = self.fallback(depth)
+        return Operation(sign, (left, right), left.start, right.end)
+
+    def fallback(self, depth: int) -> Syntax:
+        left = self.negation(depth)
+        while self.take("??"):
+            right = self.negation(depth)
+            left = Operation("??", (left, right), left.start, right.end)
+        return left
+
+    def negation(self, depth: int) -> Syntax:
+        if depth > MAX_DEPTH:
+            raise self.error("nested too deep", "")
+        start = self.start
+        if self.take("!"):
+            operand = self.negation(depth + 1)
+            return Operation("!", (operand,), start, operand.end)
+        return self.primary(depth)
+
+    def primary(self, depth: int) -> Syntax:
+        start = self.start
+        match self.kind, self.value:
+            case "number", text:
+                self.advance()
+                return Constant(json.loads(text), start, self.last_end)
+            case "text", text:
+                self.advance()
+                return Constant(_unquote(text, start), start, self.last_end)
+            case "name", word if word in _WORDS:
+                self.advance()
+                return Constant(_WORDS[word], start, self.last_end)
+            case "name", word if word != "in":
+                return self.path()
+            case "sign", "(":
+                self.advance()
+                inner = self.alternatives(depth + 1)
+                self.expect(")")
+                return inner
+            case "sign", "[":
+                return self.items(depth)
+        raise self.error(f"expected a value, found {self.shown()}", "")
+
+    def items(self, depth: int) -> Items:
+        start = self.start
+        self.advance()
+        items: list[Syntax] = []
+        while not self.take("]"):
+            items.append(self.alternatives(depth + 1))
+            if self.take("]"):
+                break
+            self.expect(",")
+        return Items(tuple(items), start, self.last_end)
+
+    def path(self) -> Path:
+        root = Accessor(self.value, self.start, self.at)
+        self.advance()
+        if self.kind == "sign" and self.value == "(":
+            raise self.error("there are no functions in expressions", "compute in a step")
+        accessors: list[Accessor] = []
+        while True:
+            if self.take("."):
+                if self.kind != "name":
+                    raise self.error(f"expected a name after `.`, found {self.shown()}", "")
+                accessors.append(Accessor(self.value, self.start, self.at))
+                self.advance()
+            elif self.take("["):
+                if self.kind != "text":
+                    hint = "index with quoted text: ['name']"
+                    raise self.error(f"expected quoted text, found {self.shown()}", hint)
+                name = _unquote(self.value, self.start)
+                accessors.append(Accessor(name, self.start, self.at))
+                self.advance()
+                self.expect("]")
+            else:
+                return Path(root, tuple(accessors), root.start, self.last_end)
+
+
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "/": "/"}
+
+
+def _unquote(quoted: str, start: int) -> str:
+    def replace(match: re.Match[str]) -> str:
+        escape = match[1]
+        if escape[0] == "u" and len(escape) == 5:
+            return chr(int(escape[1:], 16))
+        if escape in _ESCAPES:
+            return _ESCAPES[escape]
+        if escape in "\\\"'":
+            return escape
+        at = start + 1 + match.start()
+        hint = "known are \\n \\t \\r \\b \\f \\\\ \\' \\\" \\/ and \\u0041"
+        raise ExpressionError(f"unknown escape `\\{escape}`", at, at + 2, hint)
+
+    text = re.sub(r"\\(u[0-9a-fA-F]{4}|.)", replace, quoted[1:-1], flags=re.DOTALL)
+    try:
+        # Two escapes can make a surrogate pair; a lone one is no character.
+        return text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        raise ExpressionError(
+            "a lone surrogate is no character", start, start + len(quoted)
+        ) from None

@@ -1,0 +1,146 @@
+"""The front end in one call: a file in, a checked pipeline and everything found out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Dictionary
+from collections.abc import Sequence as Items
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from compiler import checks, params, project, schema, source
+from compiler.binding import Git
+from compiler.diagnostics import Diagnostic, error, has_errors, in_order, listing, nearest
+from compiler.ir import Pipeline
+from compiler.lower import lower
+from compiler.resolve import profile_names, resolve
+from compiler.settings import Project
+from compiler.source import Mapping, SourceFile
+from compiler.values import JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What came of a spec: a pipeline where there was no error.
+
+    `sources` holds the text of every file that a diagnostic may point at, by its shown path.
+    """
+
+    pipeline: Pipeline | None
+    project: Project
+    diagnostics: list[Diagnostic]
+    sources: dict[str, SourceFile] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A spec that has been read and checked against the schema."""
+
+    root: Mapping | None
+    project: Project
+    diagnostics: list[Diagnostic]
+    sources: dict[str, SourceFile]
+
+    @property
+    def profiles(self) -> list[str]:
+        return profile_names(self.root) if self.root else []
+
+
+def read(path: Path, shown: str | None = None, data: bytes | None = None) -> Document:
+    """Read a spec; with `data` given (standard input) the path only finds the project."""
+    shown = shown or shown_path(path)
+    belongs, found, config = project.find(path.parent)
+    if data is None:
+        root, file, diagnostics = source.read(path, shown)
+    else:
+        root, file, diagnostics = source.parse_bytes(data, shown)
+    sources = {file.path: file}
+    if config is not None:
+        sources[config.path] = config
+    diagnostics = [*found, *diagnostics]
+    if root is not None:
+        diagnostics += schema.check(root, "algorithm")
+    return Document(root, belongs, diagnostics, sources)
+
+
+def build(
+    document: Document,
+    profiles: Items[str] = (),
+    overrides: Dictionary[str, str] | None = None,
+    values: Dictionary[str, JsonValue] | None = None,
+    git: Git | None = None,
+) -> Loaded:
+    """The pipeline of a document with profiles, values from a file and overrides as text.
+
+    Later ones win: profiles in their order, then `values`, then `overrides`.
+    """
+    diagnostics = list(document.diagnostics)
+    sources = dict(document.sources)
+    root = document.root
+    if root is None:
+        return Loaded(None, document.project, in_order(diagnostics), sources)
+    diagnostics += _unknown_profiles(document, profiles, sources)
+    resolved, found = resolve(root, profiles)
+    diagnostics += found
+    pipeline, scope, found = lower(resolved, document.project, git)
+    diagnostics += found
+    known = scope.params
+    for given, typed in ((values or {}, True), (overrides or {}, False)):
+        known, found, files = params.override(known, given, typed=typed)
+        diagnostics += found
+        sources |= {file.path: file for file in files}
+    pipeline = replace(pipeline, params=tuple(known.values()))
+    diagnostics += checks.check(pipeline, document.project, scope.flawed)
+    sources |= _other_files(diagnostics, sources)
+    sound = None if has_errors(diagnostics) else pipeline
+    return Loaded(sound, document.project, in_order(diagnostics), sources)
+
+
+def load(
+    path: Path,
+    profiles: Items[str] = (),
+    overrides: Dictionary[str, str] | None = None,
+    git: Git | None = None,
+) -> Loaded:
+    """Read and build in one go."""
+    return build(read(path), profiles, overrides, git=git)
+
+
+def _other_files(
+    diagnostics: list[Diagnostic], known: Dictionary[str, SourceFile]
+) -> dict[str, SourceFile]:
+    """The code that diagnostics point at beside the spec."""
+    paths = {related.span.path for d in diagnostics for related in d.related} - known.keys()
+    return {
+        path: SourceFile(path, Path(path).read_text("utf-8", "replace"))
+        for path in sorted(paths)
+        if Path(path).is_file()
+    }
+
+
+def shown_path(path: Path) -> str:
+    """A path as messages show it: relative to the working directory where it lies below."""
+    try:
+        return path.resolve().relative_to(Path.cwd()).as_posix()
+    except (ValueError, OSError):
+        return path.as_posix()
+
+
+def _unknown_profiles(
+    document: Document, profiles: Items[str], sources: dict[str, SourceFile]
+) -> list[Diagnostic]:
+    found = []
+    for name in profiles:
+        if name in document.profiles:
+            continue
+        file = SourceFile("command line", f"--profile {name}")
+        sources[file.path] = file
+        near = nearest(name, document.profiles)
+        if near:
+            hint = f"did you mean `{near}`?"
+        elif document.profiles:
+            hint = f"the spec has {listing(document.profiles)}"
+        else:
+            hint = "the spec has no `profiles`"
+        span = file.span(10, 10 + len(name))
+        found.append(error("MLC312", f"there is no profile `{name}`", span, hint=hint))
+    return found

@@ -1,0 +1,204 @@
+"""The settings of a step: resources, volumes, pod, retry, cache, from nodes to the IR."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from compiler import ir
+from compiler.binding import Scope, Where, bind
+from compiler.diagnostics import error, listing, nearest
+from compiler.quantities import duration, quantity
+from compiler.settings import GpuType, Project
+from compiler.source import Mapping, Node, Scalar, Sequence, mapping, text, texts
+
+_VOLUME_KINDS = ("claim", "config_map", "secret", "empty")
+
+
+def resources(node: Mapping | None, scope: Scope, project: Project) -> ir.Resources:
+    if node is None:
+        return ir.Resources()
+    gpu = node.entries.get("gpu")
+    return ir.Resources(
+        cpu=_amount(node, "cpu", scope),
+        memory=_amount(node, "memory", scope),
+        disk=_amount(node, "disk", scope),
+        shm=_amount(node, "shm", scope),
+        gpu=_gpu(gpu.key, gpu.value, scope, project) if gpu else None,
+    )
+
+
+def _amount(node: Mapping, key: str, scope: Scope) -> ir.Amount | None:
+    entry = node.entries.get(key)
+    if entry is None or not isinstance(entry.value, Mapping):
+        return None
+    request, limit = text(entry.value.get("request")), text(entry.value.get("limit"))
+    wanted, allowed = quantity(request or ""), quantity(limit or "")
+    if wanted is not None and allowed is not None and wanted > allowed:
+        span = entry.value.entries["request"].value.span
+        message = f"`{key}` requests {request}, more than its limit of {limit}"
+        scope.diagnostics.append(error("MLC204", message, span))
+    return ir.Amount(request, limit, entry.key.span)
+
+
+def _gpu(key: Scalar, node: Node, scope: Scope, project: Project) -> ir.Gpu | None:
+    if not isinstance(node, Mapping):
+        return None
+    count_node, type_node = node.get("count"), node.get("type")
+    count = cast(int, count_node.value) if isinstance(count_node, Scalar) else 1
+    kind = GpuType("")
+    if isinstance(type_node, Scalar):
+        known = project.gpus.get(type_node.text)
+        if known is None:
+            near = nearest(type_node.text, project.gpus)
+            if near:
+                hint = f"did you mean `{near}`?"
+            elif project.gpus:
+                hint = f"the project knows {listing(project.gpus)}"
+            else:
+                hint = f"add [tool.mlc.gpus.{type_node.text}] to the project's configuration"
+            message = f"the GPU type `{type_node.text}` is not in the project's catalogue"
+            scope.diagnostics.append(error("MLC601", message, type_node.span, hint=hint))
+            return None
+        kind = known
+    if count == 0:
+        return None
+    return ir.Gpu(
+        count=count,
+        type=kind.name or None,
+        resource=kind.resource,
+        node_selector=kind.node_selector,
+        tolerations=kind.tolerations,
+        span=key.span,
+    )
+
+
+def env(node: Mapping | None, scope: Scope) -> tuple[ir.EnvVar, ...]:
+    variables = []
+    for name, entry in node or ():
+        if isinstance(entry.value, Scalar) and entry.value.value is not None:
+            value = bind(entry.value, scope, Where.ENV, text=True)
+            if value is not None:
+                variables.append(ir.EnvVar(name, value, entry.key.span))
+    return tuple(variables)
+
+
+def volumes(node: Mapping | None) -> tuple[ir.Volume, ...]:
+    result = []
+    for name, entry in node or ():
+        definition = entry.value
+        if not isinstance(definition, Mapping):
+            continue
+        kind = next((k for k in _VOLUME_KINDS if k in definition.entries), None)
+        mount = text(definition.get("mount"))
+        if kind is None or mount is None:
+            continue
+        source = definition.get(kind)
+        if kind == "empty":
+            size = mapping(source)
+            named = text(size.get("size")) if size else None
+        else:
+            named = text(source)
+        read_only = definition.get("read_only")
+        result.append(
+            ir.Volume(
+                name=name,
+                kind=kind,  # type: ignore[arg-type]
+                source=named,
+                mount=mount,
+                read_only=isinstance(read_only, Scalar) and read_only.value is True,
+                sub_path=text(definition.get("sub_path")),
+                span=entry.key.span,
+            )
+        )
+    return tuple(result)
+
+
+def pod(node: Mapping | None) -> ir.Pod:
+    if node is None:
+        return ir.Pod()
+    return ir.Pod(
+        node_selector=labels(node.get("node_selector")),
+        tolerations=tolerations(node.get("tolerations")),
+        labels=labels(node.get("labels")),
+        annotations=labels(node.get("annotations")),
+        service_account=text(node.get("service_account")),
+        priority_class=text(node.get("priority_class")),
+        pull_policy=cast("ir.PullPolicy | None", text(node.get("pull_policy"))),
+        pull_secrets=texts(node.get("pull_secrets")),
+        security=_security(mapping(node.get("security"))),
+        spans=tuple((key, entry.key.span) for key, entry in node),
+    )
+
+
+def tolerations(node: Node | None) -> tuple[ir.Toleration, ...]:
+    result = []
+    for item in node.items if isinstance(node, Sequence) else ():
+        if isinstance(item, Mapping):
+            seconds_node = item.get("seconds")
+            operator = text(item.get("operator")) or ("Equal" if item.get("value") else "Exists")
+            result.append(
+                ir.Toleration(
+                    key=text(item.get("key")),
+                    operator=operator,  # type: ignore[arg-type]
+                    value=text(item.get("value")),
+                    effect=cast("ir.Effect | None", text(item.get("effect"))),
+                    seconds=cast(int, seconds_node.value)
+                    if isinstance(seconds_node, Scalar)
+                    else None,
+                )
+            )
+    return tuple(result)
+
+
+def labels(node: Node | None) -> ir.Pairs:
+    """Name and text pairs of a mapping of scalars."""
+    entries = mapping(node)
+    return tuple(
+        (name, entry.value.text) for name, entry in entries or () if isinstance(entry.value, Scalar)
+    )
+
+
+def retry(key: Scalar | None, node: Mapping | None) -> ir.Retry | None:
+    if node is None or key is None:
+        return None
+    most, factor = node.get("max"), node.get("factor")
+    tries = cast(int, most.value) if isinstance(most, Scalar) else 0
+    if tries == 0:
+        return None
+    return ir.Retry(
+        max=tries,
+        backoff=seconds(node.get("backoff")) or 0,
+        factor=cast(int, factor.value) if isinstance(factor, Scalar) else 1,
+        max_backoff=seconds(node.get("max_backoff")),
+        span=key.span,
+    )
+
+
+def cache(key: Scalar | None, node: Mapping | None, scope: Scope, *, default: bool) -> ir.Cache:
+    if node is None or key is None:
+        return ir.Cache(enabled=default)
+    enabled, key_node = node.get("enabled"), node.get("key")
+    extra = None
+    if isinstance(key_node, Scalar):
+        extra = bind(key_node, scope, Where.CACHE_KEY, text=True)
+    return ir.Cache(
+        enabled=enabled.value is True if isinstance(enabled, Scalar) else True,
+        key=extra,
+        max_age=seconds(node.get("max_age")),
+        span=key.span,
+    )
+
+
+def seconds(node: Node | None) -> int | None:
+    return duration(node.text) if isinstance(node, Scalar) else None
+
+
+def _security(node: Mapping | None) -> ir.Security | None:
+    if node is None:
+        return None
+    plain = {key: entry.value.value for key, entry in node if isinstance(entry.value, Scalar)}
+    return ir.Security(
+        **plain,  # type: ignore[arg-type]
+        add_capabilities=texts(node.get("add_capabilities")),
+        drop_capabilities=texts(node.get("drop_capabilities")),
+    )

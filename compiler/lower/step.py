@@ -1,0 +1,223 @@
+"""One step, from nodes to the IR."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from compiler import expr as ex
+from compiler import ir
+from compiler.binding import Scope, Where, bind, bind_value, place
+from compiler.diagnostics import error, listing, nearest
+from compiler.lower import settings
+from compiler.settings import Project
+from compiler.source import Mapping, Node, Scalar, Sequence, mapping, text
+from compiler.values import VALUE_KINDS
+
+# Stands in for a program that is wrong, so that the step keeps its place in the graph.
+_NOTHING = ir.Command((), has_shell=True)
+
+
+def lower_step(name: Scalar, node: Mapping, scope: Scope, project: Project) -> ir.Step:
+    """The step of a resolved definition. What is wrong is added to the scope's diagnostics."""
+    inputs_node, outputs_node = mapping(node.get("inputs")), mapping(node.get("outputs"))
+    volumes_node = mapping(node.get("volumes"))
+    volume_names = frozenset(volumes_node.entries) if volumes_node else frozenset()
+    scope.inside(name.text, {}, {}, volume_names)
+    inputs = _inputs(inputs_node, scope)
+    declared: dict[str, ex.Type | None] = dict.fromkeys(inputs_node.entries) if inputs_node else {}
+    broken_inputs = inputs_node.broken if inputs_node else frozenset()
+    declared |= dict.fromkeys(broken_inputs)
+    outputs = _outputs(outputs_node)
+    scope.inside(
+        name.text,
+        declared | {i.name: i.type for i in inputs},
+        dict.fromkeys([*(outputs_node.entries if outputs_node else ()), *_broken(outputs_node)]),
+        volume_names,
+    )
+    program = _program(node, scope)
+    if isinstance(program, ir.Python):
+        _shared_names(inputs_node, outputs_node, scope)
+    else:
+        _no_lists(inputs, scope)
+    image_node = node.get("image")
+    image = None
+    if isinstance(image_node, Scalar):
+        bound = bind(image_node, scope, Where.COMPILE_TIME, text=True)
+        image = cast(str, bound.value) if isinstance(bound, ex.Literal) else None
+    needs = _needs(node.get("needs"), scope)
+    timeout_node = node.entries.get("timeout")
+    seconds = settings.seconds(timeout_node.value) if timeout_node else None
+    retry, cache = node.entries.get("retry"), node.entries.get("cache")
+    step_env = settings.env(mapping(node.get("env")), scope)
+    step_cache = settings.cache(
+        cache.key if cache else None,
+        mapping(cache.value) if cache else None,
+        scope,
+        default=bool(outputs),
+    )
+    return ir.Step(
+        name=name.text,
+        program=program,
+        inputs=inputs,
+        outputs=outputs,
+        needs=needs,
+        image=image,
+        env=step_env,
+        resources=settings.resources(mapping(node.get("resources")), scope, project),
+        volumes=settings.volumes(volumes_node),
+        pod=settings.pod(mapping(node.get("pod"))),
+        workdir=text(node.get("workdir")),
+        retry=settings.retry(retry.key, mapping(retry.value)) if retry else None,
+        timeout=ir.Timeout(seconds, timeout_node.key.span) if timeout_node and seconds else None,
+        cache=step_cache,
+        description=text(node.get("description")) or "",
+        span=name.span,
+    )
+
+
+def output_type(node: Node) -> ex.Type | None:
+    """The type that an output's long form names, None where it is broken."""
+    definition = mapping(node)
+    name = text(definition.get("type")) if definition else None
+    if name in VALUE_KINDS:
+        return ex.ValueType(name)
+    if name in ex.ARTIFACT_KINDS:
+        return ex.ArtifactType(name)
+    return None
+
+
+def _inputs(node: Mapping | None, scope: Scope) -> tuple[ir.Input, ...]:
+    inputs = []
+    for name, entry in node or ():
+        value = bind_value(entry.value, scope, Where.INPUT)
+        if value is not None:
+            inputs.append(ir.Input(name, value.type, value, entry.key.span))
+    return tuple(inputs)
+
+
+def _outputs(node: Mapping | None) -> tuple[ir.Output, ...]:
+    outputs = []
+    for name, entry in node or ():
+        kind = output_type(entry.value)
+        definition = mapping(entry.value)
+        description = text(definition.get("description")) if definition else None
+        if kind is not None:
+            outputs.append(ir.Output(name, kind, description or "", entry.key.span))
+    return tuple(outputs)
+
+
+def _broken(node: Mapping | None) -> frozenset[str]:
+    return node.broken if node else frozenset()
+
+
+def _program(node: Mapping, scope: Scope) -> ir.Program:
+    shell = node.entries.get("shell")
+    shell_name = text(shell.value) if shell else None
+    if "command" in node.broken:
+        return ir.Command(_words(node.get("args"), scope), has_shell=True)
+    if "command" not in node.entries and "args" in node.entries:
+        key = node.entries["args"].key
+        message = "`args` goes with `command`"
+        hint = "a script or a function takes its values from `inputs`"
+        scope.diagnostics.append(error("MLC105", message, key.span, hint=hint))
+    if "command" in node.entries:
+        if shell and shell_name != "none":
+            message = f"`shell: {shell_name}` goes with `script`"
+            hint = "an argument vector runs without a shell"
+            scope.diagnostics.append(error("MLC105", message, shell.key.span, hint=hint))
+        words = _words(node.get("command"), scope) + _words(node.get("args"), scope)
+        return ir.Command(words, has_shell=shell_name != "none")
+    source = node.get("script")
+    if isinstance(source, Scalar):
+        if shell and shell_name == "none":
+            message = "a script needs a shell"
+            hint = "`none` is for `command` steps; leave `shell` out for `sh`"
+            scope.diagnostics.append(error("MLC105", message, shell.value.span, hint=hint))
+            shell_name = None
+        _no_expressions(source, scope)
+        return ir.Script(cast(ir.Shell, shell_name or "sh"), source.text)
+    function = node.get("python")
+    if not isinstance(function, Scalar):
+        return _NOTHING
+    if shell:
+        message = "`shell` goes with `script`"
+        scope.diagnostics.append(error("MLC105", message, shell.key.span))
+    module, _, attribute = function.text.partition(":")
+    return ir.Python(module, attribute, function.span)
+
+
+def _words(node: Node | None, scope: Scope) -> tuple[ir.Argument, ...]:
+    words: list[ir.Argument] = []
+    for item in node.items if isinstance(node, Sequence) else ():
+        if isinstance(item, Scalar):
+            value = bind(item, scope, Where.ARGUMENT, text=True)
+            if value is not None:
+                words.append(ir.Word(value))
+        elif isinstance(item, Mapping):
+            words += _flags(item, scope)
+    return tuple(words)
+
+
+def _flags(node: Mapping, scope: Scope) -> list[ir.Argument]:
+    flags: list[ir.Argument] = []
+    for name, entry in node:
+        joined = name.endswith("=")
+        if not isinstance(entry.value, Scalar):
+            continue
+        value = bind(entry.value, scope, Where.FLAG, text=False)
+        if value is None:
+            continue
+        if isinstance(value.type, ex.ArtifactType) and value.type.is_list:
+            message = "a flag takes one artifact, found a list of them"
+            hint = "lists of artifacts are for `python:` steps"
+            scope.diagnostics.append(error("MLC402", message, value.span, hint=hint))
+            continue
+        if isinstance(value, ex.Literal) and value.type.kind in ("integer", "number"):
+            # A plain number is what it looks like: `1.10` stays `1.10`.
+            value = ex.Literal(entry.value.text, ex.STRING, value.span)
+        flags.append(ir.Flag(name.removesuffix("="), value, joined))
+    return flags
+
+
+def _no_expressions(source: Scalar, scope: Scope) -> None:
+    at = source.text.find("${{")
+    if at < 0:
+        return
+    end = source.text.find("}}", at)
+    span = place(source, at, end + 2 if end > 0 else at + 3)
+    hint = 'declare it under `inputs` and use "$INPUT_NAME", or give it a name under `env`'
+    message = "a script takes no expressions: what a user types is never pasted into a program"
+    scope.diagnostics.append(error("MLC408", message, span, hint=hint))
+
+
+def _needs(node: Node | None, scope: Scope) -> tuple[str, ...]:
+    needs: list[str] = []
+    for item in node.items if isinstance(node, Sequence) else ():
+        if not isinstance(item, Scalar) or item.text in scope.broken["steps"]:
+            continue
+        if item.text not in scope.steps:
+            near = nearest(item.text, scope.steps)
+            hint = f"did you mean `{near}`?" if near else f"steps are {listing(scope.steps)}"
+            message = f"there is no step `{item.text}`"
+            scope.diagnostics.append(error("MLC301", message, item.span, hint=hint))
+        elif item.text not in needs:
+            needs.append(item.text)
+    return tuple(needs)
+
+
+def _no_lists(inputs: tuple[ir.Input, ...], scope: Scope) -> None:
+    for given in inputs:
+        if isinstance(given.type, ex.ArtifactType) and given.type.is_list:
+            message = f"`{given.name}` is a list of artifacts, which only `python:` steps take"
+            hint = "give each artifact an input of its own"
+            scope.diagnostics.append(error("MLC402", message, given.span, hint=hint))
+
+
+def _shared_names(inputs: Mapping | None, outputs: Mapping | None, scope: Scope) -> None:
+    for name, entry in outputs or ():
+        if inputs is None or name not in inputs.entries:
+            continue
+        if isinstance(output_type(entry.value), ex.ArtifactType):
+            message = f"`{name}` is both an input and an artifact output"
+            hint = "a function gets both as arguments, so they need different names"
+            scope.diagnostics.append(error("MLC311", message, entry.key.span, hint=hint))

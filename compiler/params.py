@@ -1,0 +1,321 @@
+"""Hyperparameters: from their definitions to typed parameters, and the check of a value."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from collections.abc import Mapping as Dictionary
+from dataclasses import replace
+from typing import cast
+
+from compiler.diagnostics import Diagnostic, Related, Span, error, listing, nearest
+from compiler.ir import REQUIRED, Param
+from compiler.source import Mapping, Node, Scalar, Sequence, SourceFile, to_value
+from compiler.values import (
+    JsonValue,
+    ValueKind,
+    ValueTextError,
+    fits,
+    from_text,
+    kind_of,
+    number_problem,
+    to_json,
+)
+
+_ARTICLE = {"integer": "an integer", "array": "an array", "object": "an object"}
+# Constraint keys, and the types that they mean something for.
+_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_LENGTHS = ("pattern", "minLength", "maxLength")
+
+
+def a(kind: str) -> str:
+    return _ARTICLE.get(kind, f"a {kind}")
+
+
+def lower_param(name: Scalar, node: Mapping) -> tuple[Param, list[Diagnostic]]:
+    """One parameter from its long form; `node` has passed the schema check."""
+    found: list[Diagnostic] = []
+    default_node = node.get("default")
+    declared = node.get("type")
+    kind = _kind(name, default_node, declared, found, broken=bool(node.broken))
+    items = node.get("items")
+    item_kind = _text(items.get("type")) if isinstance(items, Mapping) else None
+    default = value_of(default_node, kind) if default_node is not None else None
+    enum_node = node.get("enum")
+    enum: tuple[JsonValue, ...] = ()
+    if isinstance(enum_node, Sequence):
+        enum = tuple(value_of(item, kind) for item in enum_node.items)
+    param = Param(
+        name=name.text,
+        kind=kind,
+        default=REQUIRED if default_node is None else default,
+        nullable=default_node is not None and default is None,
+        description=_text(node.get("description")) or "",
+        enum=enum,
+        minimum=_number(node.get("minimum")),
+        maximum=_number(node.get("maximum")),
+        exclusive_minimum=_number(node.get("exclusiveMinimum")),
+        exclusive_maximum=_number(node.get("exclusiveMaximum")),
+        pattern=_text(node.get("pattern")),
+        min_length=cast("int | None", _number(node.get("minLength"))),
+        max_length=cast("int | None", _number(node.get("maxLength"))),
+        items=cast("ValueKind | None", item_kind),
+        span=name.span,
+    )
+    usable = not found
+    found += _misplaced(node, kind)
+    found += _enum_problems(param, enum_node)
+    found += _empty_range(param, node)
+    if usable and not found and default_node is not None:
+        problem = value_problem(param, default)
+        if problem:
+            found.append(_wrong_value("default", param, problem, default_node, node))
+    return param, found
+
+
+def value_problem(param: Param, value: JsonValue) -> str | None:
+    """Why a value is none for the parameter, or None where it is fine."""
+    if value is None:
+        return None if param.nullable else f"null is not {a(param.kind)}"
+    if not fits(value, param.kind):
+        return f"{_shown(value)} is not {a(param.kind)}"
+    problem = number_problem(value)
+    if problem:
+        return problem
+    if isinstance(value, str) and "\0" in value:
+        return "a text can't hold a NUL character"
+    if param.enum and value not in param.enum:
+        return f"{_shown(value)} is not one of {listing(map(_shown_bare, param.enum))}"
+    return _bound_problem(param, value) or _length_problem(param, value) or _item(param, value)
+
+
+def overlay(
+    params: Dictionary[str, Param], values: Iterable[tuple[Scalar, Node]], broken: frozenset[str]
+) -> tuple[dict[str, Param], list[Diagnostic]]:
+    """Parameters with the values that profiles give them for defaults."""
+    result = dict(params)
+    found = []
+    for key, node in values:
+        param = result.get(key.text)
+        if param is None:
+            if key.text not in broken:
+                found.append(unknown_param(key.text, params, key.span))
+            continue
+        value = value_of(node, param.kind)
+        problem = value_problem(param, value)
+        if problem:
+            related = (Related(f"`{param.name}` is defined here", param.span),)
+            message = f"bad value for `{param.name}`: {problem}"
+            found.append(error("MLC505", message, node.span, related=related))
+        else:
+            result[key.text] = replace(param, default=value)
+    return result, found
+
+
+def override(
+    params: Dictionary[str, Param], given: Dictionary[str, str | JsonValue], *, typed: bool
+) -> tuple[dict[str, Param], list[Diagnostic], list[SourceFile]]:
+    """Parameters with values from the command line (text) or a file (`typed`)."""
+    result = dict(params)
+    found: list[Diagnostic] = []
+    files: list[SourceFile] = []
+    for name, raw in given.items():
+        shown = f"-p {name}={raw if isinstance(raw, str) else to_json(raw)}"
+        file = SourceFile("command line", shown.partition("\n")[0][:200])
+        name_span = file.span(3, 3 + len(name))
+        value_span = file.span(4 + len(name), len(file.text))
+        param = result.get(name)
+        problem: str | None
+        if param is None:
+            found.append(unknown_param(name, params, name_span))
+            files.append(file)
+            continue
+        try:
+            value = raw if typed else _given(str(raw), param)
+            problem = value_problem(param, value)
+        except ValueTextError as wrong:
+            value, problem = None, str(wrong)
+        if problem:
+            related = (Related(f"`{name}` is defined here", param.span),)
+            message = f"bad value for `{name}`: {problem}"
+            found.append(error("MLC505", message, value_span, related=related))
+            files.append(file)
+        else:
+            result[name] = replace(param, default=value)
+    return result, found, files
+
+
+def unknown_param(name: str, params: Iterable[str], span: Span) -> Diagnostic:
+    known = list(params)
+    near = nearest(name, known)
+    if near:
+        hint = f"did you mean `{near}`?"
+    else:
+        hint = f"parameters are {listing(known)}" if known else "the spec has no `params`"
+    return error("MLC303", f"there is no parameter `{name}`", span, hint=hint)
+
+
+def value_of(node: Node, kind: ValueKind) -> JsonValue:
+    """A node's value where `kind` is wanted: as text, a plain scalar means what it looks like."""
+    if kind == "string" and isinstance(node, Scalar) and node.value is not None:
+        return node.text
+    value = to_value(node)
+    if kind == "integer" and isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _given(text: str, param: Param) -> JsonValue:
+    if param.nullable and text in ("", "null"):
+        return None
+    return from_text(text, param.kind)
+
+
+def _kind(
+    name: Scalar,
+    default: Node | None,
+    declared: Node | None,
+    found: list[Diagnostic],
+    *,
+    broken: bool,
+) -> ValueKind:
+    if isinstance(declared, Scalar):
+        return cast(ValueKind, declared.text)
+    inferred = kind_of(to_value(default)) if default is not None else None
+    if inferred is None and not broken:
+        why = "null says nothing of the type" if default is not None else "there is no default"
+        hint = f"write {name.text}: {{type: number, …}}"
+        message = f"`{name.text}` needs a `type`: {why}"
+        found.append(error("MLC501", message, name.span, hint=hint))
+    return inferred or "string"
+
+
+def _misplaced(node: Mapping, kind: ValueKind) -> list[Diagnostic]:
+    wrong = []
+    for keys, kinds in (
+        (_BOUNDS, ("integer", "number")),
+        (_LENGTHS, ("string",)),
+        (("items",), ("array",)),
+    ):
+        for key in keys:
+            if key in node.entries and kind not in kinds:
+                message = f"`{key}` means nothing for {a(kind)}"
+                hint = f"it is for {' and '.join(f'`{k}`' for k in kinds)}"
+                wrong.append(error("MLC502", message, node.entries[key].key.span, hint=hint))
+    return wrong
+
+
+def _enum_problems(param: Param, node: Node | None) -> list[Diagnostic]:
+    if not isinstance(node, Sequence):
+        return []
+    wrong = []
+    for item, value in zip(node.items, param.enum, strict=True):
+        if value is None or not fits(value, param.kind):
+            message = f"{_shown(value)} in `enum` is not {a(param.kind)}"
+            wrong.append(error("MLC503", message, item.span))
+        elif param.enum.count(value) > 1 and param.enum.index(value) != node.items.index(item):
+            wrong.append(error("MLC503", f"{_shown(value)} is in `enum` twice", item.span))
+    return wrong
+
+
+def _empty_range(param: Param, node: Mapping) -> list[Diagnostic]:
+    lows = [b for b in (param.minimum, param.exclusive_minimum) if b is not None]
+    highs = [b for b in (param.maximum, param.exclusive_maximum) if b is not None]
+    empty = bool(lows and highs) and (
+        max(lows) > min(highs)
+        or (
+            max(lows) == min(highs)
+            and (param.exclusive_minimum == max(lows) or param.exclusive_maximum == min(highs))
+        )
+    )
+    lengths = param.min_length is not None and param.max_length is not None
+    if lengths and cast(int, param.min_length) > cast(int, param.max_length):
+        empty = True
+    if not empty:
+        return []
+    key = next(k for k in reversed(node.entries) if k in _BOUNDS + _LENGTHS)
+    message = f"no value of `{param.name}` can meet its bounds"
+    return [error("MLC504", message, node.entries[key].key.span)]
+
+
+def _wrong_value(
+    what: str, param: Param, problem: str, node: Node, definition: Mapping
+) -> Diagnostic:
+    related = tuple(
+        Related("the constraint", definition.entries[key].value.span)
+        for key in (*_BOUNDS, *_LENGTHS, "enum", "type", "items")
+        if key in definition.entries and _concerns(key, problem)
+    )
+    message = f"the {what} of `{param.name}` breaks its own definition: {problem}"
+    return error("MLC505", message, node.span, related=related[:1])
+
+
+def _concerns(key: str, problem: str) -> bool:
+    words = {
+        "enum": "one of",
+        "type": " is not a",
+        "items": "item",
+        "pattern": "match",
+        "minLength": "shorter",
+        "maxLength": "longer",
+        "minimum": "less than",
+        "maximum": "more than",
+        "exclusiveMinimum": "has to be more",
+        "exclusiveMaximum": "has to be less",
+    }
+    return words[key] in problem
+
+
+def _bound_problem(param: Param, value: JsonValue) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    shown = _shown_bare(value)
+    if param.minimum is not None and value < param.minimum:
+        return f"{shown} is less than {_shown_bare(param.minimum)}"
+    if param.maximum is not None and value > param.maximum:
+        return f"{shown} is more than {_shown_bare(param.maximum)}"
+    if param.exclusive_minimum is not None and value <= param.exclusive_minimum:
+        return f"{shown} has to be more than {_shown_bare(param.exclusive_minimum)}"
+    if param.exclusive_maximum is not None and value >= param.exclusive_maximum:
+        return f"{shown} has to be less than {_shown_bare(param.exclusive_maximum)}"
+    return None
+
+
+def _length_problem(param: Param, value: JsonValue) -> str | None:
+    if not isinstance(value, str):
+        return None
+    if param.min_length is not None and len(value) < param.min_length:
+        return f"{_shown(value)} is shorter than {param.min_length} characters"
+    if param.max_length is not None and len(value) > param.max_length:
+        return f"{_shown(value)} is longer than {param.max_length} characters"
+    if param.pattern is not None and re.search(param.pattern, value) is None:
+        return f"{_shown(value)} does not match {param.pattern}"
+    return None
+
+
+def _item(param: Param, value: JsonValue) -> str | None:
+    if param.items is None or not isinstance(value, list):
+        return None
+    for number, item in enumerate(value):
+        if item is None or not fits(item, param.items):
+            return f"item {number} ({_shown(item)}) is not {a(param.items)}"
+    return None
+
+
+def _shown(value: JsonValue) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return f"`{text if len(text) <= 40 else text[:37] + '…'}`"
+
+
+def _shown_bare(value: JsonValue) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _text(node: Node | None) -> str | None:
+    return node.text if isinstance(node, Scalar) else None
+
+
+def _number(node: Node | None) -> int | float | None:
+    value = node.value if isinstance(node, Scalar) else None
+    return value if isinstance(value, (int, float)) else None

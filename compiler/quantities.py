@@ -1,0 +1,113 @@
+"""Quantities and durations as authors write them, read once and for all targets."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+_QUANTITY = re.compile(
+    r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE][-+]?[0-9]{1,2})?"
+)
+_SCALE = {
+    "m": Decimal("0.001"),
+    "k": Decimal(10**3),
+    "M": Decimal(10**6),
+    "G": Decimal(10**9),
+    "T": Decimal(10**12),
+    "P": Decimal(10**15),
+    "E": Decimal(10**18),
+    "Ki": Decimal(2**10),
+    "Mi": Decimal(2**20),
+    "Gi": Decimal(2**30),
+    "Ti": Decimal(2**40),
+    "Pi": Decimal(2**50),
+    "Ei": Decimal(2**60),
+}
+_UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+_DURATION = re.compile(r"(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?")
+MAX_SECONDS = 10 * 365 * 86400
+
+
+def quantity(text: str) -> Decimal | None:
+    """The amount that a Kubernetes quantity means (`500m` is 0.5), or None where it is none.
+
+    Grammar: apimachinery's resource.Quantity, without signs.
+    """
+    match = _QUANTITY.fullmatch(text) if len(text) < 40 else None
+    if match is None:
+        return None
+    suffix = match[2] or ""
+    number = Decimal(match[1])
+    if suffix in _SCALE:
+        return number * _SCALE[suffix]
+    return number * Decimal(f"1{suffix}") if suffix else number
+
+
+def quantity_hint(text: str) -> str:
+    """How a text that is no quantity might be mended."""
+    compact = text.replace(" ", "")
+    for wrong, right in (
+        ("GiB", "Gi"),
+        ("MiB", "Mi"),
+        ("KiB", "Ki"),
+        ("TiB", "Ti"),
+        ("GB", "G"),
+        ("MB", "M"),
+        ("KB", "k"),
+        ("TB", "T"),
+        ("gb", "G"),
+        ("mb", "M"),
+        ("g", "G"),
+        ("K", "k"),
+        ("gi", "Gi"),
+        ("mi", "Mi"),
+        ("ki", "Ki"),
+        ("B", ""),
+        ("b", ""),
+        ("", ""),
+    ):
+        if compact.endswith(wrong):
+            mended = compact.removesuffix(wrong) + right
+            if quantity(mended) is not None:
+                return f"write `{mended}`"
+    return "write a number with a unit, like `500m`, `2`, `8Gi`"
+
+
+def duration(text: str) -> int | None:
+    """Whole seconds of a duration like `2h30m`, or None where it is none."""
+    match = _DURATION.fullmatch(text) if text and len(text) < 40 else None
+    if match is None or not any(match.groups()):
+        return None
+    seconds = sum(
+        int(amount) * unit
+        for amount, unit in zip(match.groups(), _UNITS.values(), strict=True)
+        if amount
+    )
+    return seconds if seconds <= MAX_SECONDS else None
+
+
+def duration_hint(text: str) -> str:
+    """How a text that is no duration might be mended."""
+    compact = text.replace(" ", "").lower()
+    if compact.isdigit():
+        return f"give the unit: `{compact}s` or `{compact}m`"
+    for wrong, right in (
+        ("minutes", "m"),
+        ("minute", "m"),
+        ("mins", "m"),
+        ("min", "m"),
+        ("seconds", "s"),
+        ("second", "s"),
+        ("secs", "s"),
+        ("sec", "s"),
+        ("hours", "h"),
+        ("hour", "h"),
+        ("hrs", "h"),
+        ("hr", "h"),
+        ("days", "d"),
+        ("day", "d"),
+    ):
+        compact = compact.replace(wrong, right)
+    if duration(compact) is not None:
+        return f"write `{compact}`"
+    return "write whole days, hours, minutes and seconds, like `90s` or `2h30m`, ten years at most"

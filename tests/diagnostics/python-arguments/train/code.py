@@ -1,0 +1,4 @@
+from pathlib import Path
+
+
+def fit(data: Path, row: int, depth: int, model: Path, seed: int) -> None: ...
