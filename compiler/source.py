@@ -6,6 +6,7 @@ the source text of scalars, since `1.10` means text or number depending on where
 
 from __future__ import annotations
 
+import bisect
 import math
 import re
 from collections.abc import Iterator
@@ -35,30 +36,40 @@ _BOOLEAN = {
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _SPECIAL = re.compile(r"([-+]?)\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _UNPRINTABLE = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class SourceFile:
-    """A file as it was read. `path` is what messages show, `file` where it lies (None: stdin)."""
+    """A file as it was read. `path` is what messages show, `file` where it lies (None: stdin).
+
+    Places are counted here and not taken from libyaml, which also breaks lines at U+0085, U+2028
+    and U+2029.
+    """
 
     path: str
     text: str
     file: Path | None = None
+    starts: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.starts = [0, *(m.end() for m in _LINE_END.finditer(self.text))]
 
     def lines(self) -> list[str]:
-        """Lines as YAML counts them, which `str.splitlines` does not do."""
-        return re.split(r"\r\n|\r|\n", self.text)
+        return _LINE_END.split(self.text)
 
     def span(self, start: int, end: int) -> Span:
         """The place of a range of characters."""
-        line, column = self._position(start)
-        end_line, end_column = self._position(max(start, end))
+        line, column = self.position(start)
+        end_line, end_column = self.position(max(start, end))
         return Span(self.path, line, column, end_line, end_column)
 
-    def _position(self, index: int) -> tuple[int, int]:
-        before = self.text[:index]
-        return before.count("\n") + 1, index - (before.rfind("\n") + 1) + 1
+    def position(self, index: int) -> tuple[int, int]:
+        """Line and column, from 1, of a character."""
+        index = min(index, len(self.text))
+        line = bisect.bisect_right(self.starts, index)
+        return line, index - self.starts[line - 1] + 1
 
 
 @dataclass(slots=True, eq=False)
@@ -366,31 +377,20 @@ class _Composer:
 
 
 def _span(node: Scalar | Sequence | Mapping) -> Span:
-    start, end = node.start, node.end
-    if isinstance(node, Scalar) or end.line == start.line:
-        if isinstance(node, Scalar) and node.style in ("|", ">"):
-            return Span(
-                node.file.path, start.line + 1, start.column + 1, start.line + 1, start.column + 2
-            )
-        return Span(node.file.path, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+    start, end = node.start.index, node.end.index
+    if isinstance(node, Scalar):
+        return node.file.span(start, start + 1 if node.style in ("|", ">") else end)
     # A block collection ends where the next token starts, far below: show its first line.
-    rest = node.file.text[start.index :].partition("\n")[0].rstrip()
-    return Span(
-        node.file.path,
-        start.line + 1,
-        start.column + 1,
-        start.line + 1,
-        start.column + 1 + max(1, len(rest)),
-    )
+    first_line = _LINE_END.split(node.file.text[start:end], maxsplit=1)[0].rstrip()
+    return node.file.span(start, start + max(1, len(first_line)))
 
 
 def _syntax_error(file: SourceFile, problem: yaml.MarkedYAMLError) -> Diagnostic:
     mark = problem.problem_mark or problem.context_mark
-    index = mark.index if mark else len(file.text)
-    line = file.lines()[mark.line] if mark else ""
+    index = min(mark.index, len(file.text)) if mark else len(file.text)
+    before = file.text[file.starts[file.position(index)[0] - 1] : index]
     what = problem.problem or "can't be read as YAML"
     hint = ""
-    before = line[: mark.column] if mark else ""
     opened = file.text.rfind("${{", 0, index + 3)
     if what.startswith("mapping values are not allowed"):
         what = "`: ` inside a plain value"
