@@ -44,7 +44,11 @@ def test_plain_scalars_mean_what_ruamel_says_of_yaml_1_2(text: str) -> None:
 
 
 texts = st.text(
-    st.characters(codec="utf-8", exclude_characters="\x7f\x85\u2028\u2029\ufeff", exclude_categories=["Cc", "Cs"]),
+    st.characters(
+        codec="utf-8",
+        exclude_characters="\x7f\x85\u2028\u2029\ufeff",
+        exclude_categories=["Cc", "Cs"],
+    ),
     max_size=20,
 )
 data = st.recursive(
