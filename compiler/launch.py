@@ -8,56 +8,34 @@ step needs them. The local engine renders arguments natively and uses the shim a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
-from compiler.expr import RunTimeRef, SecretRef, Type
-from compiler.ir import Step
+from compiler.capture import (
+    ArgumentWord,
+    Capture,
+    OutputPathOf,
+    PathOf,
+    Slot,
+    Text,
+    ValueOf,
+    captures,
+    words_of,
+)
+from compiler.expr import SecretRef
+from compiler.ir import Command, Step
 
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """Literal text, to be escaped by the target."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class ValueOf:
-    """The text of a captured value, canonical as in `compiler.values.to_text`."""
-
-    capture: str
-
-
-@dataclass(frozen=True, slots=True)
-class PathOf:
-    """The path at which a captured artifact can be read."""
-
-    capture: str
-
-
-@dataclass(frozen=True, slots=True)
-class OutputPathOf:
-    """The path at which the step writes an output."""
-
-    output: str
-
-
-Slot: TypeAlias = Text | ValueOf | PathOf | OutputPathOf
-ArgumentWord: TypeAlias = tuple[Slot, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Capture:
-    """A run-time value or artifact that a step takes from outside.
-
-    `name` is unique in the step and a Python identifier: the declared input's name where it is
-    bound to the reference alone, else made from the reference (`max_documents`,
-    `fetch_dataset_rows`), with `_2`, `_3` … where that is taken.
-    """
-
-    name: str
-    ref: RunTimeRef
-    type: Type
+__all__ = [
+    "ArgumentWord",
+    "Capture",
+    "Dialect",
+    "Launch",
+    "OutputPathOf",
+    "PathOf",
+    "Slot",
+    "Text",
+    "ValueOf",
+    "captures",
+    "launch",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +47,7 @@ class Dialect:
     requires_artifacts: the engine itself fails a step that leaves out a declared artifact.
     checks_values: the engine itself checks integers, numbers, arrays and objects.
     keeps_newline: the engine keeps a string output's final newline, so the wrapper cuts it.
-    forbidden: texts that a string output can't carry; the step that wrote one fails.
+    forbidden: texts that an output can't carry; the step that wrote one fails.
     """
 
     native_env: bool
@@ -84,8 +62,11 @@ class Dialect:
 class Launch:
     """A step's container: its whole argument vector, environment and what these take in.
 
-    `secrets` are environment variables filled from a cluster's secrets. `wrapped` tells whether
-    /bin/sh is needed in the image, with `reasons` naming the fields that need it.
+    `secrets` are environment variables filled from a cluster's secrets. `reasons` names the
+    fields for which /bin/sh is needed in the image (`env.STATUS`, `args.--warm-start`,
+    `outputs.rows`). `wrapped` tells whether it is used: with a reason always, but for a command
+    that has no shell, which the target must refuse then; and without one where a shell is there
+    anyway and checks an output more strictly than the engine.
     """
 
     argv: tuple[ArgumentWord, ...]
@@ -96,11 +77,38 @@ class Launch:
     reasons: tuple[str, ...]
 
 
-def captures(step: Step) -> tuple[Capture, ...]:
-    """What the step takes from outside, declared inputs first, each reference once."""
-    raise NotImplementedError
+@dataclass(frozen=True, slots=True)
+class Directive:
+    """Three words for the wrapper. `reason` is the field that needs it, None where none does."""
+
+    kind: str
+    name: str
+    value: ArgumentWord
+    reason: str | None
 
 
 def launch(step: Step, dialect: Dialect) -> Launch:
     """The container of a step for one target."""
-    raise NotImplementedError
+    captured = captures(step)
+    words = words_of(step, captured)
+    argv, directives = _program(step, words, dialect)
+    env = _environment(step, words)
+    if not dialect.native_env:
+        moved = {name: word for name, word in env.items() if _needs_export(word)}
+        env = {name: word for name, word in env.items() if name not in moved}
+        directives = [
+            *(Directive("env", name, word, f"env.{name}") for name, word in moved.items()),
+            *directives,
+        ]
+    reasons = tuple(dict.fromkeys(d.reason for d in directives if d.reason))
+    wrapped = bool(directives) and not (
+        isinstance(step.program, Command) and not step.program.has_shell
+    )
+    return Launch(
+        argv=_wrapped(directives, argv) if wrapped else argv,
+        env=tuple(env.items()) if wrapped or not moved_env(dialect) else (),
+        secrets=tuple((e.name, e.value) for e in step.env if isinstance(e.value, SecretRef)),
+        captures=captured,
+        wrapped=wrapped,
+        reasons=reasons,
+    )

@@ -16,6 +16,7 @@ from compiler.values import (
     JsonValue,
     ValueKind,
     ValueTextError,
+    as_kind,
     fits,
     from_text,
     kind_of,
@@ -132,7 +133,7 @@ def override(
             files.append(file)
             continue
         try:
-            value = raw if typed else _given(str(raw), param)
+            value = as_kind(raw, param.kind) if typed else _given(str(raw), param)
             problem = value_problem(param, value)
         except ValueTextError as wrong:
             value, problem = None, str(wrong)
@@ -160,10 +161,7 @@ def value_of(node: Node, kind: ValueKind) -> JsonValue:
     """A node's value where `kind` is wanted: as text, a plain scalar means what it looks like."""
     if kind == "string" and isinstance(node, Scalar) and node.value is not None:
         return node.text
-    value = to_value(node)
-    if kind == "integer" and isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
+    return as_kind(to_value(node), kind)
 
 
 def _given(text: str, param: Param) -> JsonValue:

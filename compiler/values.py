@@ -49,6 +49,20 @@ def fits(value: JsonValue, kind: ValueKind) -> bool:
     return found == kind or (kind == "number" and found == "integer")
 
 
+def as_kind(value: JsonValue, kind: ValueKind) -> JsonValue:
+    """The same value as it is kept for its type: `3.0` as an integer is 3, and a number so large
+    that a double has no fraction left is one, however it is spelled."""
+    if kind == "integer" and isinstance(value, float) and value.is_integer():
+        return int(value)
+    is_integer = isinstance(value, int) and not isinstance(value, bool)
+    if kind == "number" and is_integer and abs(value) > MAX_INTEGER:  # type: ignore[arg-type]
+        try:
+            return float(value)  # type: ignore[arg-type]
+        except OverflowError:
+            return math.inf
+    return value
+
+
 def to_text(value: JsonValue) -> str:
     """The canonical text of a value."""
     match value:
@@ -85,8 +99,7 @@ def from_text(text: str, kind: ValueKind) -> JsonValue:
         value: JsonValue = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         raise ValueTextError(_wanted(kind, text)) from None
-    if kind == "integer" and isinstance(value, float) and value.is_integer():
-        value = int(value)
+    value = as_kind(value, kind)
     if not fits(value, kind):
         raise ValueTextError(_wanted(kind, text))
     problem = number_problem(value)

@@ -10,7 +10,7 @@ from pathlib import Path
 from compiler import __version__, files, frontend, targets
 from compiler.binding import Git
 from compiler.commands import console
-from compiler.diagnostics import Diagnostic, MlcError, has_errors, in_order
+from compiler.diagnostics import Diagnostic, has_errors, in_order
 from compiler.git import checkout
 from compiler.ir import Pipeline
 from compiler.source import SourceFile
@@ -41,7 +41,8 @@ def compile_specs(request: Request) -> int:
         return console.FAILED
     if request.output == "-":
         if len(outputs) != 1:
-            raise MlcError("`-o -` prints one file: name one spec and one --target")
+            sys.stderr.write("mlc: `-o -` prints one file: name one spec and one --target\n")
+            return console.USAGE
         sys.stdout.write(next(iter(outputs.values())))
         return console.OK
     files.write_all(outputs)

@@ -1,0 +1,199 @@
+"""What a step takes from outside, under names of its own, and expressions as words of slots.
+
+Used by `compiler.launch`; a target binds the captures to what its engine calls inputs and prints
+the slots.
+"""
+
+from __future__ import annotations
+
+import itertools
+import keyword
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from compiler.expr import (
+    ArtifactList,
+    ArtifactType,
+    Concat,
+    Expr,
+    InputRef,
+    Literal,
+    OutputPath,
+    ParamRef,
+    PipelineInputRef,
+    RunRef,
+    RunTimeRef,
+    SecretRef,
+    StepOutputRef,
+    Type,
+    VolumePath,
+    walk,
+)
+from compiler.ir import Step
+from compiler.values import to_text
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Literal text, to be escaped by the target."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ValueOf:
+    """The text of a captured value, canonical as in `compiler.values.to_text`."""
+
+    capture: str
+
+
+@dataclass(frozen=True, slots=True)
+class PathOf:
+    """The path at which a captured artifact can be read."""
+
+    capture: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutputPathOf:
+    """The path at which the step writes an output."""
+
+    output: str
+
+
+Slot: TypeAlias = Text | ValueOf | PathOf | OutputPathOf
+# No two texts stand side by side and none is empty: the empty word is the empty tuple.
+ArgumentWord: TypeAlias = tuple[Slot, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """A run-time value or artifact that a step takes from outside.
+
+    `name` is unique in the step, also beside its outputs, and a Python identifier: the declared
+    input's name where it is bound to the reference alone, else made from the reference
+    (`max_documents`, `fetch_dataset_rows`), with `_2`, `_3` … where that is taken.
+    """
+
+    name: str
+    ref: RunTimeRef
+    type: Type
+
+
+def captures(step: Step) -> tuple[Capture, ...]:
+    """What the step takes from outside, declared inputs first, each reference once."""
+    bound = {i.name: i.value for i in step.inputs if isinstance(i.value, RunTimeRef)}
+    wanted = {name: _identity(ref) for name, ref in bound.items()}
+    refs = [(name, ref) for name, ref in bound.items()]
+    refs += [
+        (_name(ref), ref)
+        for expression in step.expressions()
+        for ref in walk(expression)
+        if isinstance(ref, RunTimeRef)
+    ]
+    # Names that a reference may not take; a declared input has the first right to its own.
+    taken = {o.name for o in step.outputs}
+    reserved = taken | set(wanted)
+    found: dict[tuple[str, ...], Capture] = {}
+    for position, (name, ref) in enumerate(refs):
+        identity = _identity(ref)
+        if identity not in found:
+            free = _free(name, taken if position < len(bound) else reserved)
+            taken.add(free)
+            reserved.add(free)
+            found[identity] = Capture(free, ref, ref.type)
+    return tuple(found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Turns a step's expressions into words; made by `words_of`."""
+
+    step: Step
+    names: dict[tuple[str, ...], str]
+
+    def resolve(self, expression: Expr) -> Expr:
+        """An input of the step gives way to what it is bound to."""
+        while isinstance(expression, InputRef):
+            expression = self.step.input(expression.name).value
+        return expression
+
+    def word(self, *expressions: Expr | str) -> ArgumentWord:
+        """Expressions and plain texts one after the other, as one word."""
+        slots = itertools.chain.from_iterable(map(self._slots, expressions))
+        return join(tuple(slots))
+
+    def items(self, expression: Expr) -> tuple[ArgumentWord, ...]:
+        """One word, or one for each artifact of a list that is written out."""
+        expression = self.resolve(expression)
+        if isinstance(expression, ArtifactList):
+            return tuple(word for item in expression.items for word in self.items(item))
+        return (self.word(expression),)
+
+    def _slots(self, expression: Expr | str) -> Iterator[Slot]:
+        if isinstance(expression, str):
+            yield Text(expression)
+            return
+        match self.resolve(expression):
+            case Literal(value=value):
+                yield Text(to_text(value))
+            case Concat(parts=parts):
+                for part in parts:
+                    yield from self._slots(part)
+            case OutputPath(name=name):
+                yield OutputPathOf(name)
+            case VolumePath(name=name):
+                yield Text(next(v.mount for v in self.step.volumes if v.name == name))
+            case ParamRef() | PipelineInputRef() | StepOutputRef() | RunRef() as ref:
+                name = self.names[_identity(ref)]
+                yield PathOf(name) if isinstance(ref.type, ArtifactType) else ValueOf(name)
+            case SecretRef() | ArtifactList() | InputRef() as other:
+                raise AssertionError(f"{type(other).__name__} has no text")
+
+
+def words_of(step: Step, captured: Sequence[Capture]) -> Words:
+    return Words(step, {_identity(c.ref): c.name for c in captured})
+
+
+def join(slots: ArgumentWord) -> ArgumentWord:
+    """The same word with neighbouring texts made one and empty ones left out."""
+    joined: list[Slot] = []
+    for slot in slots:
+        if isinstance(slot, Text) and joined and isinstance(joined[-1], Text):
+            joined[-1] = Text(joined[-1].text + slot.text)
+        elif slot != Text(""):
+            joined.append(slot)
+    return tuple(joined)
+
+
+def is_known(word: ArgumentWord) -> bool:
+    """Whether a word is all text."""
+    return all(isinstance(slot, Text) for slot in word)
+
+
+def _identity(ref: RunTimeRef) -> tuple[str, ...]:
+    match ref:
+        case ParamRef(name=name):
+            return ("param", name)
+        case PipelineInputRef(name=name):
+            return ("input", name)
+        case StepOutputRef(step=step, output=output):
+            return ("output", step, output)
+        case RunRef(field=field):
+            return ("run", field)
+
+
+def _name(ref: RunTimeRef) -> str:
+    match ref:
+        case ParamRef(name=name) | PipelineInputRef(name=name):
+            return name
+        case StepOutputRef(step=step, output=output):
+            return f"{step}_{output}"
+        case RunRef(field=field):
+            return f"run_{field}"
+
+
+def _free(name: str, taken: set[str]) -> str:
+    candidates = itertools.chain([name], (f"{name}_{n}" for n in itertools.count(2)))
+    return next(c for c in candidates if c not in taken and not keyword.iskeyword(c))

@@ -1,0 +1,226 @@
+"""The command line from outside: real processes, files on disk, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SPEC = """\
+apiVersion: mlc/v1
+kind: Algorithm
+name: demo
+image: registry.example.com/demo:1
+params: {rows: 3}
+steps:
+  one:
+    command: [echo, "${{ params.rows }}"]
+"""
+FILES = ["argo.yaml", "kfp.yaml", "kfp_dsl.py"]
+
+
+def mlc(
+    folder: Path, *arguments: str, stdin: str = "", **env: str
+) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MLC_GIT", "CI_"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "compiler", *arguments],
+        cwd=folder,
+        input=stdin,
+        env=environment | env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.com"]
+    done = subprocess.run(
+        ["git", *identity, *arguments], cwd=folder, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "mlc.toml").write_text("")
+    (tmp_path / "algorithms").mkdir()
+    (tmp_path / "algorithms/demo.yaml").write_text(SPEC)
+    return tmp_path
+
+
+def test_validate_takes_the_projects_algorithms(project: Path) -> None:
+    (project / "algorithms/notes.yaml").write_text("just: notes\n")
+    done = mlc(project, "validate")
+    assert (done.returncode, done.stderr) == (0, "1 spec checked, nothing wrong\n")
+    assert mlc(project, "validate", "-q").stderr == ""
+
+
+def test_validate_reads_standard_input(project: Path) -> None:
+    done = mlc(project, "validate", "-", stdin=SPEC.replace("rows }}", "row }}"))
+    assert done.returncode == 1
+    assert "<stdin>:8:33" in done.stderr
+
+
+def test_validate_without_algorithms_says_so(tmp_path: Path) -> None:
+    done = mlc(tmp_path, "validate")
+    assert done.returncode == 3
+    assert done.stderr == "mlc: there is no folder algorithms: name the specs to check\n"
+
+
+def test_a_missing_file_is_a_finding(tmp_path: Path) -> None:
+    done = mlc(tmp_path, "validate", "nowhere.yaml")
+    assert done.returncode == 1
+    assert "error[MLC001]: can't read nowhere.yaml: no such file or directory" in done.stderr
+
+
+def test_algorithms_that_kubernetes_cannot_tell_apart(project: Path) -> None:
+    for name in ("doc_type", "doc-type"):
+        text = SPEC.replace("name: demo", f"name: {name}")
+        (project / f"algorithms/{name}.yaml").write_text(text)
+    done = mlc(project, "validate")
+    assert done.returncode == 1
+    assert "error[MLC310]: another algorithm is called `doc-type`" in done.stderr
+    assert "algorithms/doc_type.yaml:3:7" in done.stderr
+
+
+def test_validate_for_machines(project: Path) -> None:
+    (project / "bad.yaml").write_text(SPEC.replace("image:", "imag:"))
+    done = mlc(project, "validate", "bad.yaml", "--format", "json")
+    (finding,) = json.loads(done.stdout)
+    assert finding["code"] == "MLC101"
+    assert (finding["file"], finding["line"], finding["column"]) == ("bad.yaml", 4, 1)
+    assert done.stderr == ""
+
+
+def test_colours_are_for_terminals(project: Path) -> None:
+    assert "\x1b[" not in mlc(project, "validate", "nowhere.yaml").stderr
+
+
+def test_compile_writes_every_target_and_says_so(project: Path) -> None:
+    done = mlc(project, "compile", "algorithms/demo.yaml")
+    assert done.returncode == 0, done.stderr
+    assert sorted(p.name for p in (project / "build/demo").iterdir()) == FILES
+    assert [line.split()[0] for line in done.stdout.splitlines()] == [
+        "build/demo/kfp.yaml",
+        "build/demo/kfp_dsl.py",
+        "build/demo/argo.yaml",
+    ]
+    for file in (project / "build/demo").iterdir():
+        first = file.read_text().splitlines()[0]
+        assert "from algorithms/demo.yaml" in first
+        assert str(project) not in file.read_text()
+
+
+def test_compile_writes_the_same_bytes_from_everywhere(project: Path, tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    mlc(project, "compile", "algorithms/demo.yaml", "-o", str(one), PYTHONHASHSEED="1")
+    mlc(Path("/"), "compile", f"{project}/algorithms/demo.yaml", "-o", str(two), PYTHONHASHSEED="2")
+    for name in FILES:
+        assert (one / "demo" / name).read_bytes() == (two / "demo" / name).read_bytes()
+
+
+def test_compile_writes_all_or_nothing(project: Path) -> None:
+    (project / "bad.yaml").write_text(SPEC.replace("rows }}", "row }}").replace("demo", "bad"))
+    done = mlc(project, "compile", "algorithms/demo.yaml", "bad.yaml")
+    assert done.returncode == 1
+    assert "nothing was written" in done.stderr
+    assert not (project / "build").exists()
+
+
+def test_what_cannot_be_written_leaves_things_as_they_were(project: Path) -> None:
+    assert mlc(project, "compile", "algorithms/demo.yaml").returncode == 0
+    before = (project / "build/demo/kfp.yaml").read_text()
+    (project / "build/demo/argo.yaml").unlink()
+    (project / "build/demo/argo.yaml").mkdir()
+    (project / "algorithms/demo.yaml").write_text(SPEC.replace("rows: 3", "rows: 4"))
+    done = mlc(project, "compile", "algorithms/demo.yaml")
+    assert done.returncode == 3
+    assert "argo.yaml" in done.stderr
+    assert (project / "build/demo/kfp.yaml").read_text() == before
+    assert sorted(p.name for p in (project / "build/demo").iterdir()) == FILES
+
+
+def test_compile_to_standard_output(project: Path) -> None:
+    done = mlc(project, "compile", "algorithms/demo.yaml", "--target", "argo", "-o", "-")
+    assert "kind: WorkflowTemplate" in done.stdout
+    two = mlc(project, "compile", "algorithms/demo.yaml", "-o", "-")
+    assert two.returncode == 2
+
+
+def test_profiles_and_overrides(project: Path) -> None:
+    text = SPEC + "profiles: {toy: {params: {rows: 1}}}\n"
+    (project / "algorithms/demo.yaml").write_text(text)
+    spec = "algorithms/demo.yaml"
+    assert mlc(project, "compile", spec, "--profile", "toy").returncode == 0
+    assert 'value: "1"' in (project / "build/demo@toy/argo.yaml").read_text()
+    argo = ("--target", "argo", "-o", "-")
+    assert 'value: "7"' in mlc(project, "compile", spec, "-p", "rows=7", *argo).stdout
+    (project / "values.yaml").write_text("rows: 8\n")
+    done = mlc(project, "compile", spec, "--params", "values.yaml", *argo)
+    assert 'value: "8"' in done.stdout
+    unknown = mlc(project, "compile", spec, "--profile", "tyo")
+    assert unknown.returncode == 1
+    assert "error[MLC312]: there is no profile `tyo`" in unknown.stderr
+    assert "did you mean `toy`?" in unknown.stderr
+
+
+def test_check_compares_at_the_recorded_commit(project: Path) -> None:
+    (project / "algorithms/demo.yaml").write_text(SPEC.replace(":1", ":${{ git.short_commit }}"))
+    no_git = mlc(project, "compile", "algorithms/demo.yaml")
+    assert no_git.returncode == 1
+    assert "error[MLC309]: `git.short_commit` is not known" in no_git.stderr
+    git(project, "init", "-q", "-b", "main")
+    git(project, "add", ".")
+    git(project, "commit", "-qm", "one")
+    commit = git(project, "rev-parse", "HEAD")
+    assert mlc(project, "compile", "algorithms/demo.yaml").returncode == 0
+    assert f"demo:{commit[:8]}" in (project / "build/demo/argo.yaml").read_text()
+    git(project, "commit", "-qm", "two", "--allow-empty")
+    check = ("compile", "algorithms/demo.yaml", "--check")
+    assert mlc(project, *check).returncode == 0
+    with (project / "build/demo/argo.yaml").open("a") as stream:
+        stream.write("# by hand\n")
+    stale = mlc(project, *check)
+    assert stale.returncode == 1
+    assert "build/demo/argo.yaml differs from its spec; run mlc compile" in stale.stderr
+
+
+def test_a_target_that_cannot_is_said_with_its_place(project: Path) -> None:
+    spec = project / "algorithms/demo.yaml"
+    spec.write_text(SPEC + "limits: {parallel: 2}\n")
+    done = mlc(project, "compile", "algorithms/demo.yaml", "--target", "kfp")
+    assert done.returncode == 1
+    assert "error[MLC701]: target kfp can't do `limits.parallel`" in done.stderr
+    assert "algorithms/demo.yaml:9:10" in done.stderr
+    (project / "mlc.toml").write_text('[targets.kfp]\naccept = ["limits.parallel"]\n')
+    accepted = mlc(project, "compile", "algorithms/demo.yaml", "--target", "kfp")
+    assert accepted.returncode == 0
+    assert "warning[MLC703]: target kfp leaves out `limits.parallel`" in accepted.stderr
+
+
+def test_explain_target(project: Path) -> None:
+    spec = project / "algorithms/demo.yaml"
+    spec.write_text(SPEC + "limits: {parallel: 2}\n")
+    done = mlc(project, "compile", "algorithms/demo.yaml", "--explain-target", "--format", "json")
+    rows = json.loads(done.stdout)
+    levels = {(row["target"], row["field"]): row["level"] for row in rows}
+    assert levels[("kfp", "limits.parallel")] == "refused"
+    assert levels[("argo", "limits.parallel")] == "exact"
+    table = mlc(project, "compile", "algorithms/demo.yaml", "--explain-target", "argo").stdout
+    assert "limits.parallel" in table and "exact" in table
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["frobnicate"], ["compile"], ["compile", "x", "--target", "airflow"], ["validate", "--zz"]],
+)
+def test_wrong_usage_exits_with_2(tmp_path: Path, arguments: list[str]) -> None:
+    assert mlc(tmp_path, *arguments).returncode == 2
