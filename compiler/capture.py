@@ -85,7 +85,7 @@ def captures(step: Step) -> tuple[Capture, ...]:
     """What the step takes from outside, declared inputs first, each reference once."""
     bound = {i.name: i.value for i in step.inputs if isinstance(i.value, RunTimeRef)}
     wanted = {name: _identity(ref) for name, ref in bound.items()}
-    refs = [(name, ref) for name, ref in bound.items()]
+    refs = list(bound.items())
     refs += [
         (_name(ref), ref)
         for expression in step.expressions()
@@ -165,11 +165,6 @@ def join(slots: ArgumentWord) -> ArgumentWord:
         elif slot != Text(""):
             joined.append(slot)
     return tuple(joined)
-
-
-def is_known(word: ArgumentWord) -> bool:
-    """Whether a word is all text."""
-    return all(isinstance(slot, Text) for slot in word)
 
 
 def _identity(ref: RunTimeRef) -> tuple[str, ...]:

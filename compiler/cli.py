@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -139,6 +140,91 @@ def compile_(
     if check:
         return command.check_specs(request)
     return command.compile_specs(request)
+
+
+@cli.command()
+@click.argument("spec", metavar="SPEC")
+@click.option(
+    "-j", "--jobs", type=click.IntRange(1), metavar="N", help="Steps at once; default: the cores."
+)
+@click.option("--no-cache", is_flag=True, help="Reuse nothing of earlier runs.")
+@click.option("-v", "--verbose", is_flag=True, help="Say more of what happens.")
+@_spec_options
+@_data_format
+@_quiet
+def run(
+    spec: str,
+    jobs: int | None,
+    no_cache: bool,
+    verbose: bool,
+    profiles: tuple[str, ...],
+    overrides: tuple[tuple[str, str], ...],
+    params_file: str | None,
+    style: str,
+    quiet: bool,
+) -> int:
+    """Run a spec on this machine, for real."""
+    from compiler.commands.run import run_spec
+
+    return run_spec(
+        spec,
+        profiles=profiles,
+        overrides=dict(overrides),
+        params_file=params_file,
+        jobs=jobs,
+        use_cache=not no_cache,
+        style=style,
+        quiet=quiet,
+        verbose=verbose,
+    )
+
+
+@cli.command()
+@click.option("--algorithm", metavar="NAME", help="Only the runs of one algorithm.")
+@click.option("-n", "--limit", type=click.IntRange(1), default=20, help="How many at most.")
+@_data_format
+def runs(algorithm: str | None, limit: int, style: str) -> int:
+    """List the runs of this machine, the newest first."""
+    from compiler.commands.runs import list_runs
+
+    return list_runs(_root(), algorithm=algorithm, limit=limit, style=style)
+
+
+@cli.command()
+@click.argument("run", metavar="RUN")
+@_data_format
+def show(run: str, style: str) -> int:
+    """Show a run: its parameters, steps, metrics and artifacts. RUN is an id or `last`."""
+    from compiler.commands.show import show_run
+
+    return show_run(_root(), run, style=style)
+
+
+@cli.command()
+@click.argument("run", metavar="RUN")
+@click.argument("step", required=False, metavar="[STEP]")
+def logs(run: str, step: str | None) -> int:
+    """Print what a run's steps have printed. RUN is an id or `last`."""
+    from compiler.commands.logs import print_logs
+
+    return print_logs(_root(), run, step)
+
+
+@cli.command()
+@click.argument("run", metavar="RUN")
+@click.argument("output", metavar="STEP.OUTPUT")
+@click.option("-o", "--output", "target", metavar="PATH", help="Copy it there.")
+def get(run: str, output: str, target: str | None) -> int:
+    """Print an output of a run, or copy it. RUN is an id or `last`."""
+    from compiler.commands.get import get_output
+
+    return get_output(_root(), run, output, target=target)
+
+
+def _root() -> Path:
+    from compiler.project import find
+
+    return find(Path.cwd())[0].root
 
 
 def main() -> None:

@@ -57,5 +57,11 @@ CODES: dict[str, str] = {
     "MLC701": "target can't do this",
     "MLC702": "target does this less well",
     "MLC703": "target leaves this out, as accepted",
+    "MLC801": "parameter without a value",
+    "MLC802": "input without a value",
+    "MLC803": "input can't be had",
+    "MLC804": "secret is not known on this machine",
+    "MLC805": "volume is not known on this machine",
+    "MLC806": "working folder does not exist",
     "MLC901": "bad project configuration",
 }

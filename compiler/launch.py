@@ -7,7 +7,10 @@ step needs them. The local engine renders arguments natively and uses the shim a
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from compiler.capture import (
     ArgumentWord,
@@ -17,11 +20,13 @@ from compiler.capture import (
     Slot,
     Text,
     ValueOf,
+    Words,
     captures,
     words_of,
 )
-from compiler.expr import SecretRef
-from compiler.ir import Command, Step
+from compiler.expr import ArtifactType, Literal, SecretRef, ValueType
+from compiler.ir import Command, Flag, Output, Python, Script, Step
+from compiler.runtime import Part, shim, shim_spec, wrapper
 
 __all__ = [
     "ArgumentWord",
@@ -36,6 +41,9 @@ __all__ = [
     "captures",
     "launch",
 ]
+
+# What engines or the kubelet would act on (see `compiler.targets.kubelet`).
+_ACTED_ON = re.compile(r"\{\{|\$[$(]|\$[^\x00-\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,38 +85,203 @@ class Launch:
     reasons: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Directive:
-    """Three words for the wrapper. `reason` is the field that needs it, None where none does."""
-
-    kind: str
-    name: str
-    value: ArgumentWord
-    reason: str | None
-
-
 def launch(step: Step, dialect: Dialect) -> Launch:
     """The container of a step for one target."""
     captured = captures(step)
     words = words_of(step, captured)
-    argv, directives = _program(step, words, dialect)
-    env = _environment(step, words)
-    if not dialect.native_env:
-        moved = {name: word for name, word in env.items() if _needs_export(word)}
-        env = {name: word for name, word in env.items() if name not in moved}
-        directives = [
-            *(Directive("env", name, word, f"env.{name}") for name, word in moved.items()),
-            *directives,
-        ]
-    reasons = tuple(dict.fromkeys(d.reason for d in directives if d.reason))
-    wrapped = bool(directives) and not (
-        isinstance(step.program, Command) and not step.program.has_shell
-    )
+    variables = tuple(_variables(step, words))
+    exported = [v for v in variables if not dialect.native_env and _needs_export(v.value)]
+    directives = [Directive("env", v.name, v.value, (v.field,)) for v in exported]
+    if isinstance(step.program, Command):
+        items = tuple(_items(step.program, words))
+        argv = tuple(word for item in items for word in item.words)
+        directives += _flags(items)
+    else:
+        argv = _call(step, words, dialect)
+    if not isinstance(step.program, Python):
+        directives += [d for output in step.outputs for d in _checks(output, dialect)]
+    wrapped = bool(directives) and (not isinstance(step.program, Command) or step.program.has_shell)
     return Launch(
         argv=_wrapped(directives, argv) if wrapped else argv,
-        env=tuple(env.items()) if wrapped or not moved_env(dialect) else (),
+        env=tuple((v.name, v.value) for v in variables if not (wrapped and v in exported)),
         secrets=tuple((e.name, e.value) for e in step.env if isinstance(e.value, SecretRef)),
         captures=captured,
         wrapped=wrapped,
-        reasons=reasons,
+        reasons=tuple(dict.fromkeys(reason for d in directives for reason in d.reasons)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Directive:
+    """Three words for the wrapper, and the fields that can't do without it."""
+
+    kind: str
+    name: str
+    value: ArgumentWord
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Words of an argument vector; `code` says what the wrapper makes of them (wrapper.sh)."""
+
+    code: str
+    words: tuple[ArgumentWord, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable of the environment and the field of the step that it comes from."""
+
+    name: str
+    value: ArgumentWord
+    field: str
+
+
+def _variables(step: Step, words: Words) -> Iterator[Variable]:
+    """What scripts are given ready-made, then `env`, which may replace it; no secrets."""
+    given = {e.name for e in step.env}
+    if isinstance(step.program, Script):
+        for input_ in step.inputs:
+            name = f"INPUT_{input_.name.upper()}"
+            if name not in given:
+                yield Variable(name, words.word(input_.value), f"inputs.{input_.name}")
+        for output in step.outputs:
+            name = f"OUTPUT_{output.name.upper()}"
+            if name not in given:
+                yield Variable(name, (OutputPathOf(output.name),), f"outputs.{output.name}")
+    for variable in step.env:
+        if not isinstance(variable.value, SecretRef):
+            yield Variable(variable.name, words.word(variable.value), f"env.{variable.name}")
+
+
+def _needs_export(word: ArgumentWord) -> bool:
+    """Whether an engine that does not resolve a container's environment could alter the value."""
+    return any(not isinstance(slot, Text) or _ACTED_ON.search(slot.text) for slot in word)
+
+
+def _call(step: Step, words: Words, dialect: Dialect) -> tuple[ArgumentWord, ...]:
+    """The argument vector of a script or a function, without the wrapper."""
+    match step.program:
+        case Script(shell="sh", source=source):
+            call = ["sh", "-ec", source, "mlc"]
+        case Script(shell="bash", source=source):
+            call = ["bash", "-eo", "pipefail", "-c", source, "mlc"]
+        case Script(shell="python", source=source):
+            call = ["python3", "-c", source]
+        case Python(module=module, function=function):
+            spec = shim_spec(
+                step,
+                metadata=dialect.metrics_metadata,
+                newline=not dialect.keeps_newline,
+                forbidden=dialect.forbidden,
+            )
+            call = ["python3", "-c", shim(), f"{module}:{function}", spec]
+        case Command():
+            raise AssertionError("a command is its own argument vector")
+    argv = [words.word(text) for text in call]
+    if isinstance(step.program, Python):
+        for input_ in step.inputs:
+            for word in words.items(input_.value):
+                argv += [words.word(input_.name), word]
+        for output in step.outputs:
+            argv += [words.word(output.name), (OutputPathOf(output.name),)]
+    return tuple(argv)
+
+
+def _items(command: Command, words: Words) -> Iterator[Item]:
+    for argument in command.arguments:
+        if isinstance(argument, Flag):
+            yield from _flag(argument, words)
+        else:
+            yield Item(".", (words.word(argument.value),))
+
+
+def _flag(flag: Flag, words: Words) -> Iterator[Item]:
+    """A flag, decided here where its value is known, else by the wrapper."""
+    name, value = words.word(flag.name), words.resolve(flag.value)
+    reason = f"args.{flag.name}"
+    type_ = value.type
+    nullable = isinstance(type_, ValueType) and type_.nullable
+    switch = not flag.joined and isinstance(type_, ValueType) and type_.kind == "boolean"
+    if isinstance(value, Literal):
+        if value.value is None or (value.value is False and not flag.joined):
+            return
+        nullable, switch = False, False
+        if value.value is True and not flag.joined:
+            yield Item(".", (name,))
+            return
+    if switch:
+        yield Item("s", (name, words.word(value)), reason)
+    elif nullable:
+        yield Item("j" if flag.joined else "o", (name, words.word(value)), reason)
+    elif flag.joined:
+        yield Item(".", (words.word(f"{flag.name}=", value),))
+    else:
+        yield Item(".", (name,))
+        yield Item(".", (words.word(value),))
+
+
+def _flags(items: tuple[Item, ...]) -> list[Directive]:
+    code = "".join(item.code for item in items)
+    if not code.strip("."):
+        return []
+    reasons = tuple(item.reason for item in items if item.reason)
+    return [Directive("flags", "-", (Text(code),), reasons)]
+
+
+def _checks(output: Output, dialect: Dialect) -> Iterator[Directive]:
+    """What the wrapper does about an output once the command has succeeded."""
+    field = (f"outputs.{output.name}",)
+    directive = partial(Directive, name=output.name, value=(OutputPathOf(output.name),))
+    if isinstance(output.type, ArtifactType):
+        if output.type.kind == "Metrics":
+            kind = "metadata" if dialect.metrics_metadata else "metrics"
+            yield directive(kind, reasons=field)
+        elif not dialect.requires_artifacts:
+            yield directive("file", reasons=field)
+        return
+    match output.type.kind:
+        case "integer" | "number" as kind:
+            # Engines let pass a little more than JSON's numbers, so a shell is used if it is there.
+            yield directive(kind, reasons=() if dialect.checks_values else field)
+            return
+        case "boolean":
+            yield directive("boolean", reasons=field)
+            return
+        case "array" | "object" as kind:
+            needed = bool(dialect.forbidden) or not dialect.checks_values
+            yield directive(kind, reasons=field if needed else ())
+        case "string" | None if dialect.keeps_newline:
+            yield directive("string", reasons=field)
+        case "string" | None if dialect.forbidden:
+            yield directive("text", reasons=field)
+    for text in dialect.forbidden:
+        yield Directive("not", "-", (Text(_printf(text)),), field)
+
+
+def _printf(text: str) -> str:
+    """Text as printf's `%b` reads it, in printable ASCII: manifests don't carry all characters."""
+    return "".join(
+        chr(byte) if 32 <= byte < 127 and byte != ord("\\") else f"\\0{byte:03o}"
+        for byte in text.encode()
+    )
+
+
+def _wrapped(
+    directives: list[Directive], argv: tuple[ArgumentWord, ...]
+) -> tuple[ArgumentWord, ...]:
+    kinds = {d.kind for d in directives}
+    parts: set[Part] = set()
+    if kinds - {"env", "flags", "file"}:
+        parts.add("values")
+    if kinds & {"metrics", "metadata"}:
+        parts.add("metrics")
+    call = ("/bin/sh", "-c", wrapper(parts), "mlc")
+    return (
+        *((Text(text),) for text in call),
+        *(word for d in directives for word in ((Text(d.kind),), (Text(d.name),), d.value)),
+        (Text("--"),),
+        *argv,
     )

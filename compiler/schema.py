@@ -88,7 +88,7 @@ class _Checker:
         present = list(node.entries)
         broken: set[str] = set()
         for key, entry in list(node.entries.items()):
-            inner: Schema | bool = properties.get(key, additional)
+            inner: Schema | bool = properties[key] if key in properties else additional
             if inner is True:
                 continue
             if isinstance(inner, bool):

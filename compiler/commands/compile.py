@@ -7,12 +7,16 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
 from compiler import __version__, files, frontend, targets
 from compiler.binding import Git
 from compiler.commands import console
+from compiler.commands.tables import columns
 from compiler.diagnostics import Diagnostic, has_errors, in_order
 from compiler.git import checkout
 from compiler.ir import Pipeline
+from compiler.settings import Project
 from compiler.source import SourceFile
 from compiler.targets import Support
 from compiler.values import JsonValue
@@ -112,20 +116,32 @@ def _compile(request: Request, *, recorded: bool = False) -> tuple[dict[Path, st
         sources |= loaded.sources
         if loaded.pipeline is None:
             continue
-        names = request.targets or loaded.project.default_targets
-        for name in names:
-            target = targets.target(name)
-            settings = loaded.project.target(name)
-            found = targets.judge(name, target.explain(loaded.pipeline, settings), settings)
-            diagnostics += found
-            if not has_errors(found):
-                text = _header(loaded) + target.emit(loaded.pipeline, settings)
-                outputs[folder / target.FILENAME] = text
+        found, texts = _emit(loaded, loaded.pipeline, request)
+        diagnostics += found
+        outputs |= {folder / name: text for name, text in texts.items()}
     diagnostics = in_order(diagnostics)
     console.report(diagnostics, sources, request.style if diagnostics else "text")
     if has_errors(diagnostics):
         sys.stderr.write(f"{console.tally(diagnostics)}; nothing was written\n")
     return outputs, has_errors(diagnostics)
+
+
+def _emit(
+    loaded: frontend.Loaded, pipeline: Pipeline, request: Request
+) -> tuple[list[Diagnostic], dict[str, str]]:
+    """What the targets say against a pipeline; their texts by file name where it is nothing."""
+    project = loaded.project
+    chosen = {name: targets.target(name) for name in request.targets or project.default_targets}
+    uses = {name: target.explain(pipeline, project.target(name)) for name, target in chosen.items()}
+    found = targets.judge(uses, project)
+    if has_errors(found):
+        return found, {}
+    header = _header(project, pipeline)
+    texts = {
+        target.FILENAME: header + target.emit(pipeline, project.target(name))
+        for name, target in chosen.items()
+    }
+    return found, texts
 
 
 def _build(document: frontend.Document, request: Request, git: Git | None) -> frontend.Loaded:
@@ -151,11 +167,8 @@ def _git(document: frontend.Document, compiled: Path | None) -> Git | None:
     return checkout(document.project.root)
 
 
-def _header(loaded: frontend.Loaded) -> str:
-    pipeline: Pipeline | None = loaded.pipeline
-    assert pipeline is not None
-    source = pipeline.source
-    root = loaded.project.root
+def _header(project: Project, pipeline: Pipeline) -> str:
+    source, root = pipeline.source, project.root
     if not source.startswith("<"):
         absolute = Path(source).resolve()
         source = (
@@ -180,22 +193,42 @@ def _size(count: int) -> str:
     return f"{count} B" if count < 1000 else f"{count / 1000:.1f} kB"
 
 
-_TONES = {"exact": "green", "emulated": "cyan", "weaker": "yellow", "refused": "red"}
+# Most telling first, with the colour of each.
+_TONES = {"refused": "red", "weaker": "yellow", "emulated": "cyan", "exact": "green"}
 
 
 def _print_table(uses: list[tuple[str, str, Support]]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
+    """One line for each field that fares alike, the losses first."""
+    colour = console.coloured(sys.stdout.isatty())
     for spec, name in dict.fromkeys((spec, name) for spec, name, _ in uses):
-        table = Table(title=f"{spec} → {name}", title_justify="left", box=box.SIMPLE_HEAD)
-        for heading in ("field", "where", "how", "reason"):
-            table.add_column(heading, no_wrap=heading != "reason")
+        alike: dict[tuple[str, str, str], list[str]] = {}
         for at, target, use in uses:
             if (at, target) == (spec, name):
-                tone = _TONES[str(use.level)]
-                cells = (use.field, use.where, Text(str(use.level), style=tone), use.reason)
-                table.add_row(*(Text(c) if isinstance(c, str) else c for c in cells))
-        Console(no_color=not console.coloured(sys.stdout.isatty())).print(table)
+                key = (use.level, _kind(use.field), use.reason)
+                alike.setdefault(key, []).append(use.where)
+        rows = [
+            (level, field, _where(places), reason)
+            for level in _TONES
+            for (found, field, reason), places in alike.items()
+            if found == level
+        ]
+        sys.stdout.write(f"{spec} for {name}\n")
+        for row, line in zip(rows, columns(rows, indent="  ").splitlines(), strict=True):
+            if colour:
+                line = line.replace(row[0], click.style(row[0], fg=_TONES[row[0]]), 1)
+            sys.stdout.write(f"{line}\n")
+
+
+def _kind(field: str) -> str:
+    """A field without the names that the author gave: `inputs.rows` is one of `inputs`."""
+    first, _, _ = field.partition(".")
+    return first if first in ("inputs", "outputs", "args", "env") else field
+
+
+def _where(places: list[str]) -> str:
+    distinct = list(dict.fromkeys(places))
+    things = {place.partition(" ")[0].removesuffix("s") for place in distinct}
+    if len(distinct) > 1 and len(things) == 1:
+        return f"{len(distinct)} {things.pop()}s"
+    shown = ", ".join(distinct).replace("`", "")
+    return shown if len(shown) <= 40 else f"{shown[:39]}…"

@@ -13,7 +13,7 @@ from typing import Protocol, cast
 
 from compiler.diagnostics import Diagnostic, Span, error, warning
 from compiler.ir import Pipeline
-from compiler.settings import TargetSettings
+from compiler.settings import Project, TargetSettings
 
 
 class Level(StrEnum):
@@ -65,25 +65,45 @@ def target(name: str) -> Target:
     return cast(Target, importlib.import_module(TARGETS[name]))
 
 
-def judge(name: str, support: list[Support], settings: TargetSettings) -> list[Diagnostic]:
-    """Errors for what the target refuses and the project does not accept, warnings for losses."""
-    found = []
-    for use in support:
-        accepted = use.acceptable and use.field in settings.accept
-        subject = f"`{use.field}` of {use.where}"
-        if use.level is Level.REFUSED and not accepted:
-            hint = use.reason
-            if use.acceptable:
-                hint += f'; or accept the loss: accept = ["{use.field}"] in [targets.{name}]'
-            found.append(error("MLC701", f"target {name} can't do {subject}", use.span, hint=hint))
-        elif use.level is Level.REFUSED:
-            found.append(
-                warning("MLC703", f"target {name} leaves out {subject}, as accepted", use.span)
+def judge(uses: dict[str, list[Support]], project: Project) -> list[Diagnostic]:
+    """Errors for what targets refuse and the project does not accept, warnings for losses.
+
+    `uses` is what each target says of a pipeline, by the target's name. Targets that say the
+    same of the same field share a diagnostic; a loss that is accepted by name is not warned of.
+    """
+    found: dict[tuple[Span, str, str, str], tuple[list[str], list[str], Support]] = {}
+    for name, support in uses.items():
+        accepted = project.target(name).accept
+        for use in support:
+            by_name = use.acceptable and use.field in accepted
+            if use.level is Level.REFUSED:
+                code = "MLC703" if by_name else "MLC701"
+            elif use.level is Level.WEAKER and not by_name:
+                code = "MLC702"
+            else:
+                continue
+            names, reasons, _ = found.setdefault(
+                (use.span, use.field, use.where, code), ([], [], use)
             )
-        elif use.level is Level.WEAKER:
-            found.append(
-                warning(
-                    "MLC702", f"target {name} does {subject} less well", use.span, hint=use.reason
-                )
-            )
-    return found
+            names.append(name)
+            reasons.append(use.reason)
+    return [
+        _finding(code, names, list(dict.fromkeys(reasons)), use)
+        for (_, _, _, code), (names, reasons, use) in found.items()
+    ]
+
+
+def _finding(code: str, names: list[str], reasons: list[str], use: Support) -> Diagnostic:
+    subject = f"`{use.field}` of {use.where}"
+    who = f"target {names[0]}" if len(names) == 1 else f"targets {', '.join(names)}"
+    several = len(names) > 1
+    hint = "; ".join(reasons)
+    if code == "MLC703":
+        verb = "leave" if several else "leaves"
+        return warning(code, f"{who} {verb} out {subject}, as accepted", use.span)
+    if code == "MLC702":
+        verb = "do" if several else "does"
+        return warning(code, f"{who} {verb} {subject} less well", use.span, hint=hint)
+    if use.acceptable:
+        hint += f'; or accept the loss: accept = ["{use.field}"] in [targets.{names[0]}]'
+    return error(code, f"{who} can't do {subject}", use.span, hint=hint)

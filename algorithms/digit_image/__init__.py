@@ -1,0 +1,1 @@
+"""Reads handwritten digits: two kinds of classifier are trained, the better one is kept."""

@@ -1,0 +1,97 @@
+"""`mlc run`: runs a spec here, now, for real."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from compiler import frontend
+from compiler.commands import console
+from compiler.commands.show import print_results
+from compiler.engine import Listener, Options, RunResult, run
+from compiler.engine.history import find, open_history
+from compiler.engine.progress import PlainProgress, failures
+from compiler.git import checkout
+from compiler.source import Mapping as Node
+
+_LAST_LINES = 12
+
+
+def run_spec(
+    spec: str,
+    *,
+    profiles: Sequence[str] = (),
+    overrides: Mapping[str, str] | None = None,
+    params_file: str | None = None,
+    jobs: int | None = None,
+    use_cache: bool = True,
+    style: str = "text",
+    quiet: bool = False,
+    verbose: bool = False,
+) -> int:
+    """Run a spec on this machine.
+
+    `overrides` gives parameters their values as text, and inputs their path or URI. Progress and
+    failures go to stderr; what came of the run goes to stdout, as text or with `style` json as
+    the document that `mlc show` prints.
+    """
+    document = console.document(spec)
+    names = _input_names(document)
+    given = dict(overrides or {})
+    inputs = {name: given.pop(name) for name in names if name in given}
+    values = console.values_file(params_file)
+    inputs = {
+        **{name: str(values.pop(name)) for name in names if name in values},
+        **inputs,
+    }
+    loaded = frontend.build(document, profiles, given, values, git=checkout(document.project.root))
+    console.report(loaded.diagnostics, loaded.sources)
+    if loaded.pipeline is None:
+        return console.FAILED
+    options = Options(jobs=jobs, use_cache=use_cache, inputs=inputs)
+    with _progress(quiet, verbose) as listener:
+        result = run(loaded.pipeline, loaded.project, {}, options, listener)
+    if result.run is None:
+        console.report(result.diagnostics, loaded.sources)
+        return console.FAILED
+    _print(result, result.run, loaded.project.root, style, quiet)
+    return {"succeeded": console.OK, "interrupted": console.INTERRUPTED}.get(
+        result.status, console.FAILED
+    )
+
+
+def _print(result: RunResult, run: str, root: Path, style: str, quiet: bool) -> None:
+    failed = failures(result, root, _LAST_LINES)
+    if failed:
+        sys.stderr.write(f"{failed}\n")
+    if style == "text" and quiet:
+        return
+    connection = open_history(root)
+    assert connection is not None
+    recorded = find(connection, run)
+    connection.close()
+    print_results(recorded, root, style)
+
+
+def _input_names(document: frontend.Document) -> list[str]:
+    inputs = document.root.get("inputs") if document.root else None
+    return list(inputs.entries) if isinstance(inputs, Node) else []
+
+
+@contextmanager
+def _progress(quiet: bool, verbose: bool) -> Iterator[Listener]:
+    if quiet:
+        yield lambda _: None
+    elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        from compiler.engine.live import LiveProgress
+
+        live = LiveProgress(sys.stderr, verbose, console.coloured(True))
+        try:
+            yield live
+        finally:
+            live.close()
+    else:
+        yield PlainProgress(sys.stderr, verbose)

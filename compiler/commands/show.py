@@ -1,0 +1,190 @@
+"""`mlc show`: one run, with its parameters, steps, metrics and artifacts."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from compiler.commands import console
+from compiler.commands.tables import columns
+from compiler.engine.history import NotFoundError, RecordedStep, Run, find, open_history
+from compiler.engine.progress import shown_path
+from compiler.engine.store import FOLDER
+from compiler.engine.units import duration, size
+from compiler.values import JsonValue, to_text
+
+_LONGEST = 60
+
+
+def show_run(root: Path, run: str, *, style: str = "text") -> int:
+    """Print a run of the project at `root`: an id, the beginning or end of one, or `last`."""
+    found = asked_for(root, run)
+    if found is None:
+        return console.FAILED
+    if style == "json":
+        console.print_json(as_data(found, root))
+        return console.OK
+    sys.stdout.write(_heading(found, root))
+    print_results(found, root, style)
+    return console.OK
+
+
+def asked_for(root: Path, run: str) -> Run | None:
+    """A run by its name; None where there is none such, which is then said."""
+    connection = open_history(root)
+    if connection is None:
+        sys.stderr.write("nothing ran in this project yet; start a run with mlc run SPEC\n")
+        return None
+    try:
+        return find(connection, run)
+    except NotFoundError as problem:
+        sys.stderr.write(f"{problem}\n")
+        return None
+    finally:
+        connection.close()
+
+
+def print_results(run: Run, root: Path, style: str) -> None:
+    """What came of a run: metrics, parameter outputs, artifacts; with `json` all of the run."""
+    if style == "json":
+        console.print_json(as_data(run, root))
+        return
+    metrics = [
+        (name if place == 0 else "", metric, _number(value))
+        for name, found in run.metrics.items()
+        for place, (metric, value) in enumerate(found.items())
+    ]
+    outputs = [
+        (f"{step.name}.{name}", _short(value))
+        for step in run.steps
+        for name, value in step.outputs.items()
+    ]
+    artifacts = [
+        (f"{step.name}.{name}", found.type, size(found.size), shown_path(Path(found.path), root))
+        for step in run.steps
+        for name, found in step.artifacts.items()
+    ]
+    for title, rows in (("metrics", metrics), ("outputs", outputs), ("artifacts", artifacts)):
+        if rows:
+            sys.stdout.write(f"\n{title}\n{columns(rows, indent='  ')}")
+
+
+def as_data(run: Run, root: Path) -> dict[str, object]:
+    """A run as JSON data; times in UTC as ISO 8601, paths absolute."""
+    return {
+        "id": run.id,
+        "algorithm": run.algorithm,
+        "spec": run.spec,
+        "profiles": list(run.profiles),
+        "status": run.status,
+        "reason": run.reason,
+        "started": _iso(run.started),
+        "ended": _iso(run.ended),
+        "commit": run.commit,
+        "params": run.params,
+        "inputs": run.inputs,
+        "folder": str(root / FOLDER / "runs" / run.id),
+        "steps": [_step_data(step, root) for step in run.steps],
+    }
+
+
+def _step_data(step: RecordedStep, root: Path) -> dict[str, object]:
+    return {
+        "name": step.name,
+        "status": step.status,
+        "reason": step.reason,
+        "cached_from": step.cached_from,
+        "started": _iso(step.started),
+        "ended": _iso(step.ended),
+        "tries": [
+            {
+                "try": each.number,
+                "status": each.status,
+                "reason": each.reason,
+                "exit_code": each.exit_code,
+                "log": str(root / each.log),
+                "started": _iso(each.started),
+                "ended": _iso(each.ended),
+            }
+            for each in step.tries
+        ],
+        "outputs": step.outputs,
+        "metrics": step.metrics,
+        "artifacts": {
+            name: {
+                "type": found.type,
+                "path": str(root / found.path),
+                "sha256": found.digest,
+                "bytes": found.size,
+                "files": found.files,
+            }
+            for name, found in step.artifacts.items()
+        },
+    }
+
+
+def when(seconds: float) -> str:
+    """A moment in this machine's time zone."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+
+
+def took(run: Run) -> str:
+    if run.status == "lost":
+        return ""
+    return duration((run.ended or time.time()) - run.started)
+
+
+def _heading(run: Run, root: Path) -> str:
+    reason = f": {run.reason}" if run.reason else ""
+    if run.status == "lost":
+        reason = ": its process is gone, and did not say how it ended"
+    spec = run.spec + (f" with profile {', '.join(run.profiles)}" if run.profiles else "")
+    facts = [
+        ("run", run.id),
+        ("status", run.status + reason),
+        ("started", f"{when(run.started)}, took {took(run)}" if took(run) else when(run.started)),
+        ("spec", spec),
+        *([("commit", run.commit)] if run.commit else []),
+        ("folder", shown_path(Path(FOLDER, "runs", run.id), root)),
+    ]
+    text = columns(facts)
+    params = [(name, _short(value)) for name, value in run.params.items()]
+    for title, rows in (("params", params), ("inputs", list(run.inputs.items()))):
+        if rows:
+            text += f"\n{title}\n{columns(rows, indent='  ')}"
+    steps = [(step.name, step.status, _took(step), _detail(step)) for step in run.steps]
+    return text + f"\nsteps\n{columns(steps, indent='  ')}"
+
+
+def _took(step: RecordedStep) -> str:
+    if step.started is None or step.ended is None or step.cached_from:
+        return ""
+    return duration(step.ended - step.started)
+
+
+def _detail(step: RecordedStep) -> str:
+    if step.cached_from:
+        return f"from {step.cached_from}"
+    tries = f" ({len(step.tries)} tries)" if len(step.tries) > 1 else ""
+    return step.reason.partition("\n")[0] + tries
+
+
+def _number(value: float) -> str:
+    """As it is while that is short, else six digits."""
+    text = to_text(value)
+    return text if isinstance(value, int) or len(text) <= 10 else f"{value:.6g}"
+
+
+def _short(value: JsonValue) -> str:
+    text = "null" if value is None else to_text(value)
+    text = text.replace("\n", "\\n")
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _iso(seconds: float | None) -> str | None:
+    if seconds is None:
+        return None
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,184 @@
+"""One try of a step, from its rendered command to its checked outputs; runs in a worker thread.
+
+Before the first try the cache is asked. Bad commands and bad outputs are values, here: they fail
+the try, with a reason for the user.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from compiler.engine import cache
+from compiler.engine.gpus import VISIBLE
+from compiler.engine.masking import mask, mask_file
+from compiler.engine.outputs import OutputError, Written, read_outputs
+from compiler.engine.process import Child, LaunchError, start
+from compiler.engine.program import arguments, cache_key, variables
+from compiler.engine.render import Known, Site, text_of
+from compiler.expr import SecretRef, walk
+from compiler.ir import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A step that runs, with what its expressions see. `key` is unique in the run."""
+
+    key: str
+    step: Step
+    known: Known
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What all tries of a run share.
+
+    `root` is the project's folder and `folder` the run's; `workdirs` and `volumes` give each
+    step's own. `cache` is None where nothing may be reused; `code` stands for the image there.
+    """
+
+    run: str
+    root: Path
+    folder: Path
+    environment: Mapping[str, str]
+    secrets: Mapping[tuple[str, str], str]
+    workdirs: Mapping[str, Path]
+    volumes: Mapping[str, Mapping[str, str]]
+    cache: Path | None
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """How a try ended: it succeeded if there is something `written`, else `reason` says why not.
+
+    Without `pid` no process was started; `hopeless` if no other try can help. `number` is 0 for
+    what came from the cache. Times are seconds since the epoch.
+    """
+
+    key: str
+    number: int
+    log: Path
+    started: float
+    ended: float
+    reason: str = ""
+    exit_code: int | None = None
+    pid: int | None = None
+    written: Written | None = None
+    cached_from: str | None = None
+    hopeless: bool = False
+
+
+def try_step(
+    ground: Ground,
+    instance: Instance,
+    number: int,
+    devices: str,
+    started: Callable[[Child, Path], None],
+) -> Tried:
+    """Run a step once, or take what it wrote from the cache.
+
+    `number` counts tries from 1, `devices` are the GPUs it may see, as CUDA_VISIBLE_DEVICES takes
+    them, and `started` is told the process and its log as soon as there is one.
+    """
+    begun = time.time()
+    step, key = instance.step, instance.key
+    log = ground.folder / f"{key}.{number}.log"
+    site = _site(ground, instance, number)
+    argv = arguments(site)
+    own = variables(site)
+    reused = None
+    if ground.cache is not None and step.cache.enabled:
+        reused = cache_key(site, argv, own, ground.code)
+        if number == 1:
+            outputs = ground.folder / key / "cached" / "outputs"
+            entry = _reuse(ground.cache, reused, step, outputs, begun)
+            if entry is not None:
+                log = ground.root / entry.log
+                return Tried(
+                    key,
+                    0,
+                    log,
+                    begun,
+                    time.time(),
+                    written=entry.written,
+                    cached_from=entry.run,
+                )
+    _make_folders(site)
+    env = {**ground.environment, VISIBLE: devices}
+    env.update((name, text_of(value)) for name, value in own.items())
+    secrets = [ground.secrets[part.name, part.key] for part in secrets_of(step)]
+    try:
+        child = start([text_of(word) for word in argv], env, ground.workdirs[step.name], log)
+    except LaunchError as problem:
+        reason = mask(str(problem), secrets)
+        return Tried(key, number, log, begun, time.time(), reason, hopeless=True)
+    started(child, log)
+    code = child.wait()
+    mask_file(log, secrets)
+    written = None
+    reason = child.stopped or _reason(code)
+    if not reason:
+        try:
+            written = read_outputs(step.outputs, site.folder)
+        except OutputError as problem:
+            reason = mask(str(problem), secrets)
+    ended = time.time()
+    if written is not None and reused is not None and ground.cache is not None:
+        kept = log.relative_to(ground.root).as_posix()
+        cache.store(ground.cache, reused, cache.Entry(ground.run, ended, kept, written))
+    return Tried(key, number, log, begun, ended, reason, code, child.pid, written)
+
+
+def _site(ground: Ground, instance: Instance, number: int) -> Site:
+    """Where the try's expressions stand. Volumes that are folders of the try lie beside outputs."""
+    folder = ground.folder / instance.key / str(number)
+    step = instance.step
+    volumes = {v.name: str(folder / "volumes" / v.name) for v in step.volumes if v.kind == "empty"}
+    volumes.update(ground.volumes.get(step.name, {}))
+    return Site(step, instance.known, folder / "outputs", volumes, ground.secrets)
+
+
+def _make_folders(site: Site) -> None:
+    """Make what the try writes to. A step that writes nothing needs nothing, and gets nothing."""
+    if site.step.outputs:
+        site.folder.mkdir(parents=True)
+    own = site.folder.parent / "volumes"
+    for path in map(Path, site.volumes.values()):
+        if path.parent == own:
+            path.mkdir(parents=True)
+
+
+def _reuse(folder: Path, key: str, step: Step, outputs: Path, now: float) -> cache.Entry | None:
+    entry = cache.find(folder, key)
+    if entry is None:
+        return None
+    if step.cache.max_age is not None and now - entry.created > step.cache.max_age:
+        return None
+    written = cache.give_out(folder, entry, outputs)
+    return replace(entry, written=written) if written else None
+
+
+def secrets_of(step: Step) -> list[SecretRef]:
+    """The secrets that a step's environment takes."""
+    return [
+        part
+        for variable in step.env
+        for part in walk(variable.value)
+        if isinstance(part, SecretRef)
+    ]
+
+
+def _reason(code: int) -> str:
+    if code == 0:
+        return ""
+    if code > 0:
+        return f"exit code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return f"killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")

@@ -1,0 +1,29 @@
+"""The target `kfp`: Kubeflow Pipelines' IR and its platform document, written without the SDK.
+
+Good for servers from 2.17. `planning` decides, `pipelinespec` and `platformspec` print, `support`
+says what a pipeline gains and loses.
+"""
+
+from __future__ import annotations
+
+from compiler.ir import Pipeline
+from compiler.settings import TargetSettings
+from compiler.targets import Support
+from compiler.targets.kfp.pipelinespec import pipeline_spec
+from compiler.targets.kfp.planning import plan
+from compiler.targets.kfp.platformspec import platform_spec
+from compiler.targets.kfp.support import of_pipeline
+from compiler.targets.manifest import dump_all
+
+FILENAME = "kfp.yaml"
+
+
+def explain(pipeline: Pipeline, _settings: TargetSettings) -> list[Support]:
+    """How each field that the pipeline uses fares on KFP, in the spec's order."""
+    return of_pipeline(pipeline)
+
+
+def emit(pipeline: Pipeline, _settings: TargetSettings) -> str:
+    """One or two YAML documents: the PipelineSpec, and the platform document where needed."""
+    planned = plan(pipeline)
+    return dump_all(filter(None, (pipeline_spec(planned), platform_spec(planned))))

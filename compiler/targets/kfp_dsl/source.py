@@ -1,0 +1,151 @@
+"""Python source of values and calls, laid out as ruff format and black would.
+
+What is laid out here stays as it is under any line length from 88 on: a call or a list goes on one
+line where it fits in 88 columns, else its items get a line each and a comma after the last.
+"""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from compiler.values import JsonValue
+
+WIDTH = 88
+_QUOTE = '\\"'
+_ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+class Source(str):
+    """Text that is Python source already; any other text is a value, to be quoted."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call: what is called, then arguments by position (no name) or by name."""
+
+    function: Source
+    arguments: tuple[tuple[str | None, Expression], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list of expressions."""
+
+    items: tuple[Expression, ...]
+
+
+Expression: TypeAlias = "Source | Call | Items | JsonValue"
+
+
+def render(value: Expression, indent: int = 0, before: int = 0, after: int = 0) -> Source:
+    """The source of an expression that begins on a line of its own or behind a name.
+
+    `indent` is the column at which that line begins; `before` and `after` are how many columns the
+    line holds on either side of the expression.
+    """
+    flat = _flat(value)
+    parts = _parts(value)
+    if not parts or indent + before + _width(flat) + after <= WIDTH:
+        return flat
+    opened, entries, closed = parts
+    margin = " " * (indent + 4)
+    lines = (
+        f"{margin}{name}{render(item, indent + 4, _width(name), 1)},\n" for name, item in entries
+    )
+    return Source(f"{opened}\n{''.join(lines)}{' ' * indent}{closed}")
+
+
+def identifier(name: str) -> Source:
+    """A name as source; whoever makes names makes valid ones."""
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise ValueError(f"`{name}` is no Python name")
+    return Source(name)
+
+
+def f_string(parts: Iterable[str]) -> Source:
+    """An f-string of literal texts and expressions (`Source`)."""
+    pieces = list(parts)
+    quote = _quote("".join(p for p in pieces if not isinstance(p, Source)))
+    body = "".join(
+        f"{{{piece}}}"
+        if isinstance(piece, Source)
+        else escaped(piece, quote).replace("{", "{{").replace("}", "}}")
+        for piece in pieces
+    )
+    return Source(f"f{quote}{body}{quote}")
+
+
+def block(text: str) -> Source:
+    """A text of several lines between triple quotes, its lines as they are."""
+    head = text.rstrip('"')
+    body = "\n".join(escaped(line, "") for line in head.split("\n")).replace('"""', '""\\"')
+    return Source(f'"""\\\n{body}{(len(text) - len(head)) * _QUOTE}"""')
+
+
+def escaped(text: str, quote: str) -> str:
+    """The text of a literal between such quotes."""
+    return "".join(
+        f"\\{c}" if c == quote else _ESCAPES.get(c) or (c if c.isprintable() else _unprintable(c))
+        for c in text
+    )
+
+
+def _parts(value: Expression) -> tuple[str, list[tuple[str, Expression]], str] | None:
+    """Opening, entries with what stands before each, and closing; None for what has no entries."""
+    match value:
+        case Call(function=function, arguments=arguments) if arguments:
+            entries = [(f"{name}=" if name else "", item) for name, item in arguments]
+            return f"{function}(", entries, ")"
+        case Items(items=items) if items:
+            return "[", [("", item) for item in items], "]"
+        case list() if value:
+            return "[", [("", item) for item in value], "]"
+        case dict() if value:
+            return "{", [(f"{_string(key)}: ", item) for key, item in value.items()], "}"
+    return None
+
+
+def _flat(value: Expression) -> Source:
+    parts = _parts(value)
+    if parts:
+        opened, entries, closed = parts
+        inside = ", ".join(f"{name}{_flat(item)}" for name, item in entries)
+        return Source(f"{opened}{inside}{closed}")
+    match value:
+        case Source():
+            return value
+        case str():
+            return _string(value)
+        case Call(function=function):
+            return Source(f"{function}()")
+        case Items():
+            return Source("[]")
+        case _:
+            return Source(repr(value).replace("e+", "e"))
+
+
+def _width(source: str) -> int:
+    """Columns that source takes at most: some characters are two wide."""
+    return len(source) + sum(not character.isascii() for character in source)
+
+
+def _string(text: str) -> Source:
+    quote = _quote(text)
+    return Source(f"{quote}{escaped(text, quote)}{quote}")
+
+
+def _quote(text: str) -> str:
+    """The quotes that need fewer escapes, double ones where it makes no difference."""
+    return "'" if text.count('"') > text.count("'") else '"'
+
+
+def _unprintable(character: str) -> str:
+    code = ord(character)
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

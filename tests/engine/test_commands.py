@@ -1,0 +1,391 @@
+"""`mlc run` and the commands that read its record, from outside: processes, signals, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SPEC = """\
+apiVersion: mlc/v1
+kind: Algorithm
+name: demo_run
+image: registry.example.com/demo:1
+params:
+  text: hello
+  rows: 3
+inputs:
+  data: {type: Dataset, default: in.txt}
+steps:
+  fetch:
+    command: [sh, -c, 'cat "$1" > "$2"; printf "%s" "$4" > "$3"; echo fetched', sh]
+    args: ["${{ inputs.data }}", "${{ outputs.data }}", "${{ outputs.rows }}", "${{ params.rows }}"]
+    outputs: {data: Dataset, rows: integer}
+  fit:
+    python: steps:fit
+    inputs:
+      data: ${{ steps.fetch.outputs.data }}
+      rows: ${{ steps.fetch.outputs.rows }}
+      text: ${{ params.text }}
+    outputs: {metrics: Metrics, model: Model}
+  report:
+    inputs: {metrics: "${{ steps.fit.outputs.metrics }}"}
+    outputs: {page: HTML}
+    script: |
+      echo "<p>$(cat "$INPUT_METRICS")" > "$OUTPUT_PAGE"
+"""
+STEPS = """\
+import json
+
+def fit(data, rows, text, metrics, model):
+    if text == "boom":
+        print("about to fail")
+        raise ValueError("no luck")
+    print(f"fitting {rows} rows")
+    model.mkdir()
+    (model / "weights").write_text(text)
+    metrics.write_text(json.dumps({"accuracy": 0.912345, "rows": rows}))
+"""
+
+
+def mlc(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "compiler", *arguments],
+        cwd=folder, env={**os.environ, **env}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr.replace("  | Traceback", ""), done.stderr
+    return done
+
+
+def start(folder: Path, spec: str) -> subprocess.Popen[str]:
+    (folder / "spec.yaml").write_text(spec)
+    return subprocess.Popen(
+        [sys.executable, "-m", "compiler", "run", "spec.yaml"],
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def wait_for(path: Path) -> str:
+    until = time.monotonic() + 20
+    while not (path.exists() and path.read_text().strip()):
+        assert time.monotonic() < until, f"nothing in {path}"
+        time.sleep(0.02)
+    return path.read_text().strip()
+
+
+def last(folder: Path) -> dict[str, object]:
+    found = json.loads(mlc(folder, "show", "last", "--format", "json").stdout)
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "mlc.toml").write_text("")
+    (tmp_path / "in.txt").write_text("some data\n")
+    (tmp_path / "spec.yaml").write_text(SPEC)
+    (tmp_path / "steps.py").write_text(STEPS)
+    return tmp_path
+
+
+def test_a_run_from_its_start_to_its_report(project: Path) -> None:
+    done = mlc(project, "run", "spec.yaml", "-p", "text=it's")
+    assert done.returncode == 0
+    run = done.stderr.split()[1]
+    assert re.fullmatch(r"demo-run-\d{8}-\d{6}-[a-z2-9]{3}", run)
+    assert re.sub(r"[0-9.]+(ms|s)\b", "T", done.stderr) == (
+        f"run {run}\n"
+        "  fetch   started\n  fetch   done in T\n"
+        "  fit     started\n  fit     done in T\n"
+        "  report  started\n  report  done in T\n"
+        "succeeded in T\n"
+    )
+    folder = f".mlc/runs/{run}"
+    assert done.stdout == (
+        "\nmetrics\n"
+        "  fit.metrics  accuracy  0.912345\n"
+        "               rows      3\n"
+        "\noutputs\n"
+        "  fetch.rows  3\n"
+        "\nartifacts\n"
+        f"  fetch.data   Dataset  10 B  {folder}/fetch/1/outputs/data\n"
+        f"  fit.metrics  Metrics  33 B  {folder}/fit/1/outputs/metrics\n"
+        f"  fit.model    Model    4 B   {folder}/fit/1/outputs/model\n"
+        f"  report.page  HTML     37 B  {folder}/report.page.html\n"
+    )
+    assert (project / folder / "report.page.html").read_text().startswith("<p>{")
+    again = mlc(project, "run", "spec.yaml", "-p", "text=it's")
+    assert f"  fit     cached, from {run}\n" in again.stderr
+    assert (project / ".mlc/.gitignore").read_text() == "*\n"
+
+    shown = mlc(project, "show", run)
+    assert shown.returncode == 0
+    assert "params\n  text  it's\n  rows  3\n" in shown.stdout
+    assert "inputs\n  data  in.txt\n" in shown.stdout
+    assert re.search(r"^  fetch   succeeded  \S+$", shown.stdout, re.MULTILINE)
+    cached = mlc(project, "show", "last").stdout
+    assert re.search(rf"^  fit     cached  +from {run}$", cached, re.MULTILINE)
+
+    logs = mlc(project, "logs", run).stdout
+    assert logs == "==> fetch <==\nfetched\n==> fit <==\nfitting 3 rows\n==> report <==\n"
+    assert mlc(project, "logs", run, "fit").stdout == "fitting 3 rows\n"
+    assert mlc(project, "logs", "last", "fit").stdout == "fitting 3 rows\n"
+
+    assert mlc(project, "get", "last", "fetch.rows").stdout == "3\n"
+    assert mlc(project, "get", "last", "fetch.data").stdout == "some data\n"
+    assert mlc(project, "get", "last", "fit.model").returncode == 1
+    assert mlc(project, "get", "last", "fit.model", "-o", "copy").returncode == 0
+    assert (project / "copy/weights").read_text() == "it's"
+    assert mlc(project, "get", "last", "fit.model", "-o", "copy").returncode == 1
+    missing = mlc(project, "get", "last", "fit.modell")
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert "it has `metrics` and `model`" in missing.stderr
+
+
+def test_a_failed_run_says_what_failed_and_why(project: Path) -> None:
+    done = mlc(project, "run", "spec.yaml", "-p", "text=boom")
+    assert done.returncode == 1
+    assert "  fit     failed after" in done.stderr
+    assert "  report  not run: needs fit, which failed\n" in done.stderr
+    assert "\nfit failed: exit code 1\n  | about to fail\n  | Traceback" in done.stderr
+    assert "  | ValueError: no luck\n  its log: .mlc/runs/" in done.stderr
+    assert "fetch.rows" in done.stdout
+    shown = mlc(project, "show", "last").stdout
+    assert re.search(r"^status +failed: fit failed$", shown, re.MULTILINE)
+    assert re.search(r"^  fit +failed +\S+ +exit code 1$", shown, re.MULTILINE)
+
+
+def test_a_run_as_data(project: Path) -> None:
+    done = mlc(project, "run", "spec.yaml", "--format", "json", "-q", "-p", "rows=4")
+    assert done.stderr == ""
+    data = json.loads(done.stdout)
+    assert data["status"] == "succeeded"
+    assert data["params"] == {"text": "hello", "rows": 4}
+    steps = {step["name"]: step for step in data["steps"]}
+    assert steps["fit"]["metrics"] == {"metrics": {"accuracy": 0.912345, "rows": 4}}
+    assert steps["fetch"]["outputs"] == {"rows": 4}
+    assert Path(steps["report"]["artifacts"]["page"]["path"]).exists()
+    assert steps["fit"]["tries"][0]["exit_code"] == 0
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", data["started"])
+    assert json.loads(mlc(project, "show", data["id"], "--format", "json").stdout) == data
+    assert json.loads(mlc(project, "runs", "--format", "json").stdout) == [data]
+
+
+def test_quiet_says_nothing_but_failures(project: Path) -> None:
+    done = mlc(project, "run", "spec.yaml", "-q")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    done = mlc(project, "run", "spec.yaml", "-q", "-p", "text=boom")
+    assert done.stderr.startswith("\nfit failed: exit code 1\n")
+
+
+def test_verbose_says_what_a_process_does_without(project: Path) -> None:
+    assert "note: fit: a process on this machine does without image\n" in (
+        mlc(project, "run", "spec.yaml", "-v").stderr
+    )
+
+
+def test_inputs_are_given_like_parameters(project: Path) -> None:
+    (project / "other.txt").write_text("other\n")
+    assert mlc(project, "run", "spec.yaml", "-p", "data=other.txt").returncode == 0
+    assert mlc(project, "get", "last", "fetch.data").stdout == "other\n"
+    (project / "values.yaml").write_text("data: in.txt\nrows: 9\n")
+    assert mlc(project, "run", "spec.yaml", "--params", "values.yaml").returncode == 0
+    assert last(project)["inputs"] == {"data": "in.txt"}
+    refused = mlc(project, "run", "spec.yaml", "-p", "data=nowhere")
+    assert refused.returncode == 1
+    assert "error[MLC803]: the input `data` can't be had" in refused.stderr
+    assert "spec.yaml:9:3" in refused.stderr
+
+
+def test_the_list_of_runs(project: Path) -> None:
+    assert mlc(project, "runs").stderr == "no runs yet; start one with mlc run SPEC\n"
+    assert mlc(project, "show", "last").returncode == 1
+    mlc(project, "run", "spec.yaml")
+    (project / "other.yaml").write_text(SPEC.replace("demo_run", "other"))
+    mlc(project, "run", "other.yaml", "-p", "text=boom")
+    heading, *lines = mlc(project, "runs").stdout.splitlines()
+    assert heading.split() == ["RUN", "STATUS", "STARTED", "TOOK", "METRICS"]
+    assert [line.split()[1] for line in lines] == ["failed", "succeeded"]
+    assert lines[1].endswith("accuracy=0.9123 rows=3")
+    assert len(mlc(project, "runs", "--limit", "1").stdout.splitlines()) == 2
+    for name in ("demo_run", "demo-run"):
+        only = mlc(project, "runs", "--algorithm", name).stdout.splitlines()[1:]
+        assert only == [re.sub("^", "", lines[1])]
+
+
+def test_a_run_is_found_by_its_beginning_or_end(project: Path) -> None:
+    mlc(project, "run", "spec.yaml")
+    mlc(project, "run", "spec.yaml")
+    first, second = (line.split()[0] for line in mlc(project, "runs").stdout.splitlines()[1:])
+    assert mlc(project, "show", first[-3:]).stdout.splitlines()[0].split() == ["run", first]
+    assert mlc(project, "show", second).returncode == 0
+    several = mlc(project, "show", "demo-run")
+    assert several.returncode == 1
+    assert several.stderr == f"`demo-run` could be any of 2 runs: {first}, {second}\n"
+    none = mlc(project, "show", "nope")
+    assert none.stderr == f"there is no run `nope`; the last one is {first}\n"
+    assert (
+        "has no step `nope`; it has fetch, fit, report"
+        in mlc(project, "logs", "last", "nope").stderr
+    )
+
+
+SLEEPER = """\
+apiVersion: mlc/v1
+kind: Algorithm
+name: sleeper
+image: registry.example.com/demo:1
+steps:
+  sleep: {script: "sleep 300 & echo $! > child; echo $$ > parent; wait"}
+  after: {command: ["true"], needs: [sleep]}
+"""
+
+
+def running(pid: str) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_run_ends_its_processes_and_is_marked(
+    project: Path, number: signal.Signals
+) -> None:
+    process = start(project, SLEEPER)
+    child = wait_for(project / "child")
+    parent = wait_for(project / "parent")
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "Traceback" not in stderr
+    assert "  sleep  stopped\n  after  not run" in stderr.replace(
+        "  after  not run: the run was interrupted\n  sleep  stopped\n",
+        "  sleep  stopped\n  after  not run",
+    )
+    assert not running(child)
+    assert not running(parent)
+    assert last(project)["status"] == "interrupted"
+    steps = last(project)["steps"]
+    assert isinstance(steps, list)
+    assert [step["status"] for step in steps] == ["interrupted", "omitted"]
+
+
+def test_a_second_interrupt_does_not_wait(project: Path) -> None:
+    stubborn = SLEEPER.replace("sleep 300 &", "trap '' TERM; sleep 300 &").replace(
+        "wait", "while :; do sleep 1; done"
+    )
+    process = start(project, stubborn)
+    parent = wait_for(project / "parent")
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    assert process.poll() is None, "the step has time to tidy up"
+    before = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert time.monotonic() - before < 5
+    assert process.returncode == 130
+    assert not running(parent)
+
+
+def test_a_run_whose_process_was_killed_is_shown_as_lost(project: Path) -> None:
+    process = start(project, SLEEPER)
+    parent, child = wait_for(project / "parent"), wait_for(project / "child")
+    time.sleep(0.3)
+    assert last(project)["status"] == "running"
+    process.kill()
+    process.communicate()
+    try:
+        assert mlc(project, "runs").stdout.splitlines()[1].split()[1] == "lost"
+        shown = mlc(project, "show", "last").stdout
+        assert re.search(r"^status +lost: its process is gone", shown, re.MULTILINE)
+        assert re.search(r"^  sleep +lost$", shown, re.MULTILINE)
+        assert re.search(r"^  after +waiting$", shown, re.MULTILINE)
+    finally:
+        for pid in (child, parent):
+            os.kill(int(pid), signal.SIGKILL)
+
+
+def test_several_runs_at_once(project: Path) -> None:
+    spec = SPEC.replace("echo fetched", "sleep 0.3; echo fetched").replace(
+        "    outputs: {data: Dataset, rows: integer}\n",
+        "    outputs: {data: Dataset, rows: integer}\n    cache: false\n",
+    )
+    processes = [start(project, spec) for _ in range(4)]
+    assert [p.communicate(timeout=60)[1].splitlines()[-1].split()[0] for p in processes] == (
+        ["succeeded"] * 4
+    )
+    found = json.loads(mlc(project, "runs", "--format", "json").stdout)
+    assert len({run["id"] for run in found}) == 4
+    assert {run["status"] for run in found} == {"succeeded"}
+    assert all(len(run["steps"]) == 3 for run in found)
+
+
+def test_a_terminal_shows_the_steps_as_they_go(project: Path) -> None:
+    progress = r'echo half way; sleep 0.6; printf "a\rat 90%%\r"; sleep 0.6'
+    slow = SPEC.replace("echo fetched", progress)
+    (project / "spec.yaml").write_text(slow)
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(project)
+        os.environ.update(TERM="xterm-256color", COLUMNS="90", LINES="30")
+        os.execv(sys.executable, [sys.executable, "-m", "compiler", "run", "spec.yaml"])
+    shown = b""
+    while select.select([terminal], [], [], 30)[0]:
+        try:
+            data = os.read(terminal, 65536)
+        except OSError:  # Linux says so when the other end is closed
+            break
+        if not data:
+            break
+        shown += data
+    _, status = os.waitpid(pid, 0)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(status) == 0
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
+    assert re.search(r"▶ fetch +\S+ half way", text)
+    assert re.search(r"▶ fetch +\S+ at 90%", text), "a progress bar's last state"
+    assert re.search(r"· report", text)
+    assert re.search(r"✓ report", text)
+    assert "succeeded in" in text
+    assert "\x1b[?25h" in shown.decode(), "the cursor is back"
+
+
+def test_a_pipe_needs_no_table_printer(project: Path) -> None:
+    program = (
+        "import sys\nfrom compiler.commands.run import run_spec\n"
+        "assert run_spec('spec.yaml') == 0\nassert 'rich' not in sys.modules\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=project, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_disk_that_can_not_be_written_is_the_environments_fault(project: Path) -> None:
+    (project / ".mlc").write_text("in the way")
+    done = mlc(project, "run", "spec.yaml")
+    assert done.returncode == 3
+    assert done.stderr.startswith("mlc: can't open the record of runs in ")
+
+
+def test_a_record_of_another_format_is_left_alone(project: Path) -> None:
+    import sqlite3
+
+    mlc(project, "run", "spec.yaml")
+    connection = sqlite3.connect(project / ".mlc/runs.db")
+    connection.execute("PRAGMA user_version = 99")
+    connection.commit()
+    connection.close()
+    done = mlc(project, "runs")
+    assert done.returncode == 3
+    assert "the record of runs has format 99" in done.stderr

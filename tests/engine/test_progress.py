@@ -1,0 +1,138 @@
+"""Words and lines for people: nothing in a step's output can harm a terminal."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from compiler.engine import Note, RunEnded, RunResult, RunStarted, StepChanged, StepResult
+from compiler.engine.events import StepStatus
+from compiler.engine.live import LiveProgress
+from compiler.engine.masking import mask, mask_file
+from compiler.engine.progress import PlainProgress, describe, failures, last_lines
+from compiler.engine.units import duration, size
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0s"), (0.0001, "1ms"), (0.042, "42ms"), (0.1, "0.1s"), (1, "1s"), (12.34, "12.3s"),
+        (59.96, "1m"), (90, "1m30s"), (120, "2m"), (3600, "1h"), (5400, "1h30m"), (3601, "1h"),
+        (86400 * 2 + 3600 * 5 + 59, "2d5h"), (86400 + 59, "1d"),
+    ],
+)  # fmt: skip
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"), (999, "999 B"), (1000, "1 kB"), (1234, "1.23 kB"), (187_400, "187 kB"),
+        (999_600, "1 MB"), (3_400_000_000, "3.4 GB"), (5_000_000_000_000, "5.0 TB"),
+    ],
+)  # fmt: skip
+def test_sizes(count: int, text: str) -> None:
+    assert size(count) == text
+
+
+def test_each_change_of_state_is_one_line() -> None:
+    out = io.StringIO()
+    progress = PlainProgress(out, verbose=False)
+    for event in (
+        RunStarted("r-1", "r", Path("x"), ("a", "longer")),
+        Note("shown"),
+        Note("not shown", detail=True),
+        StepChanged("a", "running", 1),
+        StepChanged("a", "retrying", 1, "exit code 3\nmore", 90),
+        StepChanged("a", "running", 2),
+        StepChanged("a", "retrying", 2, "exit code 3"),
+        StepChanged("a", "failed", 3, "exit code 3\nmore", 2.5),
+        StepChanged("longer", "cached", 0, cached_from="r-0"),
+        StepChanged("longer", "omitted", 0, "needs a, which failed"),
+        StepChanged("longer", "interrupted", 1, "the run was interrupted"),
+        RunEnded(RunResult("failed", "r-1", "a failed", None, 3, {})),
+    ):
+        progress(event)
+    assert out.getvalue() == (
+        "run r-1\n"
+        "note: shown\n"
+        "  a       started\n"
+        "  a       try 1 failed: exit code 3; trying again in 1m30s\n"
+        "  a       started, try 2\n"
+        "  a       try 2 failed: exit code 3; trying again\n"
+        "  a       failed after 2.5s: exit code 3\n"
+        "  longer  cached, from r-0\n"
+        "  longer  not run: needs a, which failed\n"
+        "  longer  stopped\n"
+        "failed after 3s: a failed\n"
+    )
+
+
+def test_the_last_lines_of_a_log(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    assert last_lines(log, 3) == []
+    log.write_bytes(
+        b"first\n\n10%\r50%\r90%\r\n\x1b[31mred\x1b[0m \x1b]0;title\x07\x07bell\x1b[2J\n"
+        b"tab\there \xff\xfe\r\nno newline"
+    )
+    assert last_lines(log, 9) == [
+        "first", "90%", "red bell", "tab\there ��", "no newline",
+    ]  # fmt: skip
+    assert last_lines(log, 1) == ["no newline"]
+    log.write_bytes(b"x" * 200_000 + b"\nend\n")
+    assert last_lines(log, 1) == ["end"]
+
+
+def test_failures_show_all_reasons_and_where_the_log_is(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    log.write_text("one\ntwo\n")
+    result = RunResult(
+        "failed",
+        "r",
+        "",
+        None,
+        1,
+        {
+            "a": StepResult("a", "failed", "output x: bad\noutput y: bad", 2, 1, log, None, None),
+            "b": StepResult("b", "omitted", "", 0, 0, None, None, None),
+            "c": StepResult("c", "failed", "no program `x`", 1, 0, tmp_path / "c", None, None),
+        },
+    )
+    assert failures(result, tmp_path, 1) == (
+        "\na failed (2 tries): output x: bad\n  output y: bad\n  | two\n"
+        f"  its log: {log}\n\nc failed: no program `x`"
+    )
+
+
+def test_a_terminal_too_small_for_all_steps_shows_those_that_say_most() -> None:
+    out = io.StringIO()
+    live = LiveProgress(out, verbose=False, color=False)
+    names = tuple(f"s{number:02}" for number in range(60))
+    live(RunStarted("r", "r", Path("x"), names))
+    live(StepChanged("s59", "failed", 1, "exit code 7"))
+    live(StepChanged("s58", "running", 1))
+    live.close()
+    text = out.getvalue()
+    assert "exit code 7" in text
+    assert "s58" in text
+    assert "s57" not in text
+    assert "and 39 more" in text
+
+
+def test_secrets_are_masked_longest_first(tmp_path: Path) -> None:
+    assert mask("abc abcd ab", ["abc", "abcd", ""]) == "*** *** ab"
+    log = tmp_path / "log"
+    log.write_bytes(b"\xff token \xff")
+    mask_file(log, ["", "none"])
+    assert log.read_bytes() == b"\xff token \xff"
+    mask_file(log, ["token"])
+    assert log.read_bytes() == b"\xff *** \xff"
+
+
+def test_every_state_has_words() -> None:
+    for status in get_args(StepStatus):
+        assert describe(StepChanged("a", status, 1))
