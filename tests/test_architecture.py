@@ -91,7 +91,6 @@ def test_the_drawing_names_every_module() -> None:
 def test_modules_stay_readable() -> None:
     """Over 300 lines wants a reason, given here."""
     reasons = {
-        "binding.py": "one case for each kind of name",
         "source.py": "nodes, composer and syntax errors of one format",
         "ir.py": "the whole pipeline at one glance",
         "expressions.py": "one grammar",
