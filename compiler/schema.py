@@ -83,15 +83,15 @@ class _Checker:
         return None
 
     def mapping(self, node: Mapping, schema: Schema, place: Span, name: str) -> bool:
-        properties: Schema = schema.get("properties", {})
-        additional = schema.get("additionalProperties", True)
+        properties: dict[str, Schema] = schema.get("properties", {})
+        additional: Schema | bool = schema.get("additionalProperties", True)
         present = list(node.entries)
         broken: set[str] = set()
         for key, entry in list(node.entries.items()):
-            inner: Schema | bool = properties[key] if key in properties else additional
+            inner = properties.get(key) or additional
             if inner is True:
                 continue
-            if isinstance(inner, bool):
+            if inner is False:
                 self.fail(self.unknown_key(entry.key, schema, name, present))
                 del node.entries[key]
             elif (key not in properties and not self.key_name(entry.key, schema)) or not self.node(

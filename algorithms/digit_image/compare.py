@@ -19,7 +19,7 @@ def choose(scores: dict[str, float]) -> str:
     return max(scores, key=lambda name: scores[name])
 
 
-def test(classifier: Any, images: Images) -> tuple[dict[str, float], dict[str, Any]]:
+def assess(classifier: Any, images: Images) -> tuple[dict[str, float], dict[str, Any]]:
     """Metrics, and what the report shows beside them: the confusions and the images misread."""
     read = classifier.predict(images.pixels)
     metrics = {
@@ -74,7 +74,7 @@ def main() -> None:
     scores = {name: float(score) for name, _, score in options.candidate}
     models = {name: Path(path) for name, path, _ in options.candidate}
     winner = choose(scores)
-    metrics, details = test(joblib.load(models[winner]), load(options.images, "test"))
+    metrics, details = assess(joblib.load(models[winner]), load(options.images, "test"))
     shutil.copyfile(models[winner], options.model)
     options.metrics.write_text(json.dumps(metrics))
     options.details.write_text(json.dumps({"winner": winner, "scores": scores, **details}))

@@ -79,8 +79,9 @@ def clean(docstring: str, giveaways: re.Pattern[str], max_words: int) -> str:
 
 def giveaway_words(libraries: Iterable[str]) -> re.Pattern[str]:
     """A pattern for the names by which the libraries go."""
-    words = sorted({word for name in libraries for word in (name, *NICKNAMES.get(name, ()))})
-    return re.compile(rf"(?i)\b(?:{'|'.join(map(re.escape, words))})\b")
+    words = {word for name in libraries for word in (name, *NICKNAMES.get(name, ()))}
+    longest_first = sorted(words, key=lambda word: (-len(word), word))
+    return re.compile(rf"(?i)\b(?:{'|'.join(map(re.escape, longest_first))})\b")
 
 
 def lottery(text: str) -> float:

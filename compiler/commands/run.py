@@ -14,7 +14,7 @@ from compiler.commands.show import print_results
 from compiler.engine import Listener, Options, RunResult, run
 from compiler.engine.history import find, open_history
 from compiler.engine.progress import PlainProgress, failures
-from compiler.git import checkout
+from compiler.git import UNKNOWN, checkout
 from compiler.source import Mapping as Node
 
 _LAST_LINES = 12
@@ -47,7 +47,9 @@ def run_spec(
         **{name: str(values.pop(name)) for name in names if name in values},
         **inputs,
     }
-    loaded = frontend.build(document, profiles, given, values, git=checkout(document.project.root))
+    # The process runner uses no image, so a folder that is no git checkout need not stop it.
+    git = checkout(document.project.root) or UNKNOWN
+    loaded = frontend.build(document, profiles, given, values, git=git)
     console.report(loaded.diagnostics, loaded.sources)
     if loaded.pipeline is None:
         return console.FAILED

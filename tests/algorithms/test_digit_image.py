@@ -11,7 +11,7 @@ import pytest
 from conftest import Start
 from sklearn.svm import SVC
 
-from digit_image.compare import choose, summary, test
+from digit_image.compare import assess, choose, summary
 from digit_image.images import PARTS, Images, prepare
 from digit_image.models import augmented, fit_network, fit_svm
 from digit_image.report import page
@@ -71,10 +71,10 @@ def test_the_better_one_is_chosen(scores: dict[str, float], winner: str) -> None
     assert choose(scores) == winner
 
 
-def test_what_is_misread_is_shown(folder: Path) -> None:
+def test_what_is_misread_is_shown() -> None:
     parts = prepare(400, 0.3, seed=1)
     classifier = SVC(C=1).fit(parts["train"].pixels, parts["train"].digits)
-    metrics, details = test(classifier, parts["test"])
+    metrics, details = assess(classifier, parts["test"])
     confusion = np.array(details["confusion"])
     assert metrics["misread"] == len(details["misread"]) == confusion.sum() - confusion.trace() > 0
     assert metrics["accuracy"] == pytest.approx(confusion.trace() / confusion.sum())
@@ -85,7 +85,7 @@ def test_what_is_misread_is_shown(folder: Path) -> None:
 
 def test_nothing_misread() -> None:
     train = prepare(100, 0, seed=1)["train"]
-    metrics, details = test(SVC(C=100).fit(train.pixels, train.digits), train)
+    metrics, details = assess(SVC(C=100).fit(train.pixels, train.digits), train)
     html = page(metrics, {"winner": "svm", "scores": {"svm": 1.0}, **details})
     assert metrics["misread"] == 0 and "<p>None.</p>" in html
 

@@ -102,7 +102,7 @@ def test_a_run_from_its_start_to_its_report(project: Path) -> None:
     assert done.returncode == 0
     run = done.stderr.split()[1]
     assert re.fullmatch(r"demo-run-\d{8}-\d{6}-[a-z2-9]{3}", run)
-    assert re.sub(r"[0-9.]+(ms|s)\b", "T", done.stderr) == (
+    assert re.sub(r" in [0-9.]+m?s$", " in T", done.stderr, flags=re.MULTILINE) == (
         f"run {run}\n"
         "  fetch   started\n  fetch   done in T\n"
         "  fit     started\n  fit     done in T\n"

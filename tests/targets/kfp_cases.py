@@ -254,7 +254,7 @@ def pipelines(draw: st.DrawFn) -> Pipeline:
     return replace(
         pipeline(
             *draw(st.permutations(steps)),
-            name=draw(words),
+            name=draw(st.from_regex(r"[a-z]([a-z0-9_]?[a-z0-9]){0,6}", fullmatch=True)),
             params=(
                 param("text", draw(plain_texts), description=draw(any_texts)),
                 param("number", draw(st.floats(allow_nan=False, allow_infinity=False))),

@@ -29,6 +29,7 @@ def plan(pipeline: Pipeline, settings: TargetSettings) -> Plan:
     places = {given.name: Located(location(given, settings)) for given in pipeline.inputs}
     names = task_names(step.name for step in pipeline.nodes)
     templates: dict[str, Data] = {}
+    taken = {ENTRYPOINT}
     shared: dict[str, str] = {}
     tasks: dict[str, Task] = {}
     for step, launch in pairs:
@@ -36,7 +37,8 @@ def plan(pipeline: Pipeline, settings: TargetSettings) -> Plan:
         content = to_json(made)
         if content not in shared:
             wanted = template_name(names[step.name], pipeline.kubernetes_name)
-            name = free(wanted, {ENTRYPOINT, *templates})
+            name = free(wanted, taken)
+            taken.add(name)
             templates[name] = {"name": name, **made}
             shared[content] = name
         parameters, artifacts = _sources(launch, places)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from compiler.diagnostics import Span
 from compiler.ir import Pipeline, Required, Step
 from compiler.targets import Level, Support
+from compiler.targets.kfp.names import dashed
 from compiler.targets.kfp.support import of_pipeline as of_pipeline_on_kfp
 from compiler.targets.kfp.uses import emulated, impossible, weaker
 from compiler.targets.kfp_dsl.docstrings import folded, survives
@@ -32,6 +33,7 @@ def of_pipeline(pipeline: Pipeline) -> list[Support]:
     ]
     return [
         *on_kfp,
+        *_of_pipeline_name(pipeline),
         *(
             use
             for name, where, span in _parameters(pipeline)
@@ -41,6 +43,12 @@ def of_pipeline(pipeline: Pipeline) -> list[Support]:
         *_of_descriptions(pipeline),
         *(use for step in pipeline.nodes for use in _of_step(step)),
     ]
+
+
+def _of_pipeline_name(pipeline: Pipeline) -> Iterator[Support]:
+    name = dashed(pipeline.name)
+    if name != pipeline.kubernetes_name:
+        yield emulated("name", "the algorithm", pipeline.span, f"the SDK makes it `{name}`")
 
 
 def _parameters(pipeline: Pipeline) -> Iterator[tuple[str, str, Span]]:
