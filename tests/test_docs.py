@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,3 +46,15 @@ def test_every_key_of_the_language_is_documented() -> None:
         shape = shape if "properties" in shape else shape["oneOf"][-1]
         keys |= set(shape["properties"])
     assert not {key for key in keys - {"enabled"} if not re.search(rf"\b{key}\b", LANGUAGE)}
+
+
+def test_the_readme_shows_what_happens(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text()
+    (spec,) = re.findall(r"^```yaml\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    (said,) = re.findall(r"^\$ mlc validate .*\n(error.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    (tmp_path / "algorithms").mkdir()
+    (tmp_path / "algorithms/doc_type.yaml").write_text(spec)
+    (tmp_path / "mlc.toml").write_text("[gpus.t4]\n")
+    command = [sys.executable, "-m", "compiler", "validate", "algorithms/doc_type.yaml", "-q"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stderr == said
