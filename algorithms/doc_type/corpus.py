@@ -40,7 +40,7 @@ class Document:
 def documents(library: str, giveaways: re.Pattern[str], max_words: int) -> Iterator[Document]:
     """The documents of an installed library, cut to `max_words`, modules in a fixed random order.
 
-    Documents of fewer than ten words are left out, and so is a text that came before.
+    Documents that had fewer than ten words are left out, and so is a text that came before.
 
     Raises:
         ModuleNotFoundError: the library is not installed.
@@ -55,8 +55,9 @@ def documents(library: str, giveaways: re.Pattern[str], max_words: int) -> Itera
         if FOREIGN_FOLDERS.intersection(module.split("/")):
             continue
         for name, docstring in docstrings(ast.parse((root / module).read_bytes())):
-            text = clean(docstring, giveaways, max_words)
-            if text not in seen and len(text.split()) >= 10:
+            words = clean(docstring, giveaways).split()
+            text = " ".join(words[:max_words])
+            if text not in seen and len(words) >= 10:
                 seen.add(text)
                 yield Document(library, module, name, text)
 
@@ -71,10 +72,9 @@ def docstrings(tree: ast.AST) -> Iterator[tuple[str, str]]:
         yield from docstrings(node)
 
 
-def clean(docstring: str, giveaways: re.Pattern[str], max_words: int) -> str:
-    """The first words of the prose: no code or markup, references and giveaways as `…`."""
-    prose = MARKUP.sub("", REFERENCE.sub("…", CODE.sub("", docstring)))
-    return " ".join(giveaways.sub("…", prose).split()[:max_words])
+def clean(docstring: str, giveaways: re.Pattern[str]) -> str:
+    """The prose: no code or markup, references and giveaways as `…`."""
+    return giveaways.sub("…", MARKUP.sub("", REFERENCE.sub("…", CODE.sub("", docstring))))
 
 
 def giveaway_words(libraries: Iterable[str]) -> re.Pattern[str]:

@@ -66,6 +66,10 @@ def main() -> None:
 
     found = fetch(options.libraries, options.limit, options.max_words)
     train, test = split(found, options.test_share, options.mix_modules)
+    missing = set(options.libraries) - {document.label for document in train}
+    if missing or not test:
+        what = f"learn {' and '.join(sorted(missing))} from" if missing else "be tested on"
+        raise SystemExit(f"no documents to {what}: raise the limit or change the test share")
     options.out.mkdir()
     save(options.out / "train.jsonl", train)
     save(options.out / "test.jsonl", test)

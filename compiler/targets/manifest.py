@@ -13,6 +13,7 @@ import json
 import math
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from compiler.values import JsonValue
 
@@ -44,10 +45,11 @@ def dump(document: JsonValue) -> str:
         ValueError: the data hold NaN, an infinity or a lone surrogate, which have no text.
     """
     lines: list[str] = []
+    seen = _Seen({}, {})
     if isinstance(document, dict | list) and document:
-        _write(document, "", "", lines)
+        _write(document, "", "", lines, seen)
     else:
-        lines.append(_scalar(document, ""))
+        lines.append(_text(document, "", seen) if isinstance(document, str) else _scalar(document))
     lines.append("")
     return "\n".join(lines)
 
@@ -57,44 +59,76 @@ def dump_all(documents: Iterable[JsonValue]) -> str:
     return "---\n".join(map(dump, documents))
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Texts and keys that were written already: most of a manifest's stand in it many times.
+
+    A text is known by itself and its indent.
+    """
+
+    texts: dict[tuple[str, str], str]
+    keys: dict[str, str]
+
+
 def _write(
-    value: dict[str, JsonValue] | list[JsonValue], lead: str, indent: str, lines: list[str]
+    value: dict[str, JsonValue] | list[JsonValue],
+    lead: str,
+    indent: str,
+    lines: list[str],
+    seen: _Seen,
 ) -> None:
     """Write a collection that isn't empty: `lead` before its first line, `indent` before others."""
     if isinstance(value, dict):
         for key, item in value.items():
-            head = lead + _key(key, indent)
+            written = seen.keys.get(key)
+            head = lead + (_key(key, indent, seen) if written is None else written)
             lead = indent
-            if isinstance(item, dict) and item:
+            if isinstance(item, str):
+                lines.append(
+                    f"{head} {seen.texts.get((item, indent)) or _text(item, indent, seen)}"
+                )
+            elif isinstance(item, dict) and item:
                 lines.append(head)
-                _write(item, indent + "  ", indent + "  ", lines)
+                _write(item, indent + "  ", indent + "  ", lines, seen)
             elif isinstance(item, list) and item:
                 lines.append(head)
-                _write(item, indent, indent, lines)
+                _write(item, indent, indent, lines, seen)
             else:
-                lines.append(f"{head} {_scalar(item, indent)}")
+                lines.append(f"{head} {_scalar(item)}")
         return
     for item in value:
         head = lead + "- "
         lead = indent
-        if isinstance(item, dict | list) and item:
-            _write(item, head, indent + "  ", lines)
+        if isinstance(item, str):
+            lines.append(head + (seen.texts.get((item, indent)) or _text(item, indent, seen)))
+        elif isinstance(item, dict | list) and item:
+            _write(item, head, indent + "  ", lines, seen)
         else:
-            lines.append(head + _scalar(item, indent))
+            lines.append(head + _scalar(item))
 
 
-def _key(key: str, indent: str) -> str:
-    text = key if _is_bare(key) else _quoted(key)
-    return f"{text}:" if len(text) <= _LONGEST_KEY else f"? {text}\n{indent}:"
+def _key(key: str, indent: str, seen: _Seen) -> str:
+    """A key with its colon."""
+    written = key if _is_bare(key) else _quoted(key)
+    if len(written) > _LONGEST_KEY:
+        return f"? {written}\n{indent}:"
+    seen.keys[key] = f"{written}:"
+    return f"{written}:"
 
 
-def _scalar(value: JsonValue, indent: str) -> str:
-    """A value without items; `indent` is that of the line it stands on."""
+def _text(text: str, indent: str, seen: _Seen) -> str:
+    """A text on a line that is indented so far."""
+    if _is_bare(text):
+        written = text
+    else:
+        written = _block(text, indent + "  ") if _fits_block(text) else _quoted(text)
+    seen.texts[text, indent] = written
+    return written
+
+
+def _scalar(value: bool | int | float | dict[str, JsonValue] | list[JsonValue] | None) -> str:
+    """A value that is no text and has no items."""
     match value:
-        case str():
-            if _is_bare(value):
-                return value
-            return _block(value, indent + "  ") if _fits_block(value) else _quoted(value)
         case bool():
             return "true" if value else "false"
         case int():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import replace
 
 import kfp_cases
@@ -87,7 +88,7 @@ def everything() -> Pipeline:
     return replace(
         base,
         nodes=tuple(steps.values()),
-        params=(*base.params, param("braces", "}}", description="Like {{this}}.")),
+        params=(*base.params, param("braces", "}}", description="Like {{{this}}.")),
         inputs=(
             pipeline_input("reports", "s3://ia-data/reports/2026-11"),
             pipeline_input("older"),
@@ -148,7 +149,7 @@ def many_templates(count: int) -> Pipeline:
 _PIECES = [*kfp_cases._PIECES, "\x7f", "\x0b", "\U0001fae9", "{{=1}}", "$é", "{{workflow.name}}"]
 texts = st.lists(st.sampled_from(_PIECES), max_size=10).map("".join)
 # What a run may be given: Argo carries all but what looks like a tag.
-values = texts.map(lambda text: text.replace("{{", "{ {"))
+values = texts.map(lambda text: re.sub(r"\{(?=\{)", "{ ", text))
 
 
 @st.composite

@@ -262,12 +262,17 @@ def evaluate(expression: str, scope: Scope) -> str:
         "join": lambda parts, by: by.join(parts),
         "sprig_trimSuffix": lambda end, text: text.removesuffix(end),
         "sprig_sha256sum": lambda text: hashlib.sha256(text.encode()).hexdigest(),
-        "toJson": json.dumps,
+        "toJson": _go_json,
     }
     code = code.replace("sprig.", "sprig_")
     found = eval(code, {"__builtins__": {}}, functions)
     assert isinstance(found, str)
     return found
+
+
+def _go_json(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return re.sub("[<>&\u2028\u2029]", lambda sign: f"\\u{ord(sign[0]):04x}", text)
 
 
 def _container(container: Manifest, scope: Scope) -> Manifest:

@@ -153,7 +153,7 @@ def test_the_form_of_the_ui() -> None:
     assert parameters["max_steps"] == {"name": "max_steps", "value": "", "enum": ["", "1", "2"]}
     assert parameters["title"] == {"name": "title"}
     assert parameters["depths"]["value"] == '[1,2.5,{"a":[true]}]'
-    assert parameters["braces"]["description"] == "Like { {this}}."
+    assert parameters["braces"]["description"] == "Like { { {this}}."
     assert parameters["reports"] == {"name": "reports", "value": "s3://ia-data/reports/2026-11"}
     assert parameters["local"] == {"name": "local"}
 

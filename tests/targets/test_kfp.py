@@ -16,6 +16,7 @@ from builders import (
     SPAN,
     command,
     concat,
+    flag,
     gpu,
     literal,
     output_of,
@@ -440,6 +441,9 @@ PATH_FIRST = command(pipeline_input_ref("i"))
         ("env.A", EMULATED, True, one(env={"A": param_ref("p")})),
         ("env.A", EMULATED, True, one(env={"A": "$$"})),
         ("env.A", REFUSED, False, one(NO_SHELL, env={"A": param_ref("p")})),
+        ("env.MLC_D", REFUSED, False, one(env={"MLC_D": "x"})),
+        ("run.scheduled_at", EMULATED, True, one(command(RunRef("scheduled_at", SPAN)))),
+        ("command", REFUSED, False, one(command("run", flag("--\x7f", 1)))),
         ("outputs.o", EMULATED, True, one(outputs={"o": "Dataset"})),
         ("outputs.o", REFUSED, False, one(NO_SHELL, outputs={"o": "Metrics"})),
         ("outputs.o", EXACT, True, one(NO_SHELL, outputs={"o": "integer"})),
@@ -549,6 +553,13 @@ def test_limits_of_a_run() -> None:
 
 def test_all_of_everything_is_carried() -> None:
     assert not [u for u in kfp.explain(everything(), NONE) if u.level is REFUSED]
+
+
+def test_a_workflow_that_is_too_large_for_kubernetes() -> None:
+    steps = [step(f"s{i}", script("x" * 90_000)) for i in range(12)]
+    (found,) = [u for u in kfp.explain(pipeline(*steps), NONE) if u.level is WEAKER]
+    assert found.field == "steps"
+    assert "1.5 MB" in found.reason
 
 
 def test_descriptions_come_through_argo_beneath() -> None:

@@ -6,6 +6,7 @@ from compiler.ir import Pipeline
 from compiler.settings import TargetSettings
 from compiler.targets.argo.planning import plan
 from compiler.targets.argo.support import explain
+from compiler.targets.argo.template import launched
 from compiler.targets.argo.workflow import manifests
 from compiler.targets.manifest import dump_all
 
@@ -16,4 +17,5 @@ FILENAME = "argo.yaml"
 
 def emit(pipeline: Pipeline, settings: TargetSettings) -> str:
     """The text of argo.yaml: one WorkflowTemplate, or several where one would be too large."""
-    return dump_all(manifests(pipeline, settings, plan(pipeline, settings)))
+    launches = map(launched, pipeline.nodes)
+    return dump_all(manifests(pipeline, settings, plan(pipeline, launches, settings)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from compiler import graph
 from compiler.expr import ArtifactType, ParamRef, PipelineInputRef, RunRef, StepOutputRef
 from compiler.ir import Pipeline
@@ -12,19 +14,19 @@ from compiler.targets.argo.locations import location
 from compiler.targets.argo.names import free, task_names, template_name
 from compiler.targets.argo.plan import Anywhere, Data, FromStep, Located, Plan, Task
 from compiler.targets.argo.tags import run_field, workflow_parameter
-from compiler.targets.argo.template import launched, template
+from compiler.targets.argo.template import template
 from compiler.values import to_json
 
 # The template that a run starts with.
 ENTRYPOINT = "main"
 
 
-def plan(pipeline: Pipeline, settings: TargetSettings) -> Plan:
-    """The plan of a pipeline in which the target refuses nothing.
+def plan(pipeline: Pipeline, launches: Iterable[Launch], settings: TargetSettings) -> Plan:
+    """The plan of a pipeline in which the target refuses nothing; `launches` are its steps'.
 
     Steps whose templates would be equal share one, named after the first of them.
     """
-    pairs = [(step, launched(step)) for step in pipeline.nodes]
+    pairs = list(zip(pipeline.nodes, launches, strict=True))
     asked = memo.asked_for_keys(pairs, settings.memoize)
     places = {given.name: Located(location(given, settings)) for given in pipeline.inputs}
     names = task_names(step.name for step in pipeline.nodes)

@@ -33,16 +33,21 @@ _ALL = "the algorithm"
 
 def explain(pipeline: Pipeline, settings: TargetSettings) -> list[Support]:
     """How each field that the pipeline uses fares on Argo, in the spec's order."""
+    launches = [launched(step) for step in pipeline.nodes]
     found = [
         *_of_texts(pipeline),
         *(use for param in pipeline.params for use in _of_param(param)),
         *_of_constraints(pipeline.params),
         *(use for given in pipeline.inputs for use in _of_input(given, pipeline, settings)),
-        *(use for step in pipeline.nodes for use in _of_step(step, settings)),
+        *(
+            use
+            for step, launch in zip(pipeline.nodes, launches, strict=True)
+            for use in _of_step(step, launch, settings)
+        ),
         *_of_limits(pipeline.limits),
     ]
     if all(use.level is not Level.REFUSED for use in found):
-        found += _of_whole(pipeline, settings)
+        found += _of_whole(pipeline, launches, settings)
     return found
 
 
@@ -130,8 +135,8 @@ def _of_input(
         yield impossible("inputs", where, given.span, reason)
 
 
-def _of_step(step: Step, settings: TargetSettings) -> Iterator[Support]:
-    where, launch = f"step {step.name}", launched(step)
+def _of_step(step: Step, launch: Launch, settings: TargetSettings) -> Iterator[Support]:
+    where = f"step {step.name}"
     if step.description:
         yield exact("description", where, step.span, "an annotation of the pod")
     yield from _of_program(step, launch)
@@ -237,9 +242,11 @@ def _of_limits(limits: Limits) -> Iterator[Support]:
         yield exact(f"limits.{key}", _ALL, span, "counted in pods" if key == "parallel" else "")
 
 
-def _of_whole(pipeline: Pipeline, settings: TargetSettings) -> Iterator[Support]:
+def _of_whole(
+    pipeline: Pipeline, launches: list[Launch], settings: TargetSettings
+) -> Iterator[Support]:
     """The graph and the size of the manifests, once nothing else stands in the way."""
-    planned = plan(pipeline, settings)
+    planned = plan(pipeline, launches, settings)
     root, count = graph(planned.tasks), len(planned.tasks)
     if len(root.members) > MOST_TASKS:
         reason = f"steps pass on so many values that {count} of them can't be cut into DAGs"

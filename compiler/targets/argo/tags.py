@@ -8,6 +8,7 @@ stand in single quotes, as tags are evaluated inside JSON.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from compiler.expr import RunField, Type, ValueType
@@ -67,4 +68,4 @@ def digest(facts: Iterable[str]) -> str:
 
 def readable(description: str) -> str:
     """A description where Argo looks for tags; it is only read, so an opening is set apart."""
-    return description.replace("{{", "{ {")
+    return re.sub(r"\{(?=\{)", "{ ", description)

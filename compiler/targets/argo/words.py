@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import pairwise
 
-from compiler.launch import ArgumentWord, Launch, OutputPathOf, PathOf, ValueOf
+from compiler.launch import ArgumentWord, Launch, OutputPathOf, PathOf, Text, ValueOf
 from compiler.targets.argo.tags import word
-from compiler.targets.kubelet import ESCAPES, Placeholder, escape
+from compiler.targets.kubelet import ESCAPES, Placeholder, escape, escape_text
 
 # Outputs are written below a folder that is there whatever the image is and whoever runs in it:
 # an emptyDir is mounted there. Argo mounts each input at its own path, which must not lie in it.
@@ -44,6 +45,9 @@ def _speller(launch: Launch) -> Callable[[Placeholder], str]:
 
 def _spelled(found: ArgumentWord, spell: Callable[[Placeholder], str]) -> str:
     """One word; two values in a row are kept apart, as each may be a brace."""
+    if len(found) == 1:
+        slot = found[0]
+        return _escaped(slot.text) if isinstance(slot, Text) else spell(slot)
     cuts = [
         position
         for position, (slot, following) in enumerate(pairwise(found), start=1)
@@ -51,3 +55,7 @@ def _spelled(found: ArgumentWord, spell: Callable[[Placeholder], str]) -> str:
     ]
     ends = (0, *cuts, len(found))
     return "$(MLC_E)".join(escape(found[start:end], spell) for start, end in pairwise(ends))
+
+
+# Most words, the wrapper among them, stand in many steps.
+_escaped = lru_cache(maxsize=1024)(escape_text)

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from compiler.diagnostics import Span, listing
-from compiler.expr import Literal, walk
+from compiler.expr import Literal, RunRef, walk
 from compiler.ir import (
     Command,
+    Flag,
     Limits,
     Param,
     Pipeline,
     PipelineInput,
+    Python,
     Required,
     Retry,
     Script,
@@ -35,6 +37,11 @@ from compiler.values import to_json, to_text
 # The driver gets a container as JSON in one argument, of which Linux allows 128 KiB; what the
 # driver makes of it has to fit again, with values in it.
 MOST_CONTAINER_BYTES = 100_000
+# etcd takes 1.5 MiB, of which the run's status needs its share. What the backend adds to a step's
+# container was measured on its compiler.
+MOST_WORKFLOW_BYTES = 1_000_000
+_BYTES_ADDED_BY_STEP = 2_000
+_FORMS = {Command: "command", Script: "script", Python: "python"}
 
 
 def of_pipeline(pipeline: Pipeline) -> list[Support]:
@@ -45,6 +52,7 @@ def of_pipeline(pipeline: Pipeline) -> list[Support]:
         *(use for given in pipeline.inputs for use in _of_input(given, pipeline.params)),
         *(use for step in pipeline.nodes for use in _of_step(step)),
         *_of_limits(pipeline.limits),
+        *_of_size(pipeline),
     ]
 
 
@@ -87,18 +95,7 @@ def _of_param(param: Param) -> Iterator[Support]:
 
 def _of_constraints(params: tuple[Param, ...]) -> Iterator[Support]:
     """One line for all: KFP checks types and enums of what its UI sends, nothing more."""
-    found = [
-        p
-        for p in params
-        if p.pattern is not None
-        or p.items is not None
-        or any(
-            bound is not None
-            for bound in (p.minimum, p.maximum, p.exclusive_minimum, p.exclusive_maximum)
-        )
-        or p.min_length is not None
-        or p.max_length is not None
-    ]
+    found = [param for param in params if _is_constrained(param)]
     if found:
         where = (
             f"params {listing(p.name for p in found)}"
@@ -107,6 +104,12 @@ def _of_constraints(params: tuple[Param, ...]) -> Iterator[Support]:
         )
         reason = "checked by mlc only, not in runs that are started in KFP's UI"
         yield weaker("params.constraints", where, found[0].span, reason)
+
+
+def _is_constrained(param: Param) -> bool:
+    bounds = (param.minimum, param.maximum, param.exclusive_minimum, param.exclusive_maximum)
+    lengths = (param.min_length, param.max_length)
+    return any(limit is not None for limit in (*bounds, *lengths, param.pattern, param.items))
 
 
 def _of_input(given: PipelineInput, params: tuple[Param, ...]) -> Iterator[Support]:
@@ -135,6 +138,10 @@ def _of_step(step: Step) -> Iterator[Support]:
         yield emulated("description", where, step.span, reason)
     yield from _of_program(step, launch)
     yield from _of_shell(step, launch)
+    for capture in launch.captures:
+        if isinstance(capture.ref, RunRef) and capture.ref.field == "scheduled_at":
+            reason = "in a run that was not scheduled, the time at which it was made"
+            yield emulated("run.scheduled_at", where, capture.ref.span, reason)
     if step.needs:
         yield exact("needs", where, step.span)
     if step.image is None:
@@ -153,18 +160,9 @@ def _of_step(step: Step) -> Iterator[Support]:
 
 
 def _of_program(step: Step, launch: Launch) -> Iterator[Support]:
-    where = f"step {step.name}"
-    form = (
-        "command"
-        if isinstance(step.program, Command)
-        else "script"
-        if isinstance(step.program, Script)
-        else "python"
-    )
+    where, form = f"step {step.name}", _FORMS[type(step.program)]
     yield exact(form, where, step.span)
-    names = input_names((c.name for c in launch.captures), (o.name for o in step.outputs))
-    spec = to_json(container_spec(container(step, launch, names)))
-    size = len(spec.encode()) + 5 * sum(map(spec.count, "<>&"))  # Go writes them as \u003c
+    size = _container_bytes(step, launch)
     if size > MOST_CONTAINER_BYTES:
         reason = (
             f"its container takes {size} bytes, and KFP can pass on {MOST_CONTAINER_BYTES}; put "
@@ -190,11 +188,21 @@ def _of_program(step: Step, launch: Launch) -> Iterator[Support]:
             yield impossible(field, where, span, reason)
 
 
+def _container_bytes(step: Step, launch: Launch) -> int:
+    """The size of a step's container as the JSON that the backend makes of it."""
+    names = input_names((c.name for c in launch.captures), (o.name for o in step.outputs))
+    text = to_json(container_spec(container(step, launch, names)))
+    return len(text.encode()) + 5 * sum(map(text.count, "<>&"))  # Go writes them as \u003c
+
+
 def _literals(step: Step) -> Iterator[tuple[str, Span, str]]:
     """The literal texts that get into the step's container, with their field and place."""
     if isinstance(step.program, Script):
         yield "script", step.span, step.program.source
     arguments = step.program.arguments if isinstance(step.program, Command) else ()
+    for argument in arguments:
+        if isinstance(argument, Flag):
+            yield "command", step.span, argument.name
     values = (
         *(("command", argument.value) for argument in arguments),
         *(("inputs", given.value) for given in step.inputs),
@@ -211,10 +219,6 @@ def _literals(step: Step) -> Iterator[tuple[str, Span, str]]:
 def _of_shell(step: Step, launch: Launch) -> Iterator[Support]:
     """Fields for which the command is wrapped in a shell, and those that do without."""
     where, needed = f"step {step.name}", needs_shell(step, launch)
-    for variable in step.env:
-        if variable.name.startswith("MLC_"):
-            reason = "names that begin with MLC_ are mlc's own; rename it"
-            yield impossible(f"env.{variable.name}", where, variable.span, reason)
     spans = {
         **{f"inputs.{i.name}": i.span for i in step.inputs},
         **{f"outputs.{o.name}": o.span for o in step.outputs},
@@ -222,7 +226,10 @@ def _of_shell(step: Step, launch: Launch) -> Iterator[Support]:
     }
     for field in dict.fromkeys((*spans, *needed)):
         span = spans.get(field, step.span)
-        if field not in needed:
+        if field.startswith("env.MLC_"):
+            reason = "names that begin with MLC_ are mlc's own; rename it"
+            yield impossible(field, where, span, reason)
+        elif field not in needed:
             yield exact(field, where, span)
         elif has_shell(step):
             yield emulated(field, where, span, "by a small /bin/sh wrapper around the command")
@@ -264,3 +271,15 @@ def _of_limits(limits: Limits) -> Iterator[Support]:
             yield emulated("limits.ttl", "the algorithm", span, "1s: KFP reads 0 as no limit")
         else:
             yield exact(f"limits.{key}", "the algorithm", span)
+
+
+def _of_size(pipeline: Pipeline) -> Iterator[Support]:
+    containers = sum(_container_bytes(step, launched(step)) for step in pipeline.nodes)
+    # The workflow holds them as text in JSON, whose quotes and newlines are escaped once more.
+    size = containers * 6 // 5 + _BYTES_ADDED_BY_STEP * len(pipeline.nodes)
+    if size > MOST_WORKFLOW_BYTES:
+        reason = (
+            f"the workflow that KFP makes of it takes about {size // 1000} kB, and with its status "
+            "has to stay under 1.5 MB; split the algorithm, or put long texts into the image"
+        )
+        yield weaker("steps", "the algorithm", pipeline.span, reason)
