@@ -61,9 +61,7 @@ def test_the_wheel_holds_schemas_and_templates(wheel: Path) -> None:
 
 
 @pytest.mark.parametrize("versions", ["lowest", "newest"])
-def test_the_wheel_works_in_a_fresh_environment(
-    wheel: Path, versions: str, tmp_path: Path
-) -> None:
+def test_the_wheel_works_in_a_fresh_environment(wheel: Path, versions: str, tmp_path: Path) -> None:
     run(sys.executable, "-m", "venv", "env", cwd=tmp_path)
     pip = [tmp_path / "env/bin/python", "-m", "pip", "install", "-q"]
     run(*pip, str(wheel), *(lower_bounds() if versions == "lowest" else []), cwd=tmp_path)
