@@ -5,7 +5,6 @@ Every phase returns diagnostics beside its result; only the command line shows t
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -103,6 +102,9 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     folded = name.casefold().replace("-", "_")
     if folded in by_folded:
         return by_folded[folded]
+    # Here, since most runs find nothing wrong.
+    import difflib
+
     close = difflib.get_close_matches(name, candidates, n=1, cutoff=0.6)
     return close[0] if close else None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,12 +13,13 @@ from compiler.diagnostics import MlcError
 
 
 def write_all(files: Mapping[Path, str]) -> None:
-    """Write several files so that a failure before the last step leaves all of them as they were.
+    """Write several files, or leave all of them as they were.
 
     Raises:
         MlcError: a file can't be written.
     """
     staged: list[tuple[Path, Path]] = []
+    replaced: list[tuple[Path, Path | None]] = []
     try:
         for path, text in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -27,14 +29,36 @@ def write_all(files: Mapping[Path, str]) -> None:
                 stream.write(text)
             Path(name).chmod(0o666 & ~_umask())
         for temporary, path in staged:
+            replaced.append((path, _kept(path)))
             temporary.replace(path)
     except OSError as problem:
+        for path, kept in reversed(replaced):
+            _restore(path, kept)
         for temporary, _ in staged:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
-        raise MlcError(
-            f"can't write {problem.filename or 'the output'}: {problem.strerror}"
-        ) from problem
+        what = problem.filename2 or problem.filename or "the output"
+        raise MlcError(f"can't write {what}: {problem.strerror}") from problem
+    for _, kept in replaced:
+        if kept is not None:
+            kept.unlink(missing_ok=True)
+
+
+def _kept(path: Path) -> Path | None:
+    """A copy of what is there, to bring it back by."""
+    if not path.is_file():
+        return None
+    kept = path.with_name(f".{path.name}.before")
+    shutil.copy2(path, kept)
+    return kept
+
+
+def _restore(path: Path, kept: Path | None) -> None:
+    with contextlib.suppress(OSError):
+        if kept is not None:
+            kept.replace(path)
+        elif path.is_file():
+            path.unlink()
 
 
 def _umask() -> int:

@@ -7,7 +7,6 @@ MLC_GIT_BRANCH overrule everything.
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 from compiler.binding import Git
@@ -33,6 +32,9 @@ def _first(names: tuple[str, ...]) -> str:
 
 
 def _git(folder: Path, *arguments: str) -> str:
+    # Here, since `mlc validate` asks no git and has to start fast.
+    import subprocess
+
     try:
         done = subprocess.run(
             ["git", "-C", str(folder), *arguments],

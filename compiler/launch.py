@@ -26,7 +26,7 @@ from compiler.capture import (
 )
 from compiler.expr import ArtifactType, Literal, SecretRef, ValueType
 from compiler.ir import Command, Flag, Output, Python, Script, Step
-from compiler.runtime import Part, shim, shim_spec, wrapper
+from compiler.runtime import Part, shim_spec, shim_text, wrapper_text
 
 __all__ = [
     "ArgumentWord",
@@ -177,7 +177,7 @@ def _call(step: Step, words: Words, dialect: Dialect) -> tuple[ArgumentWord, ...
                 newline=not dialect.keeps_newline,
                 forbidden=dialect.forbidden,
             )
-            call = ["python3", "-c", shim(), f"{module}:{function}", spec]
+            call = ["python3", "-c", shim_text(), f"{module}:{function}", spec]
         case Command():
             raise AssertionError("a command is its own argument vector")
     argv = [words.word(text) for text in call]
@@ -278,7 +278,7 @@ def _wrapped(
         parts.add("values")
     if kinds & {"metrics", "metadata"}:
         parts.add("metrics")
-    call = ("/bin/sh", "-c", wrapper(parts), "mlc")
+    call = ("/bin/sh", "-c", wrapper_text(parts), "mlc")
     return (
         *((Text(text),) for text in call),
         *(word for d in directives for word in ((Text(d.kind),), (Text(d.name),), d.value)),

@@ -114,11 +114,7 @@ class _Places:
         return Scalar(self.file, start, end, written, style)
 
     def marks(self, path: tuple[str, ...]) -> tuple[_Mark, _Mark]:
-        at = self.find(path)
-        name = path[-1] if path else ""
-        line = self.file.text.count("\n", 0, at)
-        column = at - (self.file.text.rfind("\n", 0, at) + 1)
-        return _Mark(at, line, column), _Mark(at + len(name), line, column + len(name))
+        return _Mark(self, path, 0), _Mark(self, path, len(path[-1]) if path else 0)
 
     def find(self, path: tuple[str, ...]) -> int:
         """The offset of a key: in its own table, in the table above, or of the table's header."""
@@ -147,10 +143,16 @@ class _Places:
 
 
 class _Mark:
-    __slots__ = ("column", "index", "line")
+    """A place that is looked for only when a diagnostic wants it."""
 
-    def __init__(self, index: int, line: int, column: int) -> None:
-        self.index, self.line, self.column = index, line, column
+    __slots__ = ("offset", "path", "places")
+
+    def __init__(self, places: _Places, path: tuple[str, ...], offset: int) -> None:
+        self.places, self.path, self.offset = places, path, offset
+
+    @property
+    def index(self) -> int:
+        return self.places.find(self.path) + self.offset
 
 
 def _key(name: str) -> str:

@@ -44,7 +44,7 @@ from compiler.launch import (
     captures,
     launch,
 )
-from compiler.runtime import shim, shim_spec, wrapper
+from compiler.runtime import shim_spec, shim_text, wrapper_text
 from compiler.values import JsonValue, to_text
 
 # As on Kubeflow Pipelines and on Argo Workflows.
@@ -248,7 +248,7 @@ def test_flags_known_at_run_time_are_the_wrappers() -> None:
             ],
         )
         assert launch(one, dialect).reasons == ("args.--warm", "args.--max", "args.--cold")
-        assert argv(one, dialect)[2] == wrapper()
+        assert argv(one, dialect)[2] == wrapper_text()
 
 
 def test_scripts() -> None:
@@ -395,9 +395,9 @@ def test_no_shell_and_yet_run_time_environment_and_flags() -> None:
 @pytest.mark.parametrize(
     ("outputs", "text"),
     [
-        ({"o": "Dataset"}, wrapper()),
-        ({"o": "boolean"}, wrapper({"values"})),
-        ({"o": "Metrics", "p": "string"}, wrapper({"metrics"})),
+        ({"o": "Dataset"}, wrapper_text()),
+        ({"o": "boolean"}, wrapper_text({"values"})),
+        ({"o": "Metrics", "p": "string"}, wrapper_text({"metrics"})),
     ],
 )
 def test_only_what_is_used_of_the_wrapper_is_written(outputs: dict[str, str], text: str) -> None:
@@ -421,11 +421,11 @@ def test_functions_are_called_by_the_shim() -> None:
         *["data", "<data/>", "models", "<a_m/>", "models", "<b_m/>", "rate", "0.5", "null", ""],
         *["model", "<model!>", "rows", "<rows!>", "metrics", "<metrics!>"],
     ]
-    start = ["python3", "-c", shim(), "pkg.mod:fit"]
+    start = ["python3", "-c", shim_text(), "pkg.mod:fit"]
     assert argv(one, A) == [*start, shim_spec(one, forbidden=A.forbidden), *pairs]
     spec = shim_spec(one, metadata=True, newline=False, forbidden=K.forbidden)
     assert wrapped(one, K) == (["env", "SEED", "<seed>"], [*start, spec, *pairs])
-    assert argv(one, K)[2] == wrapper()
+    assert argv(one, K)[2] == wrapper_text()
     assert launch(one, K).reasons == ("env.SEED",)
 
 

@@ -19,7 +19,7 @@ from compiler.engine.render import (
 )
 from compiler.expr import ValueType
 from compiler.ir import Command, Python, Script
-from compiler.runtime import shim, shim_spec
+from compiler.runtime import shim_spec, shim_text
 from compiler.values import JsonValue, to_json
 
 _PYTHON = Slot(sys.executable, "python3")
@@ -46,7 +46,7 @@ def _call(site: Site, program: Python) -> tuple[Rendered, ...]:
     call: list[Rendered] = [
         (_PYTHON,),
         ("-c",),
-        (shim(),),
+        (shim_text(),),
         (f"{program.module}:{program.function}",),
         (shim_spec(step),),
     ]

@@ -22,7 +22,7 @@ Part: TypeAlias = Literal["values", "metrics"]
 _FOLDER = Path(__file__).parent
 
 
-def wrapper(parts: Set[Part] = frozenset()) -> str:
+def wrapper_text(parts: Set[Part] = frozenset()) -> str:
     """The wrapper for `/bin/sh -c`; `metrics` brings `values` along, which it is built on."""
     return _wrapper("values" in parts or "metrics" in parts, "metrics" in parts)
 
@@ -43,7 +43,7 @@ def _wrapper(values: bool, metrics: bool) -> str:
 
 
 @cache
-def shim() -> str:
+def shim_text() -> str:
     """The shim for `python3 -c`, at most 8 KB."""
     docstring, code = _read("shim.py").split('"""\n', 1)
     assert docstring.startswith('"""')

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compiler.expr import ArtifactList, ArtifactType
-from compiler.runtime import shim, shim_spec
+from compiler.runtime import shim_spec, shim_text
 from compiler.runtime.shim import WrongError
 from compiler.runtime.shim import checked as shim_checked
 from compiler.runtime.shim import from_text as shim_from_text
@@ -73,7 +73,7 @@ class Project:
     ) -> subprocess.CompletedProcess[str]:
         """Run it; paths of outputs are added to `pairs`."""
         outputs = [w for name in spec.get("outputs", {}) for w in (name, str(self.out / name))]
-        words = [executable, "-c", shim(), target, json.dumps(spec), *pairs, *outputs]
+        words = [executable, "-c", shim_text(), target, json.dumps(spec), *pairs, *outputs]
         return subprocess.run(
             words, cwd=self.root, capture_output=True, text=True, env=env, timeout=60, check=False
         )
@@ -478,7 +478,7 @@ def test_spec_of_a_step() -> None:
 
 
 def test_it_is_small_and_needs_no_escaping() -> None:
-    text = shim()
+    text = shim_text()
     assert len(text.encode()) <= 8 * 1024
     assert "$" not in text and "{{" not in text
     compile(text, "shim", "exec")

@@ -54,7 +54,8 @@ def assert_sound(text: str, check: Any) -> None:
     Argo(text)
     for document in documents(text):
         check(document)
-        assert WorkflowTemplate.from_dict(document).to_dict() == document
+        known: Any = WorkflowTemplate.from_dict(document)
+        assert known.to_dict() == document
         assert len(document["metadata"]["name"]) <= 63
 
 
@@ -90,7 +91,8 @@ def test_shipped_algorithms(path: Path, check_schema: Any) -> None:
     text = argo.emit(loaded.pipeline, project)
     assert_sound(text, check_schema)
     (document,) = documents(text)
-    assert WorkflowTemplate.from_yaml(text).to_dict() == document
+    known: Any = WorkflowTemplate.from_yaml(text)
+    assert known.to_dict() == document
 
 
 @settings(

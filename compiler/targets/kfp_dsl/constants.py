@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from compiler.runtime import shim, wrapper
+from compiler.runtime import shim_text, wrapper_text
 from compiler.targets.kfp.plan import (
     Container,
     InputPath,
@@ -74,10 +74,10 @@ def _own_texts() -> dict[str, tuple[str, str]]:
     return {
         escape_text(text): (name, comment)
         for text, name, comment in (
-            (wrapper(), "WRAPPER", prepares),
-            (wrapper({"values"}), "CHECKING_WRAPPER", checks),
-            (wrapper({"metrics"}), "METRICS_WRAPPER", metrics),
-            (shim(), "SHIM", "Calls a function with its inputs, and writes what it returns."),
+            (wrapper_text(), "WRAPPER", prepares),
+            (wrapper_text({"values"}), "CHECKING_WRAPPER", checks),
+            (wrapper_text({"metrics"}), "METRICS_WRAPPER", metrics),
+            (shim_text(), "SHIM", "Calls a function with its inputs, and writes what it returns."),
         )
     }
 
