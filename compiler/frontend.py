@@ -12,9 +12,9 @@ from compiler.binding import Git
 from compiler.diagnostics import Diagnostic, error, has_errors, in_order, listing, nearest
 from compiler.ir import Pipeline
 from compiler.lower import lower
+from compiler.nodes import Mapping, SourceFile
 from compiler.resolve import profile_names, resolve
 from compiler.settings import Project
-from compiler.source import Mapping, SourceFile
 from compiler.values import JsonValue
 
 

@@ -11,7 +11,7 @@ from typing import cast
 
 from compiler.diagnostics import Diagnostic, Related, Span, error, listing, nearest
 from compiler.ir import REQUIRED, Param
-from compiler.source import Mapping, Node, Scalar, Sequence, SourceFile, to_value
+from compiler.nodes import Mapping, Node, Scalar, Sequence, SourceFile, to_value
 from compiler.values import (
     JsonValue,
     ValueKind,

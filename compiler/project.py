@@ -14,16 +14,7 @@ from typing import Any
 from compiler import schema
 from compiler.diagnostics import Diagnostic, Span, error, has_errors
 from compiler.lower.settings import labels, tolerations
-from compiler.settings import (
-    TARGET_NAMES,
-    GpuType,
-    LocalSettings,
-    ObjectStore,
-    Project,
-    SecretKey,
-    TargetSettings,
-)
-from compiler.source import (
+from compiler.nodes import (
     Entry,
     Mapping,
     Node,
@@ -33,6 +24,15 @@ from compiler.source import (
     mapping,
     text,
     texts,
+)
+from compiler.settings import (
+    TARGET_NAMES,
+    GpuType,
+    LocalSettings,
+    ObjectStore,
+    Project,
+    SecretKey,
+    TargetSettings,
 )
 from compiler.values import to_text
 

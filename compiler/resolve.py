@@ -9,7 +9,7 @@ from collections.abc import Sequence as Items
 from dataclasses import dataclass
 
 from compiler.diagnostics import Diagnostic, error, listing, nearest
-from compiler.source import Entry, Mapping, Node, Scalar
+from compiler.nodes import Entry, Mapping, Node, Scalar
 
 # What a step inherits from the top level.
 DEFAULTS = ("image", "env", "resources", "volumes", "pod", "retry", "timeout", "cache")

@@ -16,8 +16,8 @@ import re
 from compiler import quantities, resources
 from compiler import schema_words as words
 from compiler.diagnostics import Diagnostic, Related, Span, error, listing
+from compiler.nodes import Mapping, Node, Scalar, Sequence
 from compiler.schema_words import Schema
-from compiler.source import Mapping, Node, Scalar, Sequence
 
 # Parts of the language that this version does not understand yet.
 _COMING = {

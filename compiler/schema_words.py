@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from compiler.diagnostics import Diagnostic, Span, error, listing, nearest
-from compiler.source import Mapping, Node, Scalar, Sequence
+from compiler.nodes import Mapping, Node, Scalar, Sequence
 
 Schema = dict[str, Any]
 Resolve = Callable[[Schema], Schema]

@@ -1,191 +1,25 @@
-"""Text to nodes with places: the first step on the way of a spec.
+"""Text to nodes: the first step on the way of a spec.
 
-Reads YAML 1.2 core through libyaml's event parser, which knows every token's place. Nodes keep
-the source text of scalars, since `1.10` means text or number depending on where it stands.
+Reads YAML 1.2 core through libyaml's event parser, which knows every token's place.
 """
 
 from __future__ import annotations
 
-import bisect
-import math
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import yaml
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
 from compiler.diagnostics import Diagnostic, Related, Span, error
-from compiler.values import JsonValue
+from compiler.nodes import Entry, Mapping, Node, Scalar, Sequence, SourceFile
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 64
 MAX_NODES = 200_000  # after aliases are expanded
 
-_NULL = {"", "~", "null", "Null", "NULL"}
-_BOOLEAN = {
-    "true": True,
-    "True": True,
-    "TRUE": True,
-    "false": False,
-    "False": False,
-    "FALSE": False,
-}
-_INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_SPECIAL = re.compile(r"([-+]?)\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-_LINE_END = re.compile(r"\r\n|\r|\n")
 _UNPRINTABLE = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-@dataclass(slots=True, eq=False)
-class SourceFile:
-    """A file as it was read. `path` is what messages show, `file` where it lies (None: stdin).
-
-    Places are counted here and not taken from libyaml, which also breaks lines at U+0085, U+2028
-    and U+2029.
-    """
-
-    path: str
-    text: str
-    file: Path | None = None
-    starts: list[int] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.starts = [0, *(m.end() for m in _LINE_END.finditer(self.text))]
-
-    def lines(self) -> list[str]:
-        return _LINE_END.split(self.text)
-
-    def span(self, start: int, end: int) -> Span:
-        """The place of a range of characters."""
-        line, column = self.position(start)
-        end_line, end_column = self.position(max(start, end))
-        return Span(self.path, line, column, end_line, end_column)
-
-    def position(self, index: int) -> tuple[int, int]:
-        """Line and column, from 1, of a character."""
-        index = min(index, len(self.text))
-        line = bisect.bisect_right(self.starts, index)
-        return line, index - self.starts[line - 1] + 1
-
-
-@dataclass(slots=True, eq=False)
-class Scalar:
-    """A scalar with its source text; `style` is "" for plain, else the indicator."""
-
-    file: SourceFile
-    start: Any
-    end: Any
-    text: str
-    style: str
-
-    @property
-    def span(self) -> Span:
-        return _span(self)
-
-    @property
-    def plain(self) -> bool:
-        return not self.style
-
-    @property
-    def value(self) -> bool | int | float | str | None:
-        """The value by YAML 1.2's core schema."""
-        return self.text if self.style else resolve_plain(self.text)
-
-
-@dataclass(slots=True, eq=False)
-class Sequence:
-    file: SourceFile
-    start: Any
-    end: Any
-    items: list[Node]
-
-    @property
-    def span(self) -> Span:
-        return _span(self)
-
-
-@dataclass(slots=True, eq=False)
-class Mapping:
-    """A mapping in file order. `broken` names the keys whose values were found wrong and removed:
-    they exist, but nothing can be said of them."""
-
-    file: SourceFile
-    start: Any
-    end: Any
-    entries: dict[str, Entry]
-    broken: frozenset[str] = field(default=frozenset())
-
-    @property
-    def span(self) -> Span:
-        return _span(self)
-
-    def get(self, key: str) -> Node | None:
-        entry = self.entries.get(key)
-        return entry.value if entry else None
-
-    def __iter__(self) -> Iterator[tuple[str, Entry]]:
-        return iter(self.entries.items())
-
-
-@dataclass(slots=True, eq=False)
-class Entry:
-    key: Scalar
-    value: Node
-
-
-Node: TypeAlias = Scalar | Sequence | Mapping
-
-
-def resolve_plain(text: str) -> bool | int | float | str | None:
-    """A plain scalar's value by YAML 1.2's core schema (section 10.3.2)."""
-    first = text[:1]
-    if first.isalpha() or first in ("", "~"):
-        if text in _NULL:
-            return None
-        return _BOOLEAN.get(text, text)
-    if not (first.isdigit() or first in "+-."):
-        return text
-    if _INTEGER.fullmatch(text):
-        base = {"0o": 8, "0x": 16}.get(text[:2], 10)
-        # Python refuses to read very long integers; no engine carries them either.
-        return int(text, base) if len(text) < 400 else text
-    if _FLOAT.fullmatch(text):
-        return float(text)
-    special = _SPECIAL.fullmatch(text)
-    if special:
-        return math.nan if special[3] else float(f"{special[1]}inf")
-    return text
-
-
-def to_value(node: Node) -> JsonValue:
-    """A node as plain data."""
-    match node:
-        case Scalar():
-            return node.value
-        case Sequence():
-            return [to_value(item) for item in node.items]
-        case Mapping():
-            return {key: to_value(entry.value) for key, entry in node}
-
-
-def mapping(node: Node | None) -> Mapping | None:
-    """The node where it is a mapping."""
-    return node if isinstance(node, Mapping) else None
-
-
-def text(node: Node | None) -> str | None:
-    """The source text of a node where it is a scalar."""
-    return node.text if isinstance(node, Scalar) else None
-
-
-def texts(node: Node | None) -> tuple[str, ...]:
-    """The source texts of the scalars of a list."""
-    items = node.items if isinstance(node, Sequence) else ()
-    return tuple(item.text for item in items if isinstance(item, Scalar))
 
 
 def read(path: Path, shown: str) -> tuple[Mapping | None, SourceFile, list[Diagnostic]]:
@@ -374,15 +208,6 @@ class _Composer:
 
     def place(self, event: Any) -> Span:
         return self.file.span(event.start_mark.index, event.end_mark.index)
-
-
-def _span(node: Scalar | Sequence | Mapping) -> Span:
-    start, end = node.start.index, node.end.index
-    if isinstance(node, Scalar):
-        return node.file.span(start, start + 1 if node.style in ("|", ">") else end)
-    # A block collection ends where the next token starts, far below: show its first line.
-    first_line = _LINE_END.split(node.file.text[start:end], maxsplit=1)[0].rstrip()
-    return node.file.span(start, start + max(1, len(first_line)))
 
 
 def _syntax_error(file: SourceFile, problem: yaml.MarkedYAMLError) -> Diagnostic:

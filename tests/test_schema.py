@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compiler import resources, schema
-from compiler.source import SourceFile, parse
+from compiler.nodes import SourceFile
+from compiler.source import parse
 
 SPEC: dict[str, Any] = {
     "apiVersion": "mlc/v1",

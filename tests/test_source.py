@@ -10,16 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from compiler.source import (
-    Mapping,
-    Scalar,
-    Sequence,
-    SourceFile,
-    parse,
-    parse_bytes,
-    resolve_plain,
-    to_value,
-)
+from compiler.nodes import Mapping, Scalar, Sequence, SourceFile, resolve_plain, to_value
+from compiler.source import parse, parse_bytes
 
 PLAIN = [
     "", "~", "null", "Null", "nULL", "true", "True", "tRUE", "yes", "no", "on", "off", "y", "N",

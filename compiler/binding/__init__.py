@@ -10,7 +10,7 @@ from compiler.binding.places import place
 from compiler.binding.scope import Git, Scope, Signature, Where
 from compiler.diagnostics import Related, Span, error
 from compiler.expressions import Embedded, ExpressionError, parse, split
-from compiler.source import Mapping, Node, Scalar, Sequence, to_value
+from compiler.nodes import Mapping, Node, Scalar, Sequence, to_value
 from compiler.values import to_text
 
 __all__ = ["Git", "Scope", "Signature", "Where", "bind", "bind_value", "place"]

@@ -10,7 +10,7 @@ from compiler.binding.places import place
 from compiler.binding.scope import ALL_ROOTS, COMPILED, GIT_FIELDS, ROOTS, Scope, Signature, Where
 from compiler.diagnostics import Related, Span, error, listing, nearest
 from compiler.expressions import Accessor, Constant, Items, Operation, Path, Syntax
-from compiler.source import Scalar
+from compiler.nodes import Scalar
 from compiler.values import JsonValue, kind_of
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compiler.diagnostics import Span
-from compiler.source import Scalar
+from compiler.nodes import Scalar
 
 
 def place(node: Scalar, start: int, end: int) -> Span:

@@ -16,8 +16,8 @@ from compiler.commands.tables import columns
 from compiler.diagnostics import Diagnostic, has_errors, in_order
 from compiler.git import checkout
 from compiler.ir import Pipeline
+from compiler.nodes import SourceFile
 from compiler.settings import Project
-from compiler.source import SourceFile
 from compiler.targets import Support
 from compiler.values import JsonValue
 

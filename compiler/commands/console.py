@@ -10,8 +10,8 @@ from pathlib import Path
 
 from compiler import frontend
 from compiler.diagnostics import Diagnostic, MlcError, Severity, in_order
+from compiler.nodes import SourceFile
 from compiler.reports import REPORTS
-from compiler.source import SourceFile
 from compiler.values import JsonValue
 
 OK, FAILED, USAGE, ENVIRONMENT, INTERRUPTED = 0, 1, 2, 3, 130
@@ -59,7 +59,8 @@ def values_file(path: str | None) -> dict[str, JsonValue]:
     """
     if path is None:
         return {}
-    from compiler.source import read, to_value
+    from compiler.nodes import to_value
+    from compiler.source import read
 
     root, _, found = read(Path(path), path)
     if root is None or found:

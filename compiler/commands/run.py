@@ -15,7 +15,7 @@ from compiler.engine import Listener, Options, RunResult, run
 from compiler.engine.history import find, open_history
 from compiler.engine.progress import PlainProgress, failures
 from compiler.git import UNKNOWN, checkout
-from compiler.source import Mapping as Node
+from compiler.nodes import Mapping as Node
 
 _LAST_LINES = 12
 

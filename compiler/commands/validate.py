@@ -12,7 +12,7 @@ from compiler.commands import console
 from compiler.diagnostics import Diagnostic, MlcError, Related, error, has_errors, in_order
 from compiler.git import UNKNOWN
 from compiler.ir import Pipeline
-from compiler.source import SourceFile
+from compiler.nodes import SourceFile
 
 _SPEC = re.compile(r"^(apiVersion:\s*[\"']?mlc/|kind:\s*Algorithm|steps:)", re.MULTILINE)
 

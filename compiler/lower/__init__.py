@@ -14,10 +14,10 @@ from compiler.binding import Git, Scope, Signature
 from compiler.diagnostics import Diagnostic
 from compiler.lower.settings import labels, seconds
 from compiler.lower.step import lower_step, output_type
+from compiler.nodes import Mapping, Node, Scalar, mapping, text, texts
 from compiler.params import lower_param, overlay
 from compiler.resolve import Resolved
 from compiler.settings import Project
-from compiler.source import Mapping, Node, Scalar, mapping, text, texts
 
 
 def lower(

@@ -7,9 +7,9 @@ from typing import cast
 from compiler import ir
 from compiler.binding import Scope, Where, bind
 from compiler.diagnostics import error, listing, nearest
+from compiler.nodes import Mapping, Node, Scalar, Sequence, mapping, text, texts
 from compiler.quantities import duration, quantity
 from compiler.settings import GpuType, Project
-from compiler.source import Mapping, Node, Scalar, Sequence, mapping, text, texts
 
 _VOLUME_KINDS = ("claim", "config_map", "secret", "empty")
 

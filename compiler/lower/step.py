@@ -9,8 +9,8 @@ from compiler import ir
 from compiler.binding import Scope, Where, bind, bind_value, place
 from compiler.diagnostics import error, listing, nearest
 from compiler.lower import settings
+from compiler.nodes import Mapping, Node, Scalar, Sequence, mapping, text
 from compiler.settings import Project
-from compiler.source import Mapping, Node, Scalar, Sequence, mapping, text
 from compiler.values import VALUE_KINDS
 
 # Stands in for a program that is wrong, so that the step keeps its place in the graph.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from compiler.diagnostics import Diagnostic
+from compiler.nodes import SourceFile
 from compiler.reports.json_report import render_json
 from compiler.reports.text_report import render_text
-from compiler.source import SourceFile
 
 Report = Callable[[Sequence[Diagnostic], Mapping[str, SourceFile], bool], str]
 

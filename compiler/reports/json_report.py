@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from compiler.diagnostics import Diagnostic, Span
-from compiler.source import SourceFile
+from compiler.nodes import SourceFile
 
 
 def render_json(

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 
 from compiler.diagnostics import Diagnostic, Severity, Span
-from compiler.source import SourceFile
+from compiler.nodes import SourceFile
 
 _COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.NOTE: "36"}
 MOST_COLUMNS = 120

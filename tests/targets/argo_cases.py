@@ -9,6 +9,7 @@ from dataclasses import replace
 import kfp_cases
 from builders import (
     SPAN,
+    Given,
     command,
     concat,
     output_of,
@@ -104,7 +105,7 @@ def _worker(name: str, before: list[str], *, own: bool = False) -> Step:
     """A step that takes a value from some steps, an artifact from one, and waits for the rest."""
     values = [output_of(other, "value", "string") for other in before[:3]]
     artifacts = [output_of(other, "data") for other in before[:1]]
-    words = ["work", *([name] if own else []), param_ref("seed", "integer")]
+    words: list[Given] = ["work", *([name] if own else []), param_ref("seed", "integer")]
     return step(
         name,
         command(*words, *values, *artifacts, output_path("value"), output_path("data")),

@@ -14,13 +14,13 @@ import pytest
 import yaml
 from argo_cases import SETTINGS, chain, everything, fan, many_templates, pipelines, tangle
 from argo_model import Argo
-from builders import SPAN, command, param, param_ref, pipeline, script, step
+from builders import SPAN, command, param, param_ref, pipeline, pipeline_input, script, step
 from hera.workflows import WorkflowTemplate
 from hypothesis import HealthCheck, given, settings
 
 import compiler
-from compiler.ir import Pipeline
-from compiler.settings import TargetSettings
+from compiler.ir import Cache, Pipeline
+from compiler.settings import ObjectStore, SecretKey, TargetSettings
 from compiler.targets import Level, argo
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -285,17 +285,18 @@ def test_long_names_leave_room_for_a_hostname() -> None:
     ]
 
 
+DEPENDS_WORDS = ["and", "contains", "else", "false", "if", "in", "let", "matches", "nil", "or"]
+
+
 def test_names_that_mean_something_to_argo() -> None:
-    names = ["not", "in", "not_s", "main", "part_1", "true", "item", "tasks", "retries"]
+    names = ["not", *DEPENDS_WORDS, "not_s", "main", "part_1", "true", "item", "tasks", "retries"]
     steps = [step(name, command("run", name), needs=names[:n]) for n, name in enumerate(names)]
     made = Argo(argo.emit(pipeline(*steps), NONE))
     tasks = [t["name"] for t in made.templates["an-algorithm", "main"]["dag"]["tasks"]]
-    expected = ["not-s-2", "in-s", "not-s", "main", "part-1", "true-s", "item", "tasks", "retries"]
-    assert tasks == expected
+    words = [f"{word}-s" for word in DEPENDS_WORDS]
+    plain = ["not-s", "main", "part-1", "true-s", "item", "tasks", "retries"]
+    assert tasks == ["not-s-2", *words, *plain]
     assert made.run({}, lambda _: None) == "Failed"
-
-
-# explain -------------------------------------------------------------------------------------
 
 
 def levels(made: Pipeline, settings: TargetSettings = NONE) -> dict[tuple[str, str], Level]:
@@ -333,8 +334,6 @@ def test_constraints_are_one_loss() -> None:
 
 
 def test_a_cache_that_never_hits_is_a_loss_where_it_was_asked_for() -> None:
-    from compiler.ir import Cache
-
     asked = one(outputs={"x": "Dataset"}, cache=Cache(True, span=SPAN))
     assert levels(asked)["cache", "step a"] is Level.WEAKER
     assert levels(asked, TargetSettings(memoize="m"))["cache", "step a"] is Level.EMULATED
@@ -342,6 +341,11 @@ def test_a_cache_that_never_hits_is_a_loss_where_it_was_asked_for() -> None:
 
 
 EMPTY = command("run", has_shell=False)
+
+
+def test_no_shell_is_needed_for_what_argo_checks_itself() -> None:
+    outputs = {"data": "Dataset", "page": "HTML"}
+    assert refused(one(EMPTY, outputs=outputs, env={"A": param_ref("a")})) == set()
 
 
 @pytest.mark.parametrize(
@@ -379,8 +383,6 @@ def test_refusals(made: Pipeline, field: str) -> None:
     ],
 )
 def test_inputs_from_outside(default: str | None, level: Level) -> None:
-    from builders import pipeline_input
-
     made = pipeline(step("a", command("run")), inputs=[pipeline_input("reports", default)])
     found = [use.level for use in argo.explain(made, NONE) if use.where == "input reports"]
     order = [Level.EXACT, Level.EMULATED, Level.WEAKER, Level.REFUSED]
@@ -388,8 +390,6 @@ def test_inputs_from_outside(default: str | None, level: Level) -> None:
 
 
 def test_a_name_for_one_thing() -> None:
-    from builders import pipeline_input
-
     given = pipeline(
         step("a", command("run")), params=[param("x", 1)], inputs=[pipeline_input("x", "s3://b/k")]
     )
@@ -397,10 +397,6 @@ def test_a_name_for_one_thing() -> None:
 
 
 def test_half_of_a_key_pair_is_refused() -> None:
-    from builders import pipeline_input
-
-    from compiler.settings import ObjectStore, SecretKey
-
     given = pipeline(step("a", command("run")), inputs=[pipeline_input("x", "s3://b/k")])
     half = TargetSettings(s3=ObjectStore(access_key=SecretKey("s", "k")))
     assert refused(given, half) == {"inputs"}

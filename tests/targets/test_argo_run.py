@@ -11,7 +11,20 @@ from dataclasses import dataclass, field
 import pytest
 from argo_cases import SETTINGS, chain, everything, fan, many_templates, pipelines, tangle, values
 from argo_model import Argo, Leaf, ModelError, Result, Scope, evaluate
-from builders import command, output_of, output_path, param, param_ref, pipeline, step
+from builders import (
+    Given,
+    command,
+    concat,
+    literal,
+    output_of,
+    output_path,
+    param,
+    param_ref,
+    pipeline,
+    pipeline_input,
+    pipeline_input_ref,
+    step,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -139,8 +152,6 @@ def test_nasty_texts_arrive(made: Pipeline, text: str) -> None:
 
 @given(st.text(st.sampled_from("{}$()=aAMLC_DE ")))
 def test_two_values_in_a_row(text: str) -> None:
-    from builders import concat
-
     word = concat(param_ref("a"), param_ref("b"))
     made = pipeline(step("s", command("run", word)), params=[param("a", ""), param("b", "")])
     for cut in range(len(text) + 1):
@@ -212,6 +223,13 @@ def test_many_templates_are_joined_by_reference() -> None:
     assert len(watched.ran) == 450
 
 
+def test_steps_called_like_parts() -> None:
+    made = pipeline(*(step(f"part_{n}", command("run")) for n in range(401)))
+    watched = Watched(made, {})
+    assert watched.play() == "Succeeded"
+    assert len(watched.ran) == 401
+
+
 def test_parts_wait_for_no_more_than_they_must() -> None:
     """Chains that know nothing of each other share no border."""
     edges = {f"c{c}_{n}": [f"c{c}_{n - 1}"] if n else [] for c in range(30) for n in range(20)}
@@ -259,12 +277,7 @@ def test_in_one_dag_other_branches_run_on(count: int) -> None:
     assert watched.ran.keys() == steps.keys() - lost
 
 
-# Artifacts from outside --------------------------------------------------------------------------
-
-
 def fetched(uri: str, default: str, project: TargetSettings = SETTINGS) -> object:
-    from builders import pipeline_input, pipeline_input_ref
-
     made = pipeline(
         step("s", command("run", pipeline_input_ref("data"))),
         inputs=[pipeline_input("data", default)],
@@ -318,16 +331,13 @@ def test_s3_always_has_an_endpoint() -> None:
     }
 
 
-# Memoisation -------------------------------------------------------------------------------------
-
-
 def keys(made: Pipeline, arguments: dict[str, str]) -> dict[str, str | None]:
     watched = Watched(made, arguments)
     assert watched.play(TargetSettings(memoize="results")) == "Succeeded"
     return {name: leaf.memoize for name, leaf in watched.ran.items()}
 
 
-def two(first: Step, *words: object) -> Pipeline:
+def two(first: Step, *words: Given) -> Pipeline:
     second = step(
         "second",
         command("use", output_of("first", "data"), *words, output_path("out")),
@@ -359,6 +369,12 @@ def test_keys_tell_apart_what_differs() -> None:
     )
 
 
+def test_the_text_of_a_key_counts() -> None:
+    found = [keys(two(first(Cache(True, key=literal(text)))), {}) for text in ("v1", "v2", "v1")]
+    assert found[0] == found[2]
+    assert found[0]["first"] != found[1]["first"]
+
+
 def test_what_follows_from_an_uncached_step_is_reused_in_no_other_run() -> None:
     made = two(first(Cache(False)))
     (document,) = Argo(argo.emit(made, TargetSettings(memoize="results"))).documents
@@ -370,9 +386,6 @@ def test_what_follows_from_an_uncached_step_is_reused_in_no_other_run() -> None:
 
 def test_nothing_is_memoised_unless_the_project_says_so() -> None:
     assert "memoize" not in argo.emit(two(first()), NONE)
-
-
-# The model itself --------------------------------------------------------------------------------
 
 
 def test_the_model_refuses_what_it_does_not_know() -> None:
