@@ -22,7 +22,8 @@ lint: $(VENV)/.dev
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "mlc needs Python 3.11 or newer; name one with make PYTHON=..."; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@echo "Setting up $(VENV); the first time this takes about a minute."
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) -e '.[demo]'

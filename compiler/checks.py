@@ -29,8 +29,9 @@ def cycles(pipeline: Pipeline) -> Iterator[Diagnostic]:
         else:
             message = f"steps wait for each other: {shown}"
         related = tuple(
-            Related(f"`{name}` waits for `{other}`", _reason(steps[name], other))
+            Related(f"`{name}` waits for `{other}`", reason)
             for name, other in itertools.pairwise(way)
+            if (reason := _reason(steps[name], other)) != first.span
         )
         hint = "take one of these references or `needs` out"
         yield error("MLC320", message, first.span, hint=hint, related=related)

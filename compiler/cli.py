@@ -6,6 +6,7 @@ without an engine, a template language or a table printer.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -229,6 +230,10 @@ def _root() -> Path:
 
 def main() -> None:
     """The entry point of `mlc`: the one place where exceptions become exit codes."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that can't show a character gets its escape, not a traceback.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = cli.main(prog_name="mlc", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as problem:

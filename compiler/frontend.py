@@ -15,7 +15,6 @@ from compiler.lower import lower
 from compiler.nodes import Mapping, SourceFile
 from compiler.resolve import profile_names, resolve
 from compiler.settings import Project
-from compiler.values import JsonValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +65,13 @@ def build(
     document: Document,
     profiles: Items[str] = (),
     overrides: Dictionary[str, str] | None = None,
-    values: Dictionary[str, JsonValue] | None = None,
+    values: Mapping | None = None,
     git: Git | None = None,
 ) -> Loaded:
     """The pipeline of a document with profiles, values from a file and overrides as text.
 
-    Later ones win: profiles in their order, then `values`, then `overrides`.
+    Later ones win: profiles in their order, then `values` (a mapping of names to values), then
+    `overrides`.
     """
     diagnostics = list(document.diagnostics)
     sources = dict(document.sources)
@@ -84,10 +84,15 @@ def build(
     pipeline, scope, found = lower(resolved, document.project, git)
     diagnostics += found
     known = scope.params
-    for given, typed in ((values or {}, True), (overrides or {}, False)):
-        known, found, files = params.override(known, given, typed=typed)
+    if values is not None:
+        given = [(entry.key, entry.value) for _, entry in values]
+        known, found = params.overlay(known, given, scope.broken["params"])
         diagnostics += found
-        sources |= {file.path: file for file in files}
+        sources[values.file.path] = values.file
+    if overrides:
+        known, found, file = params.override(known, overrides)
+        diagnostics += found
+        sources[file.path] = file
     pipeline = replace(pipeline, params=tuple(known.values()))
     diagnostics += checks.check(pipeline, document.project, scope.flawed)
     sources |= _other_files(diagnostics, sources)
@@ -132,7 +137,7 @@ def _unknown_profiles(
     for name in profiles:
         if name in document.profiles:
             continue
-        file = SourceFile("command line", f"--profile {name}")
+        file = SourceFile(f"--profile {name}", f"--profile {name}")
         sources[file.path] = file
         near = nearest(name, document.profiles)
         if near:

@@ -299,7 +299,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """One algorithm, ready for an engine. `profiles` are the names of those applied."""
+    """One algorithm, ready for an engine.
+
+    `profiles` are the names of those applied, `sources` globs of the code that steps run, from the
+    project's root, and `source` is the spec's own path as messages show it.
+    """
 
     name: str
     description: str
@@ -313,6 +317,7 @@ class Pipeline:
     profiles: tuple[str, ...]
     git_commit: str | None
     span: Span
+    sources: tuple[str, ...] = ()
     source: str = field(default="")
 
     @property

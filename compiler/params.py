@@ -21,9 +21,9 @@ from compiler.values import (
     from_text,
     kind_of,
     number_problem,
-    to_json,
 )
 
+COMMAND_LINE = "command line"
 _ARTICLE = {"integer": "an integer", "array": "an array", "object": "an object"}
 # Constraint keys, and the types that they mean something for.
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
@@ -115,36 +115,37 @@ def overlay(
 
 
 def override(
-    params: Dictionary[str, Param], given: Dictionary[str, str | JsonValue], *, typed: bool
-) -> tuple[dict[str, Param], list[Diagnostic], list[SourceFile]]:
-    """Parameters with values from the command line (text) or a file (`typed`)."""
+    params: Dictionary[str, Param], given: Dictionary[str, str]
+) -> tuple[dict[str, Param], list[Diagnostic], SourceFile]:
+    """Parameters with values from the command line, and the text that findings point at."""
     result = dict(params)
     found: list[Diagnostic] = []
-    files: list[SourceFile] = []
-    for name, raw in given.items():
-        shown = f"-p {name}={raw if isinstance(raw, str) else to_json(raw)}"
-        file = SourceFile("command line", shown.partition("\n")[0][:200])
-        name_span = file.span(3, 3 + len(name))
-        value_span = file.span(4 + len(name), len(file.text))
+    lines = [f"-p {name}={_one_line(text)}" for name, text in given.items()]
+    file = SourceFile(COMMAND_LINE, "\n".join(lines))
+    for (name, text), start, line in zip(given.items(), file.starts, lines, strict=False):
+        name_span = file.span(start + 3, start + 3 + len(name))
         param = result.get(name)
-        problem: str | None
         if param is None:
             found.append(unknown_param(name, params, name_span))
-            files.append(file)
             continue
         try:
-            value = as_kind(raw, param.kind) if typed else _given(str(raw), param)
+            value = as_kind(_given(text, param), param.kind)
             problem = value_problem(param, value)
         except ValueTextError as wrong:
             value, problem = None, str(wrong)
         if problem:
             related = (Related(f"`{name}` is defined here", param.span),)
             message = f"bad value for `{name}`: {problem}"
-            found.append(error("MLC505", message, value_span, related=related))
-            files.append(file)
+            span = file.span(start + 4 + len(name), start + len(line))
+            found.append(error("MLC505", message, span, related=related))
         else:
             result[name] = replace(param, default=value)
-    return result, found, files
+    return result, found, file
+
+
+def _one_line(text: str) -> str:
+    line = text.partition("\n")[0]
+    return line if len(line) <= 200 else line[:199] + "…"
 
 
 def unknown_param(name: str, params: Iterable[str], span: Span) -> Diagnostic:

@@ -1,6 +1,7 @@
 """The project that a spec belongs to: `mlc.toml`, or `[tool.mlc]` of pyproject.toml.
 
-The nearest ancestor folder that has one is the project's root.
+The nearest ancestor folder that has one is the project's root. Without any it is the git checkout,
+else the working directory.
 """
 
 from __future__ import annotations
@@ -48,7 +49,16 @@ def find(folder: Path) -> tuple[Project, tuple[Diagnostic, ...], SourceFile | No
         shared = candidate / "pyproject.toml"
         if shared.is_file() and "tool.mlc" in shared.read_text("utf-8", "replace"):
             return _load(shared, ("tool", "mlc"))
-    return Project(folder), (), None
+    return Project(_unconfigured(folder)), (), None
+
+
+def _unconfigured(folder: Path) -> Path:
+    """The root where nothing says so: the git checkout, else where the user stands."""
+    for candidate in (folder, *folder.parents):
+        if (candidate / ".git").exists():
+            return candidate
+    here = Path.cwd()
+    return here if folder.is_relative_to(here) else folder
 
 
 def _load(path: Path, table: tuple[str, ...]) -> tuple[Project, tuple[Diagnostic, ...], SourceFile]:

@@ -156,6 +156,10 @@ class _Checker:
         if form == "mlc-quantity" and quantities.quantity(text) is None:
             hint = quantities.quantity_hint(text)
             return self.fail(error("MLC201", f"`{shown}` is no quantity", node.span, hint=hint))
+        if name == "timeout" and quantities.duration(text) == 0:
+            message = "a timeout of no time"
+            hint = "leave it out for no limit"
+            return self.fail(error("MLC202", message, node.span, hint=hint))
         if form == "mlc-duration" and quantities.duration(text) is None:
             hint = quantities.duration_hint(text)
             return self.fail(error("MLC202", f"`{shown}` is no duration", node.span, hint=hint))

@@ -60,6 +60,8 @@ def unknown_key(
     properties: dict[str, Schema] = schema["properties"]
     thing = noun(schema)
     subject = f"{thing} `{name}`" if thing == "step" and name else thing
+    if thing.startswith("mapping") and name:
+        subject = f"`{name}`"
     near = nearest(key.text, set(properties) - set(present))
     owner = next(
         (
@@ -87,9 +89,9 @@ def missing_key(key: str, schema: Schema, inner: Schema, place: Span, name: str)
 
 def wrong_type(node: Node, wanted: list[Schema], name: str, resolve: Resolve) -> Diagnostic:
     subject = f"`{name}`" if name else "this"
-    if isinstance(node, Scalar) and "${{" in node.text:
-        return refused_expression(node, name)
     titles = list(dict.fromkeys(t for schema in wanted for t in _titles(schema, resolve)))
+    if isinstance(node, Scalar) and "${{" in node.text and titles != ["a list"]:
+        return refused_expression(node, name)
     found = _PLAIN[json_type(node)]
     hint = ""
     if isinstance(node, Scalar):
@@ -100,10 +102,15 @@ def wrong_type(node: Node, wanted: list[Schema], name: str, resolve: Resolve) ->
         if node.plain and titles == ["text"] and node.text:
             hint = f'quote it: "{short(node.text)}"'
         elif titles == ["a list"] and node.text:
-            words = node.text.split() if name == "command" else [node.text]
-            hint = f"write [{short(', '.join(words))}]"
+            hint = f"write [{', '.join(_words(node.text, name))}]"
     message = f"{subject} takes {_either(titles)}, found {found}"
     return error("MLC103", message, node.span, hint=hint)
+
+
+def _words(text: str, name: str) -> list[str]:
+    """A command line as the items of a list; expressions stay whole, and need quotes there."""
+    found = re.findall(r"(?:\$\{\{.*?\}\}|\S)+", text) if name in ("command", "args") else [text]
+    return [f'"{word}"' if "${{" in word else short(word) for word in found]
 
 
 def not_allowed(node: Scalar, allowed: list[Any], name: str) -> Diagnostic:

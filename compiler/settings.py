@@ -85,5 +85,10 @@ class Project:
     targets: dict[str, TargetSettings] = field(default_factory=dict)
     local: LocalSettings = field(default_factory=LocalSettings)
 
+    @property
+    def table_prefix(self) -> str:
+        """What stands before the names of tables where this project keeps its configuration."""
+        return "" if self.config and self.config.name == "mlc.toml" else "tool.mlc."
+
     def target(self, name: str) -> TargetSettings:
         return self.targets.get(name, TargetSettings())

@@ -19,7 +19,11 @@ MAX_BYTES = 1 << 20
 MAX_DEPTH = 64
 MAX_NODES = 200_000  # after aliases are expanded
 
-_UNPRINTABLE = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_PAIR = re.compile(r"(?<!\\)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+# With the line breaks that only YAML 1.1 knows, which libyaml would fold in quoted text.
+_UNPRINTABLE = re.compile(
+    r"[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+)
 
 
 def read(path: Path, shown: str) -> tuple[Mapping | None, SourceFile, list[Diagnostic]]:
@@ -42,7 +46,7 @@ def parse_bytes(
         message = f"{shown} is larger than {MAX_BYTES >> 20} MiB; a spec is a few kB of text"
         return None, file, [error("MLC001", message, file.span(0, 0))]
     try:
-        decoded = data.decode("utf-8-sig")
+        decoded = _PAIR.sub(_joined, data.decode("utf-8-sig"))
     except UnicodeDecodeError as problem:
         file = SourceFile(shown, data[: problem.start].decode("utf-8-sig", "replace"), path)
         end = len(file.text)
@@ -62,7 +66,8 @@ def parse(file: SourceFile) -> tuple[Mapping | None, list[Diagnostic]]:
     if unprintable:
         at = unprintable.start()
         message = f"the character U+{ord(unprintable[0]):04X} is not allowed in YAML"
-        hint = 'write it as an escape in double quotes, like "\\u0007"'
+        escape = f'write it as an escape in double quotes: "\\u{ord(unprintable[0]):04x}"'
+        hint = escape if unprintable[0] != "\0" else "no engine carries it: take it out"
         return None, [error("MLC005", message, file.span(at, at + 1), hint=hint)]
     composer = _Composer(file)
     try:
@@ -73,10 +78,16 @@ def parse(file: SourceFile) -> tuple[Mapping | None, list[Diagnostic]]:
         return None, [*composer.diagnostics, _syntax_error(file, problem)]
     if isinstance(root, Mapping):
         return root, composer.diagnostics
-    what = "the file is empty" if root is None else "a spec is a mapping of keys to values"
+    what = "the file is empty" if root is None else "the file has to be a mapping of keys to values"
     span = file.span(0, 0) if root is None else root.span
     hint = "start with `apiVersion: mlc/v1` and `kind: Algorithm`"
     return None, [*composer.diagnostics, error("MLC006", what, span, hint=hint)]
+
+
+def _joined(pair: re.Match[str]) -> str:
+    """JSON writes one character as two escapes, which libyaml does not take."""
+    high, low = int(pair[1], 16), int(pair[2], 16)
+    return chr(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))
 
 
 class _StopError(Exception):

@@ -138,6 +138,21 @@ def _refuse_constant(name: str) -> None:
 def _wanted(kind: ValueKind, text: str) -> str:
     shown = text.strip()
     shown = shown if len(shown) <= 40 else shown[:37] + "..."
-    mend = {"True": "true", "False": "false", "None": "null"}.get(shown)
     article = "an" if kind[0] in "aio" else "a"
-    return f"found `{shown}`, wanted {article} {kind}" + (f"; write `{mend}`" if mend else "")
+    mend = _mend(kind, text.strip())
+    return f"found `{shown}`, wanted {article} {kind}" + (f"; {mend}" if mend else "")
+
+
+def _mend(kind: ValueKind, text: str) -> str:
+    if kind == "boolean":
+        meant = {"true": "true", "yes": "true", "on": "true", "1": "true"}
+        meant |= {"false": "false", "no": "false", "off": "false", "0": "false"}
+        found = meant.get(text.lower())
+        return f"write `{found}`" if found else "write `true` or `false`"
+    if kind == "number":
+        try:
+            number = float(text)
+        except ValueError:
+            return ""
+        return f"write `{_decimal(number)}`" if math.isfinite(number) else ""
+    return "write it as JSON" if kind in ("array", "object") else ""

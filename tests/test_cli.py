@@ -224,3 +224,84 @@ def test_explain_target(project: Path) -> None:
 )
 def test_wrong_usage_exits_with_2(tmp_path: Path, arguments: list[str]) -> None:
     assert mlc(tmp_path, *arguments).returncode == 2
+
+
+def test_each_mistake_of_the_command_line_has_its_own_place(project: Path) -> None:
+    spec = "algorithms/demo.yaml"
+    done = mlc(project, "run", spec, "-p", "rwos=5", "-p", "rows=many")
+    assert done.returncode == 1
+    assert "--> command line:1:4\n  |\n1 | -p rwos=5\n  |    ^^^^" in done.stderr
+    assert "--> command line:2:9\n  |\n2 | -p rows=many\n  |         ^^^^" in done.stderr
+
+
+def test_values_from_a_file_have_their_places_there(project: Path) -> None:
+    (project / "values.yaml").write_text("rows: 1\nrwos: 3\n")
+    done = mlc(project, "run", "algorithms/demo.yaml", "--params", "values.yaml")
+    assert done.returncode == 1
+    assert "--> values.yaml:2:1" in done.stderr
+    (project / "values.yaml").write_text("rows: [\n")
+    done = mlc(project, "run", "algorithms/demo.yaml", "--params", "values.yaml")
+    assert (done.returncode, "--> values.yaml:2:1" in done.stderr) == (1, True)
+
+
+def test_text_from_a_json_file_arrives_as_it_is(project: Path) -> None:
+    text = "quotes '\" \\ $HOME $(id) {{x}} ${{ y }} \n\t é 🎉 \x7f \x85 \u2028 " + "x" * 100_000
+    spec = SPEC.replace("rows: 3", "rows: a").replace("[echo,", "[printf, '%s',")
+    (project / "algorithms/demo.yaml").write_text(spec)
+    (project / "values.json").write_text(json.dumps({"rows": text}))
+    done = mlc(project, "run", "algorithms/demo.yaml", "--params", "values.json")
+    assert done.returncode == 0, done.stderr
+    assert mlc(project, "logs", "last", "one").stdout.removesuffix("\n") == text
+
+
+def test_runs_are_found_where_they_were_made(tmp_path: Path) -> None:
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs/demo.yaml").write_text(SPEC)
+    assert mlc(tmp_path, "run", "specs/demo.yaml").returncode == 0
+    assert mlc(tmp_path, "logs", "last").stdout == "3\n"
+
+
+def test_get_says_what_there_is_and_where_it_cannot_write(project: Path) -> None:
+    spec = SPEC.replace('[echo, "${{ params.rows }}"]', '[touch, "${{ outputs.page }}"]')
+    (project / "algorithms/demo.yaml").write_text(spec + "    outputs: {page: HTML}\n")
+    assert mlc(project, "run", "algorithms/demo.yaml").returncode == 0
+    assert "one.page" in mlc(project, "get", "last", "page").stderr
+    done = mlc(project, "get", "last", "one.page", "-o", "no/such/folder")
+    assert done.returncode == 3
+    assert done.stderr.startswith("mlc: can't write no/such/folder")
+
+
+def test_a_terminal_without_the_characters_gets_escapes(project: Path) -> None:
+    spec = SPEC.replace("rows: 3", "rows: 🎉").replace("[echo,", "[echo, x,")
+    (project / "algorithms/demo.yaml").write_text(spec)
+    assert mlc(project, "run", "algorithms/demo.yaml").returncode == 0
+    done = mlc(project, "show", "last", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0
+    assert "\\U0001f389" in done.stdout
+
+
+def test_compile_for_machines(project: Path) -> None:
+    (project / "algorithms/demo.yaml").write_text(SPEC + "limits: {parallel: 2}\n")
+    spec = "algorithms/demo.yaml"
+    failed = mlc(project, "compile", spec, "--format", "json")
+    report = json.loads(failed.stdout)
+    assert (failed.returncode, report["written"]) == (1, [])
+    assert [d["code"] for d in report["diagnostics"]] == ["MLC701"]
+    done = mlc(project, "compile", spec, "--format", "json", "--target", "argo")
+    assert json.loads(done.stdout)["written"] == ["build/demo/argo.yaml"]
+    assert mlc(project, "compile", spec, "-q", "--target", "argo").stderr == ""
+
+
+def test_only_the_named_sources_count_for_the_cache(project: Path) -> None:
+    spec = SPEC.replace("[echo,", "[tee,").replace(
+        '"${{ params.rows }}"]', '"${{ outputs.page }}"]\n    outputs: {page: HTML}'
+    )
+    (project / "algorithms/demo.yaml").write_text(spec + "sources: [src/**/*.py]\n")
+    (project / "src/deep").mkdir(parents=True)
+    (project / "src/deep/code.py").write_text("1")
+    run = ("run", "algorithms/demo.yaml")
+    assert "cached" not in mlc(project, *run).stderr
+    (project / "notes.md").write_text("note")
+    assert "cached" in mlc(project, *run).stderr
+    (project / "src/deep/code.py").write_text("2")
+    assert "cached" not in mlc(project, *run).stderr

@@ -27,6 +27,20 @@ def test_every_example_is_valid(spec: str, tmp_path: Path) -> None:
         assert frontend.build(document, profiles, git=UNKNOWN).diagnostics == []
 
 
+def test_the_first_example_runs(tmp_path: Path) -> None:
+    (tmp_path / "mlc.toml").write_text("")
+    (tmp_path / "spec.yaml").write_text(SPECS[0])
+    command = [sys.executable, "-m", "compiler"]
+    ran = subprocess.run(
+        [*command, "run", "spec.yaml", "-p", "at_least=2"], cwd=tmp_path, capture_output=True
+    )
+    assert ran.returncode == 0, ran.stderr
+    logs = subprocess.run(
+        [*command, "logs", "last", "frequent"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert logs.stdout.split() == ["be", "to"]
+
+
 def test_the_projects_example_is_valid(tmp_path: Path) -> None:
     (text,) = re.findall(r"^```toml\n(.*?)^```", LANGUAGE, re.MULTILINE | re.DOTALL)
     (tmp_path / "mlc.toml").write_text(text)

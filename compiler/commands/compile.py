@@ -13,13 +13,13 @@ from compiler import __version__, files, frontend, targets
 from compiler.binding import Git
 from compiler.commands import console
 from compiler.commands.tables import columns
-from compiler.diagnostics import Diagnostic, has_errors, in_order
+from compiler.diagnostics import Diagnostic, Severity, has_errors, in_order
 from compiler.git import checkout
 from compiler.ir import Pipeline
 from compiler.nodes import SourceFile
+from compiler.reports.json_report import findings
 from compiler.settings import Project
 from compiler.targets import Support
-from compiler.values import JsonValue
 
 _COMMIT = re.compile(r"^# Commit: ([0-9a-f]{7,64})(?: \((.*)\))?$", re.MULTILINE)
 
@@ -40,8 +40,10 @@ class Request:
 
 def compile_specs(request: Request) -> int:
     """Write what the specs compile to, and say what was written."""
-    outputs, failed = _compile(request)
+    outputs, diagnostics, failed = _compile(request)
     if failed:
+        if request.style == "json":
+            console.print_json({"written": [], "diagnostics": findings(diagnostics)})
         return console.FAILED
     if request.output == "-":
         if len(outputs) != 1:
@@ -50,7 +52,10 @@ def compile_specs(request: Request) -> int:
         sys.stdout.write(next(iter(outputs.values())))
         return console.OK
     files.write_all(outputs)
-    if not request.quiet:
+    if request.style == "json":
+        written = [path.as_posix() for path in outputs]
+        console.print_json({"written": written, "diagnostics": findings(diagnostics)})
+    elif not request.quiet:
         for path, text in outputs.items():
             size = len(text.encode())
             sys.stdout.write(f"{path.as_posix()}  {_size(size)}\n")
@@ -59,7 +64,7 @@ def compile_specs(request: Request) -> int:
 
 def check_specs(request: Request) -> int:
     """Compare what is on disk with what the specs compile to, at the commit that it records."""
-    outputs, failed = _compile(request, recorded=True)
+    outputs, _, failed = _compile(request, recorded=True)
     if failed:
         return console.FAILED
     stale = [path for path, text in outputs.items() if _on_disk(path) != text]
@@ -103,8 +108,10 @@ def explain(request: Request, names: tuple[str, ...]) -> int:
     return console.OK
 
 
-def _compile(request: Request, *, recorded: bool = False) -> tuple[dict[Path, str], bool]:
-    """The text of each file, and whether anything was wrong; findings are reported."""
+def _compile(
+    request: Request, *, recorded: bool = False
+) -> tuple[dict[Path, str], list[Diagnostic], bool]:
+    """The text of each file, what was found, and whether it is errors; text is shown at once."""
     outputs: dict[Path, str] = {}
     diagnostics: list[Diagnostic] = []
     sources: dict[str, SourceFile] = {}
@@ -120,10 +127,13 @@ def _compile(request: Request, *, recorded: bool = False) -> tuple[dict[Path, st
         diagnostics += found
         outputs |= {folder / name: text for name, text in texts.items()}
     diagnostics = in_order(diagnostics)
-    console.report(diagnostics, sources, request.style if diagnostics else "text")
-    if has_errors(diagnostics):
-        sys.stderr.write(f"{console.tally(diagnostics)}; nothing was written\n")
-    return outputs, has_errors(diagnostics)
+    failed = has_errors(diagnostics)
+    if request.style == "text":
+        shown = [d for d in diagnostics if d.severity is Severity.ERROR or not request.quiet]
+        console.report(shown, sources)
+        if failed:
+            sys.stderr.write(f"{console.tally(diagnostics)}; nothing was written\n")
+    return outputs, diagnostics, failed
 
 
 def _emit(
@@ -145,7 +155,9 @@ def _emit(
 
 
 def _build(document: frontend.Document, request: Request, git: Git | None) -> frontend.Loaded:
-    values: dict[str, JsonValue] = console.values_file(request.params_file)
+    values, found, file = console.values_file(request.params_file)
+    if file is not None and found:
+        return frontend.Loaded(None, document.project, found, {file.path: file})
     return frontend.build(document, request.profiles, request.overrides, values, git)
 
 

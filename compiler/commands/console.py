@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping as Dictionary
+from collections.abc import Sequence
 from pathlib import Path
 
 from compiler import frontend
-from compiler.diagnostics import Diagnostic, MlcError, Severity, in_order
-from compiler.nodes import SourceFile
+from compiler.diagnostics import Diagnostic, Severity, in_order
+from compiler.nodes import Mapping, SourceFile
 from compiler.reports import REPORTS
-from compiler.values import JsonValue
 
 OK, FAILED, USAGE, ENVIRONMENT, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -25,7 +25,7 @@ def coloured(stream_is_terminal: bool) -> bool:
 
 
 def report(
-    diagnostics: Sequence[Diagnostic], sources: Mapping[str, SourceFile], style: str = "text"
+    diagnostics: Sequence[Diagnostic], sources: Dictionary[str, SourceFile], style: str = "text"
 ) -> None:
     """Show findings: text goes to stderr, other formats are data and go to stdout."""
     stream = sys.stderr if style == "text" else sys.stdout
@@ -51,24 +51,17 @@ def document(spec: str) -> frontend.Document:
     return frontend.read(Path(spec))
 
 
-def values_file(path: str | None) -> dict[str, JsonValue]:
-    """Parameter values of a `--params` file, YAML or JSON.
-
-    Raises:
-        MlcError: it can't be read, or is no mapping.
-    """
+def values_file(path: str | None) -> tuple[Mapping | None, list[Diagnostic], SourceFile | None]:
+    """Parameter values of a `--params` file, YAML or JSON; `-` reads standard input."""
     if path is None:
-        return {}
-    from compiler.nodes import to_value
-    from compiler.source import read
+        return None, [], None
+    from compiler.source import parse_bytes, read
 
-    root, _, found = read(Path(path), path)
-    if root is None or found:
-        reason = found[0].message if found else "not a mapping"
-        raise MlcError(f"can't use {path} for --params: {reason}")
-    value = to_value(root)
-    assert isinstance(value, dict)
-    return value
+    if path == "-":
+        root, file, found = parse_bytes(sys.stdin.buffer.read(), "<stdin>")
+    else:
+        root, file, found = read(Path(path), path)
+    return root, found, file
 
 
 def print_json(data: object) -> None:

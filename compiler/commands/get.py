@@ -8,7 +8,7 @@ from pathlib import Path
 
 from compiler.commands import console
 from compiler.commands.show import asked_for
-from compiler.diagnostics import listing
+from compiler.diagnostics import MlcError, listing
 from compiler.engine.history import NotFoundError, step_of
 from compiler.values import to_text
 
@@ -21,7 +21,10 @@ def get_output(root: Path, run: str, output: str, *, target: str | None = None) 
     found = asked_for(root, run)
     if found is None:
         return console.FAILED
-    name, _, key = output.partition(".")
+    name, dot, key = output.partition(".")
+    if not dot:
+        all_outputs = [f"{s.name}.{o}" for s in found.steps for o in (*s.outputs, *s.artifacts)]
+        return _refuse(f"write STEP.OUTPUT; {found.id} has {listing(all_outputs) or 'none'}")
     try:
         step = step_of(found, name)
     except NotFoundError as problem:
@@ -34,19 +37,28 @@ def get_output(root: Path, run: str, output: str, *, target: str | None = None) 
         if destination is None:
             sys.stdout.write(f"{text}\n")
         else:
-            destination.write_text(text)
+            try:
+                destination.write_text(text, encoding="utf-8")
+            except OSError as problem:
+                raise MlcError(f"can't write {destination}: {problem.strerror}") from problem
         return console.OK
     if key not in step.artifacts:
         known = listing([*step.outputs, *step.artifacts]) or "none"
         return _refuse(f"step {name} has no output `{key}` in {found.id}; it has {known}")
-    source = root / step.artifacts[key].path
+    return _copy(root / step.artifacts[key].path, destination, output)
+
+
+def _copy(source: Path, destination: Path | None, output: str) -> int:
     if not source.exists():
         return _refuse(f"{source} is gone")
     if destination is not None:
-        if source.is_dir():
-            shutil.copytree(source, destination)
-        else:
-            shutil.copyfile(source, destination)
+        try:
+            if source.is_dir():
+                shutil.copytree(source, destination)
+            else:
+                shutil.copyfile(source, destination)
+        except OSError as problem:
+            raise MlcError(f"can't write {destination}: {problem.strerror}") from problem
     elif source.is_dir():
         return _refuse(f"{output} is a folder: say where it goes, with -o PATH")
     else:

@@ -16,6 +16,7 @@ from compiler.engine.history import find, open_history
 from compiler.engine.progress import PlainProgress, failures
 from compiler.git import UNKNOWN, checkout
 from compiler.nodes import Mapping as Node
+from compiler.nodes import Scalar
 
 _LAST_LINES = 12
 
@@ -41,23 +42,26 @@ def run_spec(
     document = console.document(spec)
     names = _input_names(document)
     given = dict(overrides or {})
-    inputs = {name: given.pop(name) for name in names if name in given}
-    values = console.values_file(params_file)
-    inputs = {
-        **{name: str(values.pop(name)) for name in names if name in values},
-        **inputs,
-    }
+    inputs = {name: _from_here(given.pop(name)) for name in names if name in given}
+    values, found, file = console.values_file(params_file)
+    if file is not None and found:
+        console.report(found, {file.path: file}, style)
+        return console.FAILED
+    for name in names if values else ():
+        entry = values.entries.pop(name, None) if values else None
+        if entry is not None and isinstance(entry.value, Scalar):
+            inputs.setdefault(name, entry.value.text)
     # The process runner uses no image, so a folder that is no git checkout need not stop it.
     git = checkout(document.project.root) or UNKNOWN
     loaded = frontend.build(document, profiles, given, values, git=git)
-    console.report(loaded.diagnostics, loaded.sources)
+    console.report(loaded.diagnostics, loaded.sources, style if loaded.pipeline is None else "text")
     if loaded.pipeline is None:
         return console.FAILED
     options = Options(jobs=jobs, use_cache=use_cache, inputs=inputs)
     with _progress(quiet, verbose) as listener:
         result = run(loaded.pipeline, loaded.project, {}, options, listener)
     if result.run is None:
-        console.report(result.diagnostics, loaded.sources)
+        console.report(result.diagnostics, loaded.sources, style)
         return console.FAILED
     _print(result, result.run, loaded.project.root, style, quiet)
     return {"succeeded": console.OK, "interrupted": console.INTERRUPTED}.get(
@@ -76,6 +80,11 @@ def _print(result: RunResult, run: str, root: Path, style: str, quiet: bool) -> 
     recorded = find(connection, run)
     connection.close()
     print_results(recorded, root, style)
+
+
+def _from_here(uri: str) -> str:
+    """A path of the command line is relative to where it was typed, not to the project."""
+    return uri if "://" in uri else str(Path(uri).expanduser().absolute())
 
 
 def _input_names(document: frontend.Document) -> list[str]:

@@ -21,6 +21,7 @@ from compiler.engine.program import arguments, cache_key, variables
 from compiler.engine.render import Known, Site, text_of
 from compiler.expr import SecretRef, walk
 from compiler.ir import Step
+from compiler.runtime import WRONG_VALUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ def try_step(
     code = child.wait()
     mask_file(log, secrets)
     written = None
-    reason = child.stopped or _reason(code)
+    reason = child.stopped or _told(code, log) or _reason(code)
     if not reason:
         try:
             written = read_outputs(step.outputs, site.folder)
@@ -170,6 +171,16 @@ def secrets_of(step: Step) -> list[SecretRef]:
         for part in walk(variable.value)
         if isinstance(part, SecretRef)
     ]
+
+
+def _told(code: int, log: Path) -> str:
+    """What the shim says of a wrong value at the end of the log, with the exit code for that."""
+    if code != WRONG_VALUE:
+        return ""
+    with log.open("rb") as stream:
+        stream.seek(max(0, log.stat().st_size - 2000))
+        last = stream.read().decode("utf-8", "replace").rstrip().rpartition("\n")[2]
+    return last.removeprefix("mlc: ") if last.startswith("mlc: ") else ""
 
 
 def _reason(code: int) -> str:

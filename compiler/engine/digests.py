@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
 import sqlite3
 import stat
 import sys
@@ -80,23 +81,32 @@ def read_indexed(connection: sqlite3.Connection, path: Path) -> Artifact:
 
 
 def code_digest(
-    connection: sqlite3.Connection, folders: Sequence[Path], data: Collection[str]
+    connection: sqlite3.Connection,
+    folders: Sequence[Path],
+    data: Collection[str],
+    python: str,
+    sources: Sequence[str] = (),
 ) -> str | None:
     """What stands for the image of a step that runs on this machine: the code it can run.
 
     All files in the folders count, as a step can run or read any of them; but for what is hidden
     (`.env` aside), installed or built, and the specs, whose meaning is in the key already. `data`
-    are paths that steps are told of, as inputs and volumes, so that these don't count either. The
-    Python version and the installed distributions do. None where the folders hold more than
-    `MOST_FILES` files: these are no project.
+    are paths that steps are told of, as inputs and volumes, so that these don't count either. Where
+    the spec names its `sources`, only what these globs match counts. The interpreter `python` and
+    the distributions installed for it do. None where the folders hold more than `MOST_FILES`
+    files: these are no project.
     """
-    total = hashlib.sha256(f"{platform.machine()} {sys.version}\n".encode())
-    for name in _distributions():
+    version = sys.version if python == sys.executable else python
+    total = hashlib.sha256(f"{platform.machine()} {version}\n".encode())
+    globs = [_glob(pattern) for pattern in sources]
+    for name in _distributions(python):
         total.update(f"{name}\n".encode())
     count = 0
     for root in folders:
         index = DigestIndex(connection, f"code {root}")
         for name, path, status in _code(str(root), data):
+            if globs and not any(glob.fullmatch(name) for glob in globs):
+                continue
             count += 1
             if count > MOST_FILES:
                 return None
@@ -111,14 +121,23 @@ def code_digest(
     return total.hexdigest()
 
 
-def _distributions() -> list[str]:
+def _distributions(python: str) -> list[str]:
+    if python == sys.executable:
+        named = {p for p in sys.path if p.endswith(("site-packages", "dist-packages"))}
+        folders = [Path(name) for name in named]
+    else:
+        folders = list(Path(python).parent.parent.glob("lib/python*/site-packages"))
     # The folders' names hold name and version; reading each one's metadata would take long.
     return sorted(
-        entry.name
-        for folder in {p for p in sys.path if p.endswith(("site-packages", "dist-packages"))}
-        if Path(folder).is_dir()
-        for entry in Path(folder).glob("*.dist-info")
+        entry.name for folder in folders if folder.is_dir() for entry in folder.glob("*.dist-info")
     )
+
+
+def _glob(pattern: str) -> re.Pattern[str]:
+    """A glob over paths from the root: `*` and `?` within a folder, `**/` over any number."""
+    parts = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
+    meant = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return re.compile("".join(meant.get(part, re.escape(part)) for part in parts))
 
 
 def _code(root: str, data: Collection[str]) -> Iterator[tuple[str, str, os.stat_result]]:

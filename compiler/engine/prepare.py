@@ -11,7 +11,7 @@ from pathlib import Path
 from compiler.diagnostics import Diagnostic, error, has_errors
 from compiler.engine.artifacts import Artifact, ArtifactError
 from compiler.engine.digests import MOST_FILES, code_digest, read_indexed
-from compiler.engine.environment import base_environment
+from compiler.engine.environment import base_environment, interpreter
 from compiler.engine.events import Note
 from compiler.engine.inputs import InputError, fetch, local_path
 from compiler.engine.store import FOLDER
@@ -67,7 +67,7 @@ def prepare(
         return None, found
     data = {str(local_path(uri, project.root)) for uri in uris.values() if uri is not None}
     data |= {folder for folders in volumes.values() for folder in folders.values()}
-    code = _code(project, caller, data, connection, notes) if caching else None
+    code = _code(project, pipeline.sources, caller, data, connection, notes) if caching else None
     return (
         Prepared(
             params=values,
@@ -157,7 +157,8 @@ def _secrets(
         variable = project.local.secrets.get(name)
         if variable is None:
             message = f"step `{step.name}` takes the secret `{name}`, and nothing says where it is"
-            hint = f'name an environment variable: [tool.mlc.local.secrets] "{name}" = "VARIABLE"'
+            table = f"[{project.table_prefix}local.secrets]"
+            hint = f'name an environment variable: {table} "{name}" = "VARIABLE"'
             found.append(error("MLC804", message, part.span, hint=hint))
         elif variable not in caller:
             message = f"the environment variable `{variable}` of the secret `{name}` is not set"
@@ -207,7 +208,8 @@ def _volumes(
             continue
         elif volume.name in named:
             message = f"step `{step.name}` uses the volume `{volume.name}`, not known here"
-            hint = f'name a folder: [tool.mlc.local.volumes] {volume.name} = "FOLDER"'
+            table = f"[{project.table_prefix}local.volumes]"
+            hint = f'name a folder: {table} {volume.name} = "FOLDER"'
             found.append(error("MLC805", message, named[volume.name], hint=hint))
         else:
             text = f"{step.name}: the volume `{volume.name}` is not mounted at {volume.mount} here"
@@ -217,6 +219,7 @@ def _volumes(
 
 def _code(
     project: Project,
+    sources: tuple[str, ...],
     caller: Mapping[str, str],
     data: set[str],
     connection: sqlite3.Connection,
@@ -228,11 +231,11 @@ def _code(
         folder = (root / name).resolve()
         if folder.is_dir() and not folder.is_relative_to(root.resolve()):
             folders.append(folder)
-    code = code_digest(connection, folders, data)
+    code = code_digest(connection, folders, data, interpreter(caller), sources)
     if code is None:
         text = (
             f"nothing is reused: {root} holds more than {MOST_FILES:,} files, too many to tell "
-            "whether the code changed. Put a pyproject.toml with [tool.mlc] beside the code"
+            "whether the code changed. Put an mlc.toml beside the code"
         )
         notes.append(Note(text))
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 
 from compiler.engine.artifacts import Artifact
@@ -22,7 +21,8 @@ from compiler.ir import Command, Python, Script
 from compiler.runtime import shim_spec, shim_text
 from compiler.values import JsonValue, to_json
 
-_PYTHON = Slot(sys.executable, "python3")
+# The first on the step's PATH: see `compiler.engine.environment.interpreter`.
+_PYTHON: Rendered = ("python3",)
 
 
 def arguments(site: Site) -> tuple[Rendered, ...]:
@@ -35,7 +35,7 @@ def arguments(site: Site) -> tuple[Rendered, ...]:
         case Script(shell="bash", source=source):
             return (("bash",), ("-eo",), ("pipefail",), ("-c",), (source,), ("mlc",))
         case Script(source=source):
-            return ((_PYTHON,), ("-c",), (source,))
+            return (_PYTHON, ("-c",), (source,))
         case Python() as program:
             return _call(site, program)
 
@@ -44,7 +44,7 @@ def _call(site: Site, program: Python) -> tuple[Rendered, ...]:
     """The shim's words: what to call, the types, then a name and a text for each input and path."""
     step = site.step
     call: list[Rendered] = [
-        (_PYTHON,),
+        _PYTHON,
         ("-c",),
         (shim_text(),),
         (f"{program.module}:{program.function}",),

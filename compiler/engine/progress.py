@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 from typing import TextIO
@@ -46,8 +47,10 @@ class PlainProgress:
                 self._say(closing(result))
 
     def _say(self, line: str) -> None:
-        self._stream.write(f"{line}\n")
-        self._stream.flush()
+        # Who reads may go away (`| head`); the run goes on.
+        with contextlib.suppress(BrokenPipeError):
+            self._stream.write(f"{line}\n")
+            self._stream.flush()
 
 
 def describe(change: StepChanged) -> str:

@@ -72,6 +72,7 @@ def lower(
         profiles=resolved.profiles,
         git_commit=git.commit if git and scope.used_git else None,
         span=(spec.get("name") or spec).span,
+        sources=texts(spec.get("sources")),
         source=spec.file.path,
     )
     return pipeline, scope, diagnostics

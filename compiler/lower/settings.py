@@ -27,10 +27,21 @@ def resources(node: Mapping | None, scope: Scope, project: Project) -> ir.Resour
     )
 
 
+# Less than this is a forgotten unit: `memory: 8` is 8 bytes.
+_LEAST_BYTES = 2**20
+
+
 def _amount(node: Mapping, key: str, scope: Scope) -> ir.Amount | None:
     entry = node.entries.get(key)
     if entry is None or not isinstance(entry.value, Mapping):
         return None
+    for _, given in dict.fromkeys((e.value.span, e.value) for _, e in entry.value):
+        amount = quantity(text(given) or "")
+        if key != "cpu" and amount is not None and amount < _LEAST_BYTES:
+            message = f"`{key}` of {text(given)} is {amount:f} bytes"
+            hint = f"give the unit: `{text(given)}Gi` or `{text(given)}Mi`"
+            scope.diagnostics.append(error("MLC201", message, given.span, hint=hint))
+            return None
     request, limit = text(entry.value.get("request")), text(entry.value.get("limit"))
     wanted, allowed = quantity(request or ""), quantity(limit or "")
     if wanted is not None and allowed is not None and wanted > allowed:
@@ -55,7 +66,8 @@ def _gpu(key: Scalar, node: Node, scope: Scope, project: Project) -> ir.Gpu | No
             elif project.gpus:
                 hint = f"the project knows {listing(project.gpus)}"
             else:
-                hint = f"add [tool.mlc.gpus.{type_node.text}] to the project's configuration"
+                table = f"[{project.table_prefix}gpus.{type_node.text}]"
+                hint = f"add {table} to the project's configuration"
             message = f"the GPU type `{type_node.text}` is not in the project's catalogue"
             scope.diagnostics.append(error("MLC601", message, type_node.span, hint=hint))
             return None

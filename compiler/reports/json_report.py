@@ -13,7 +13,12 @@ def render_json(
     diagnostics: Sequence[Diagnostic], _sources: Mapping[str, SourceFile], _colour: bool
 ) -> str:
     """A JSON array; places as file, line, column, endLine, endColumn, counted from 1."""
-    return json.dumps([_finding(d) for d in diagnostics], indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(findings(diagnostics), indent=2, ensure_ascii=False) + "\n"
+
+
+def findings(diagnostics: Sequence[Diagnostic]) -> list[dict[str, object]]:
+    """The findings as JSON data."""
+    return [_finding(d) for d in diagnostics]
 
 
 def _finding(diagnostic: Diagnostic) -> dict[str, object]:

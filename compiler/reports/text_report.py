@@ -32,12 +32,14 @@ def _block(diagnostic: Diagnostic, lines: Mapping[str, list[str]], paint: _Paint
     tone = _COLOURS[diagnostic.severity]
     head = paint(f"{diagnostic.severity}[{diagnostic.code}]", "1", tone)
     width = len(str(max([diagnostic.span.line, *(r.span.line for r in diagnostic.related)])))
-    block = [f"{head}{paint(': ' + diagnostic.message, '1')}"]
+    block = [f"{head}{paint(': ' + _visible(diagnostic.message), '1')}"]
     block += _place(diagnostic.span, diagnostic.label, lines, width, paint, tone, "^")
     for related in diagnostic.related:
         block += _place(related.span, related.message, lines, width, paint, "34", "-")
     if diagnostic.hint:
-        block.append(f"{' ' * width} {paint('=', '34')} {paint('help:', '1')} {diagnostic.hint}")
+        block.append(
+            f"{' ' * width} {paint('=', '34')} {paint('help:', '1')} {_visible(diagnostic.hint)}"
+        )
     return "\n".join(block) + "\n"
 
 
@@ -53,7 +55,7 @@ def _place(
     arrow = paint("-->" if mark == "^" else ":::", "34")
     shown = [f"{' ' * width}{arrow} {span}"]
     known = lines.get(span.path)
-    if not known or not 1 <= span.line <= len(known):
+    if not known or known == [""] or not 1 <= span.line <= len(known):
         if label:
             shown[0] += f": {label}"
         return shown

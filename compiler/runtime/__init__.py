@@ -22,6 +22,10 @@ Part: TypeAlias = Literal["values", "metrics"]
 _FOLDER = Path(__file__).parent
 
 
+# What the wrapper and the shim exit with where a value is not what was declared (EX_DATAERR).
+WRONG_VALUE = 65
+
+
 def wrapper_text(parts: Set[Part] = frozenset()) -> str:
     """The wrapper for `/bin/sh -c`; `metrics` brings `values` along, which it is built on."""
     return _wrapper("values" in parts or "metrics" in parts, "metrics" in parts)

@@ -85,15 +85,18 @@ def judge(uses: dict[str, list[Support]], project: Project) -> list[Diagnostic]:
             names, reasons, _ = found.setdefault(
                 (use.span, use.field, use.where, code), ([], [], use)
             )
-            names.append(name)
+            if name not in names:
+                names.append(name)
             reasons.append(use.reason)
     return [
-        _finding(code, names, list(dict.fromkeys(reasons)), use)
+        _finding(code, names, list(dict.fromkeys(reasons)), use, project.table_prefix)
         for (_, _, _, code), (names, reasons, use) in found.items()
     ]
 
 
-def _finding(code: str, names: list[str], reasons: list[str], use: Support) -> Diagnostic:
+def _finding(
+    code: str, names: list[str], reasons: list[str], use: Support, prefix: str
+) -> Diagnostic:
     subject = f"`{use.field}` of {use.where}"
     who = f"target {names[0]}" if len(names) == 1 else f"targets {', '.join(names)}"
     several = len(names) > 1
@@ -105,5 +108,6 @@ def _finding(code: str, names: list[str], reasons: list[str], use: Support) -> D
         verb = "do" if several else "does"
         return warning(code, f"{who} {verb} {subject} less well", use.span, hint=hint)
     if use.acceptable:
-        hint += f'; or accept the loss: accept = ["{use.field}"] in [targets.{names[0]}]'
+        tables = ", ".join(f"[{prefix}targets.{name}]" for name in names)
+        hint += f'; or accept the loss: accept = ["{use.field}"] in {tables}'
     return error(code, f"{who} can't do {subject}", use.span, hint=hint)

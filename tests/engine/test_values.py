@@ -293,7 +293,7 @@ def test_a_function_gets_typed_values_and_paths(bench: Bench) -> None:
     assert (done.path("make", "model") / "w").read_text() == "in w\nin "
     assert done.reason("fails") == "exit code 1"
     assert "ValueError: no luck" in done.log("fails")
-    assert done.reason("wrong") == "exit code 65"
+    assert done.reason("wrong") == 'output n: found `"three"`, wanted an integer'
     assert "three" in done.log("wrong")
 
 

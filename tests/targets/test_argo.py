@@ -14,12 +14,24 @@ import pytest
 import yaml
 from argo_cases import SETTINGS, chain, everything, fan, many_templates, pipelines, tangle
 from argo_model import Argo
-from builders import SPAN, command, param, param_ref, pipeline, pipeline_input, script, step
+from builders import (
+    SPAN,
+    command,
+    gpu,
+    output_of,
+    param,
+    param_ref,
+    pipeline,
+    pipeline_input,
+    script,
+    step,
+    volume,
+)
 from hera.workflows import WorkflowTemplate
 from hypothesis import HealthCheck, given, settings
 
 import compiler
-from compiler.ir import Cache, Pipeline
+from compiler.ir import Amount, Cache, Pipeline, Pod, Resources
 from compiler.settings import ObjectStore, SecretKey, TargetSettings
 from compiler.targets import Level, argo
 
@@ -348,6 +360,11 @@ def test_no_shell_is_needed_for_what_argo_checks_itself() -> None:
     assert refused(one(EMPTY, outputs=outputs, env={"A": param_ref("a")})) == set()
 
 
+GIB = Amount("1Gi", "1Gi", SPAN)
+T4 = replace(gpu(1, "t4"), node_selector=(("gpu", "t4"),))
+GPU, NOTES = "resources.gpu", "pod.annotations"
+
+
 @pytest.mark.parametrize(
     ("made", "field"),
     [
@@ -358,6 +375,16 @@ def test_no_shell_is_needed_for_what_argo_checks_itself() -> None:
         (one(env={"MLC_D": "x"}), "env.MLC_D"),
         (one(script("echo " + "x" * 140_000)), "script"),
         (one(command("run", "x" * 140_000)), "command"),
+        (one(volumes=[volume("v", "/mlc/data")]), "volumes.v"),
+        (one(volumes=[volume("v", "/")]), "volumes.v"),
+        (one(volumes=[volume("v", "/dev/shm")], resources=Resources(shm=GIB)), "volumes.v"),
+        (one(volumes=[volume("v", "/data", sub_path="{{x}}")]), "volumes.v"),
+        (one(resources=Resources(gpu=T4), pod=Pod(node_selector=(("gpu", "a100"),))), GPU),
+        (one(pod=Pod(labels=(("a b", "c"),), spans=(("labels", SPAN),))), "pod.labels"),
+        (one(pod=Pod(labels=(("a", "b c"),), spans=(("labels", SPAN),))), "pod.labels"),
+        (one(pod=Pod(annotations=(("a", "{{b"),), spans=(("annotations", SPAN),))), NOTES),
+        (replace(one(), labels=(("team", "a" * 64),)), "labels"),
+        (one(command("run", *(param_ref(f"p{n}") for n in range(501)))), "inputs"),
         (pipeline(step("a", EMPTY), params=[param("p", "{{x")]), "params.default"),
         (pipeline(step("a", EMPTY), params=[param("p", "x", enum=("x", "{{"))]), "params.enum"),
     ],
@@ -400,6 +427,19 @@ def test_half_of_a_key_pair_is_refused() -> None:
     given = pipeline(step("a", command("run")), inputs=[pipeline_input("x", "s3://b/k")])
     half = TargetSettings(s3=ObjectStore(access_key=SecretKey("s", "k")))
     assert refused(given, half) == {"inputs"}
+
+
+def test_steps_that_pass_on_too_much_to_be_cut() -> None:
+    """No two of the takers can share a part: its template would have 600 parameters."""
+    names = [f"v{n}" for n in range(300)]
+    steps = [step("start", command("run"))]
+    for number in range(201):
+        outputs = dict.fromkeys(names, "string")
+        taken = [output_of(f"make_{number}", name, "string") for name in names]
+        steps.append(step(f"make_{number}", command("run"), outputs=outputs, needs=["start"]))
+        steps.append(step(f"take_{number}", command("run", *taken)))
+    assert refused(pipeline(*steps[:201])) == set()
+    assert refused(pipeline(*steps)) == {"steps"}
 
 
 def test_a_large_manifest_warns() -> None:

@@ -224,7 +224,7 @@ def test_many_templates_are_joined_by_reference() -> None:
 
 
 def test_steps_called_like_parts() -> None:
-    made = pipeline(*(step(f"part_{n}", command("run")) for n in range(401)))
+    made = pipeline(*(step(f"part_{n}", command("run", str(n))) for n in range(401)))
     watched = Watched(made, {})
     assert watched.play() == "Succeeded"
     assert len(watched.ran) == 401
