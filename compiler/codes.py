@@ -32,7 +32,7 @@ CODES: dict[str, str] = {
     "MLC308": "name can't be used here",
     "MLC309": "git is not known",
     "MLC310": "algorithms with the same name",
-    "MLC311": "input and output with the same name",
+    "MLC311": "input with the name of an output or a parameter",
     "MLC312": "unknown profile",
     "MLC320": "steps wait for each other",
     "MLC321": "unknown Python module",

@@ -11,7 +11,7 @@ from typing import cast
 from compiler import expr as ex
 from compiler import ir
 from compiler.binding import Git, Scope, Signature
-from compiler.diagnostics import Diagnostic
+from compiler.diagnostics import Diagnostic, Related, error
 from compiler.lower.settings import labels, seconds
 from compiler.lower.step import lower_step, output_type
 from compiler.nodes import Mapping, Node, Scalar, mapping, text, texts
@@ -38,6 +38,7 @@ def lower(
     diagnostics += found
     inputs = _inputs(mapping(spec.get("inputs")))
     steps_node = mapping(spec.get("steps"))
+    diagnostics += _same_names(params, inputs)
     scope = Scope(
         algorithm=text(spec.get("name")) or "",
         params=params,
@@ -76,6 +77,22 @@ def lower(
         source=spec.file.path,
     )
     return pipeline, scope, diagnostics
+
+
+def _same_names(
+    params: dict[str, ir.Param], inputs: tuple[ir.PipelineInput, ...]
+) -> list[Diagnostic]:
+    """Both are parameters of a run for the engines and for `-p`."""
+    return [
+        error(
+            "MLC311",
+            f"`{given.name}` is both a parameter and an input",
+            given.span,
+            related=(Related("the parameter", params[given.name].span),),
+        )
+        for given in inputs
+        if given.name in params
+    ]
 
 
 def _signatures(steps: Mapping | None) -> dict[str, Signature]:

@@ -18,6 +18,11 @@ def weaker(field: str, where: str, span: Span, reason: str) -> Support:
     return Support(field, where, Level.WEAKER, reason, span)
 
 
+def refused(field: str, where: str, span: Span, reason: str) -> Support:
+    """Not possible; a project may live with it."""
+    return Support(field, where, Level.REFUSED, reason, span)
+
+
 def impossible(field: str, where: str, span: Span, reason: str) -> Support:
     """Not possible, and leaving it out would change results or break the run."""
     return Support(field, where, Level.REFUSED, reason, span, acceptable=False)

@@ -564,10 +564,10 @@ def test_a_workflow_that_is_too_large_for_kubernetes() -> None:
 
 def test_descriptions_come_through_argo_beneath() -> None:
     given = pipeline(
-        step("one", command("run")), params=[param("p", 1, description="a {{b}} \x7f c\x01")]
+        step("one", command("run")), params=[param("p", 1, description="a {{{b}} \x7f c\x01")]
     )
     params = read(kfp.emit(given, NONE)).spec["root"]["inputDefinitions"]["parameters"]
-    assert params["p"]["description"] == "a { {b}} \ufffd c\ufffd"
+    assert params["p"]["description"] == "a { { {b}} \ufffd c\ufffd"
 
 
 PROGRAM = """

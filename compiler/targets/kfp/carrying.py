@@ -50,5 +50,6 @@ def readable(description: str) -> str:
 
 def plain(description: str) -> str:
     """A readable description of a parameter, with nothing that Argo would act on beneath KFP."""
-    text = readable(description).replace("{{", "{ {")
+    # Each brace that another follows: a plain replacement would leave `{{` of `{{{`.
+    text = re.sub(r"\{(?=\{)", "{ ", readable(description))
     return "".join("\ufffd" if unwritable(character) else character for character in text)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from compiler.ir import Security, Step
 from compiler.targets import Support
 from compiler.targets.kfp.carrying import unwritable
-from compiler.targets.kfp.uses import exact, impossible, refused
+from compiler.targets.uses import exact, impossible, refused
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _NO_FIELD = "KFP has no field for it"

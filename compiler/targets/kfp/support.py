@@ -30,8 +30,8 @@ from compiler.targets.kfp.names import input_names
 from compiler.targets.kfp.pipelinespec import container_spec
 from compiler.targets.kfp.planning import importable
 from compiler.targets.kfp.podsupport import of_pod, of_resources, of_volumes
-from compiler.targets.kfp.uses import emulated, exact, impossible, refused, weaker
 from compiler.targets.kubelet import is_exposed
+from compiler.targets.uses import emulated, exact, impossible, refused, weaker
 from compiler.values import to_json, to_text
 
 # The driver gets a container as JSON in one argument, of which Linux allows 128 KiB; what the

@@ -11,8 +11,8 @@ from compiler.ir import Pipeline, Required, Step
 from compiler.targets import Level, Support
 from compiler.targets.kfp.names import dashed
 from compiler.targets.kfp.support import of_pipeline as of_pipeline_on_kfp
-from compiler.targets.kfp.uses import emulated, impossible, weaker
 from compiler.targets.kfp_dsl.docstrings import folded, survives
+from compiler.targets.uses import emulated, impossible, weaker
 from compiler.values import JsonValue
 
 # Names that the SDK, or Python, gives another meaning in the function of a pipeline.
