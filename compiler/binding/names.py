@@ -175,7 +175,7 @@ class _Binder:
             found = own[name.name]
             if found is None:
                 raise _BrokenError
-                return ex.InputRef(name.name, found, self.span(path))
+            return ex.InputRef(name.name, found, self.span(path))
         outer = self.scope.inputs.get(name.name)
         if outer is None:
             known = list(self.scope.inputs)
