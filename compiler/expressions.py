@@ -7,17 +7,18 @@ to tightest: `||`, `&&`, one comparison, `??`, `!`, then `.name` and `['text']`.
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from compiler.values import JsonValue
+from compiler.values import JsonValue, number_problem
 
 MAX_DEPTH = 50
 
 _TOKEN = re.compile(
     r"""[ \t\r\n]*(?:
-    (?P<number>-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?(?![\w.]))
+    (?P<number>-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?(?![\w.]))
     | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
     | (?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
     | (?P<sign>\|\||&&|==|!=|<=|>=|\?\?|[<>!.()\[\],])
@@ -264,7 +265,7 @@ class _Parser:
         match self.kind, self.value:
             case "number", text:
                 self.advance()
-                return Constant(json.loads(text), start, self.last_end)
+                return Constant(_number(text, start), start, self.last_end)
             case "text", text:
                 self.advance()
                 return Constant(_unquote(text, start), start, self.last_end)
@@ -315,6 +316,15 @@ class _Parser:
                 self.expect("]")
             else:
                 return Path(root, tuple(accessors), root.start, self.last_end)
+
+
+def _number(text: str, start: int) -> JsonValue:
+    # Python refuses to read very long integers; no engine carries them.
+    value: JsonValue = json.loads(text) if len(text) < 400 else math.inf
+    problem = number_problem(value)
+    if problem:
+        raise ExpressionError(problem, start, start + len(text))
+    return value
 
 
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "/": "/"}

@@ -174,6 +174,12 @@ def text(node: Node | None) -> str | None:
     return node.text if isinstance(node, Scalar) else None
 
 
+def whole(node: Node | None) -> int | None:
+    """The value of a scalar that the schema takes for a whole number: `2.0` is one."""
+    value = node.value if isinstance(node, Scalar) else None
+    return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
 def texts(node: Node | None) -> tuple[str, ...]:
     """The source texts of the scalars of a list."""
     items = node.items if isinstance(node, Sequence) else ()

@@ -9,11 +9,11 @@ from collections.abc import Sequence as Items
 from dataclasses import dataclass
 
 from compiler.diagnostics import Diagnostic, error, listing, nearest
-from compiler.nodes import Entry, Mapping, Node, Scalar
+from compiler.nodes import Entry, Mapping, Node, Scalar, mapping
 
 # What a step inherits from the top level.
 DEFAULTS = ("image", "env", "resources", "volumes", "pod", "retry", "timeout", "cache")
-_AMOUNTS = ("cpu", "memory", "disk", "shm")
+VOLUME_KINDS = ("claim", "config_map", "secret", "empty")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +34,18 @@ def resolve(root: Mapping, profiles: Items[str]) -> tuple[Resolved, list[Diagnos
     diagnostics: list[Diagnostic] = []
     spec = _expanded(root)
     values: list[tuple[Scalar, Node]] = []
-    known = _mapping(spec.get("profiles"))
+    known = mapping(spec.get("profiles"))
     for name in profiles:
-        profile = _mapping(known.get(name) if known else None)
+        profile = mapping(known.get(name) if known else None)
         if profile is None:
             continue
         profile, found = _own_steps(spec, profile, name)
         diagnostics += found
         settings = _without(_expanded(profile), "params")
         spec = merge(spec, settings)
-        given = _mapping(profile.get("params"))
+        given = mapping(profile.get("params"))
         values += [(entry.key, entry.value) for _, entry in given] if given else []
-    steps = _mapping(spec.get("steps"))
+    steps = mapping(spec.get("steps"))
     if steps is not None:
         defaults = _only(spec, DEFAULTS)
         handed = {
@@ -58,22 +58,39 @@ def resolve(root: Mapping, profiles: Items[str]) -> tuple[Resolved, list[Diagnos
 
 
 def profile_names(root: Mapping) -> list[str]:
-    profiles = _mapping(root.get("profiles"))
+    profiles = mapping(root.get("profiles"))
     return list(profiles.entries) if profiles else []
 
 
 def merge(base: Mapping, over: Mapping) -> Mapping:
-    """Mappings merge key by key, everything else replaces; null takes an entry out."""
+    """Mappings merge key by key, everything else replaces.
+
+    A null stays where it is, to take out what is inherited further down: it is no entry.
+    """
     entries = dict(base.entries)
     for key, entry in over:
         below = entries.get(key)
         if isinstance(entry.value, Mapping) and below and isinstance(below.value, Mapping):
-            entries[key] = Entry(below.key, merge(below.value, entry.value))
-        elif isinstance(entry.value, Scalar) and entry.value.value is None:
-            entries.pop(key, None)
+            inner = _merge_volumes if key == "volumes" else merge
+            entries[key] = Entry(below.key, inner(below.value, entry.value))
         else:
             entries[key] = entry
     return Mapping(base.file, base.start, base.end, entries, base.broken | over.broken)
+
+
+def _merge_volumes(base: Mapping, over: Mapping) -> Mapping:
+    """A volume is of one kind: what the overlay makes it replaces what it was."""
+    merged = merge(base, over)
+    for name, entry in over:
+        volume = merged.get(name)
+        if not isinstance(entry.value, Mapping) or not isinstance(volume, Mapping):
+            continue
+        given = [kind for kind in VOLUME_KINDS if kind in entry.value.entries]
+        if given:
+            for kind in VOLUME_KINDS:
+                if kind not in given:
+                    volume.entries.pop(kind, None)
+    return merged
 
 
 def _expanded(root: Mapping) -> Mapping:
@@ -121,8 +138,8 @@ def _wrapped(value: Node, *keys: str) -> Node:
 
 def _own_steps(spec: Mapping, profile: Mapping, name: str) -> tuple[Mapping, list[Diagnostic]]:
     """The profile without what it sets for steps that the spec does not have."""
-    overlays = _mapping(profile.get("steps"))
-    steps = _mapping(spec.get("steps"))
+    overlays = mapping(profile.get("steps"))
+    steps = mapping(spec.get("steps"))
     if overlays is None or steps is None:
         return profile, []
     found = []
@@ -136,10 +153,6 @@ def _own_steps(spec: Mapping, profile: Mapping, name: str) -> tuple[Mapping, lis
             message = f"profile `{name}` sets something for a step `{step}` that is not there"
             found.append(error("MLC301", message, entry.key.span, hint=hint))
     return _with(profile, "steps", _remade(overlays, kept)), found
-
-
-def _mapping(node: Node | None) -> Mapping | None:
-    return node if isinstance(node, Mapping) else None
 
 
 def _remade(like: Mapping, entries: dict[str, Entry]) -> Mapping:

@@ -86,7 +86,8 @@ class _Checker:
         properties: dict[str, Schema] = schema.get("properties", {})
         additional: Schema | bool = schema.get("additionalProperties", True)
         present = list(node.entries)
-        broken: set[str] = set()
+        # An alias leads here again: what was taken out the first time is not missing now.
+        broken: set[str] = set(node.broken)
         for key, entry in list(node.entries.items()):
             inner = properties.get(key) or additional
             if inner is True:

@@ -14,7 +14,7 @@ from compiler.binding import Git, Scope, Signature
 from compiler.diagnostics import Diagnostic, Related, error
 from compiler.lower.settings import labels, seconds
 from compiler.lower.step import lower_step, output_type
-from compiler.nodes import Mapping, Node, Scalar, mapping, text, texts
+from compiler.nodes import Mapping, Node, mapping, text, texts, whole
 from compiler.params import lower_param, overlay
 from compiler.resolve import Resolved
 from compiler.settings import Project
@@ -147,9 +147,8 @@ def _inputs(node: Mapping | None) -> tuple[ir.PipelineInput, ...]:
 def _limits(node: Mapping | None) -> ir.Limits:
     if node is None:
         return ir.Limits()
-    parallel = node.get("parallel")
     return ir.Limits(
-        parallel=cast(int, parallel.value) if isinstance(parallel, Scalar) else None,
+        parallel=whole(node.get("parallel")),
         timeout=seconds(node.get("timeout")),
         ttl=seconds(node.get("ttl")),
         spans=tuple((key, entry.key.span) for key, entry in node),

@@ -7,11 +7,10 @@ from typing import cast
 from compiler import ir
 from compiler.binding import Scope, Where, bind
 from compiler.diagnostics import error, listing, nearest
-from compiler.nodes import Mapping, Node, Scalar, Sequence, mapping, text, texts
+from compiler.nodes import Mapping, Node, Scalar, Sequence, mapping, text, texts, whole
 from compiler.quantities import duration, quantity
+from compiler.resolve import VOLUME_KINDS
 from compiler.settings import GpuType, Project
-
-_VOLUME_KINDS = ("claim", "config_map", "secret", "empty")
 
 
 def resources(node: Mapping | None, scope: Scope, project: Project) -> ir.Resources:
@@ -35,11 +34,12 @@ def _amount(node: Mapping, key: str, scope: Scope) -> ir.Amount | None:
     entry = node.entries.get(key)
     if entry is None or not isinstance(entry.value, Mapping):
         return None
-    for _, given in dict.fromkeys((e.value.span, e.value) for _, e in entry.value):
+    for given in dict.fromkeys(e.value for _, e in entry.value):
         amount = quantity(text(given) or "")
         if key != "cpu" and amount is not None and amount < _LEAST_BYTES:
+            number = (text(given) or "").rstrip("m")
             message = f"`{key}` of {text(given)} is {amount:f} bytes"
-            hint = f"give the unit: `{text(given)}Gi` or `{text(given)}Mi`"
+            hint = f"give the unit: `{number}Gi` or `{number}Mi`" if amount else "leave it out"
             scope.diagnostics.append(error("MLC201", message, given.span, hint=hint))
             return None
     request, limit = text(entry.value.get("request")), text(entry.value.get("limit"))
@@ -54,8 +54,7 @@ def _amount(node: Mapping, key: str, scope: Scope) -> ir.Amount | None:
 def _gpu(key: Scalar, node: Node, scope: Scope, project: Project) -> ir.Gpu | None:
     if not isinstance(node, Mapping):
         return None
-    count_node, type_node = node.get("count"), node.get("type")
-    count = cast(int, count_node.value) if isinstance(count_node, Scalar) else 1
+    count, type_node = whole(node.get("count")), node.get("type")
     kind = GpuType("")
     if isinstance(type_node, Scalar):
         known = project.gpus.get(type_node.text)
@@ -75,7 +74,7 @@ def _gpu(key: Scalar, node: Node, scope: Scope, project: Project) -> ir.Gpu | No
     if count == 0:
         return None
     return ir.Gpu(
-        count=count,
+        count=1 if count is None else count,
         type=kind.name or None,
         resource=kind.resource,
         node_selector=kind.node_selector,
@@ -100,7 +99,7 @@ def volumes(node: Mapping | None) -> tuple[ir.Volume, ...]:
         definition = entry.value
         if not isinstance(definition, Mapping):
             continue
-        kind = next((k for k in _VOLUME_KINDS if k in definition.entries), None)
+        kind = next((k for k in VOLUME_KINDS if k in definition.entries), None)
         mount = text(definition.get("mount"))
         if kind is None or mount is None:
             continue
@@ -146,7 +145,6 @@ def tolerations(node: Node | None) -> tuple[ir.Toleration, ...]:
     result = []
     for item in node.items if isinstance(node, Sequence) else ():
         if isinstance(item, Mapping):
-            seconds_node = item.get("seconds")
             operator = text(item.get("operator")) or ("Equal" if item.get("value") else "Exists")
             result.append(
                 ir.Toleration(
@@ -154,9 +152,7 @@ def tolerations(node: Node | None) -> tuple[ir.Toleration, ...]:
                     operator=operator,  # type: ignore[arg-type]
                     value=text(item.get("value")),
                     effect=cast("ir.Effect | None", text(item.get("effect"))),
-                    seconds=cast(int, seconds_node.value)
-                    if isinstance(seconds_node, Scalar)
-                    else None,
+                    seconds=whole(item.get("seconds")),
                 )
             )
     return tuple(result)
@@ -170,17 +166,19 @@ def labels(node: Node | None) -> ir.Pairs:
     )
 
 
-def retry(key: Scalar | None, node: Mapping | None) -> ir.Retry | None:
+def retry(key: Scalar | None, node: Mapping | None, scope: Scope) -> ir.Retry | None:
     if node is None or key is None:
         return None
-    most, factor = node.get("max"), node.get("factor")
-    tries = cast(int, most.value) if isinstance(most, Scalar) else 0
-    if tries == 0:
+    tries = whole(node.get("max"))
+    if tries is None and "max" not in node.broken:
+        hint = "add `max: 2`, the number of tries after the first"
+        scope.diagnostics.append(error("MLC102", "`retry` has no `max`", key.span, hint=hint))
+    if not tries:
         return None
     return ir.Retry(
         max=tries,
         backoff=seconds(node.get("backoff")) or 0,
-        factor=cast(int, factor.value) if isinstance(factor, Scalar) else 1,
+        factor=whole(node.get("factor")) or 1,
         max_backoff=seconds(node.get("max_backoff")),
         span=key.span,
     )
@@ -194,7 +192,7 @@ def cache(key: Scalar | None, node: Mapping | None, scope: Scope, *, default: bo
     if isinstance(key_node, Scalar):
         extra = bind(key_node, scope, Where.CACHE_KEY, text=True)
     return ir.Cache(
-        enabled=enabled.value is True if isinstance(enabled, Scalar) else True,
+        enabled=enabled.value is True if isinstance(enabled, Scalar) else default,
         key=extra,
         max_age=seconds(node.get("max_age")),
         span=key.span,
@@ -208,7 +206,11 @@ def seconds(node: Node | None) -> int | None:
 def _security(node: Mapping | None) -> ir.Security | None:
     if node is None:
         return None
-    plain = {key: entry.value.value for key, entry in node if isinstance(entry.value, Scalar)}
+    plain = {
+        key: entry.value.value if isinstance(entry.value.value, bool) else whole(entry.value)
+        for key, entry in node
+        if isinstance(entry.value, Scalar)
+    }
     return ir.Security(
         **plain,  # type: ignore[arg-type]
         add_capabilities=texts(node.get("add_capabilities")),

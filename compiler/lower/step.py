@@ -21,7 +21,8 @@ def lower_step(name: Scalar, node: Mapping, scope: Scope, project: Project) -> i
     """The step of a resolved definition. What is wrong is added to the scope's diagnostics."""
     inputs_node, outputs_node = mapping(node.get("inputs")), mapping(node.get("outputs"))
     volumes_node = mapping(node.get("volumes"))
-    volume_names = frozenset(volumes_node.entries) if volumes_node else frozenset()
+    volumes = settings.volumes(volumes_node)
+    volume_names = frozenset(v.name for v in volumes) | _broken(volumes_node)
     scope.inside(name.text, {}, {}, volume_names)
     inputs = _inputs(inputs_node, scope)
     declared: dict[str, ex.Type | None] = dict.fromkeys(inputs_node.entries) if inputs_node else {}
@@ -64,10 +65,10 @@ def lower_step(name: Scalar, node: Mapping, scope: Scope, project: Project) -> i
         image=image,
         env=step_env,
         resources=settings.resources(mapping(node.get("resources")), scope, project),
-        volumes=settings.volumes(volumes_node),
+        volumes=volumes,
         pod=settings.pod(mapping(node.get("pod"))),
         workdir=text(node.get("workdir")),
-        retry=settings.retry(retry.key, mapping(retry.value)) if retry else None,
+        retry=settings.retry(retry.key, mapping(retry.value), scope) if retry else None,
         timeout=ir.Timeout(seconds, timeout_node.key.span) if timeout_node and seconds else None,
         cache=step_cache,
         description=text(node.get("description")) or "",
@@ -172,7 +173,11 @@ def _flags(node: Mapping, scope: Scope) -> list[ir.Argument]:
             hint = "lists of artifacts are for `python:` steps"
             scope.diagnostics.append(error("MLC402", message, value.span, hint=hint))
             continue
-        if isinstance(value, ex.Literal) and value.type.kind in ("integer", "number"):
+        if (
+            isinstance(value, ex.Literal)
+            and value.type.kind in ("integer", "number")
+            and "${{" not in entry.value.text
+        ):
             # A plain number is what it looks like: `1.10` stays `1.10`.
             value = ex.Literal(entry.value.text, ex.STRING, value.span)
         flags.append(ir.Flag(name.removesuffix("="), value, joined))
