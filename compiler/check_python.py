@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +67,7 @@ def python_signature(step: Step, project: Project) -> Iterator[Diagnostic]:
     found = _find(step.program.module, project)
     if isinstance(found, str):
         yield error("MLC321", found, place)
-    module = _read(found, _shown(found, project)) if isinstance(found, Path) else None
+    module = _read(found, _shown(found)) if isinstance(found, Path) else None
     if module is None:
         return
     function = module.functions.get(step.program.function)
@@ -98,11 +99,11 @@ def _find(module: str, project: Project) -> Path | str | None:
     return None
 
 
-def _shown(path: Path, project: Project) -> str:
+def _shown(path: Path) -> str:
     try:
         return path.relative_to(Path.cwd()).as_posix()
     except ValueError:
-        return path.relative_to(project.root).as_posix()
+        return str(path)
 
 
 def _mismatches(step: Step, function: Function, place: Span) -> Iterator[Diagnostic]:
@@ -175,7 +176,9 @@ def _annotated(argument: Argument) -> str:
 @functools.cache
 def _read(path: Path, shown: str) -> Module | None:
     try:
-        tree = ast.parse(path.read_bytes())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError):
         return None
     functions: dict[str, Function] = {}

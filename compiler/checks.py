@@ -6,7 +6,7 @@ Each check of `STEP_CHECKS` takes a sound step and the project and yields what i
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from compiler import graph
 from compiler.check_python import python_signature
@@ -83,3 +83,16 @@ def check(pipeline: Pipeline, project: Project, flawed: Collection[str]) -> list
         if step.name not in flawed:
             found += (finding for one in STEP_CHECKS for finding in one(step, project))
     return found
+
+
+def same_names(pipelines: Iterable[Pipeline]) -> Iterator[Diagnostic]:
+    """Algorithms of one project that Kubernetes could not tell apart."""
+    first: dict[str, Pipeline] = {}
+    for pipeline in pipelines:
+        other = first.setdefault(pipeline.kubernetes_name, pipeline)
+        if other is not pipeline and other.source != pipeline.source:
+            message = f"another algorithm is called `{other.name}`"
+            if other.name != pipeline.name:
+                message += f", which Kubernetes can't tell from `{pipeline.name}`"
+            related = (Related("named here", other.span),)
+            yield error("MLC310", message, pipeline.span, related=related)

@@ -236,6 +236,7 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         code = cli.main(prog_name="mlc", standalone_mode=False)
+        sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as problem:
         problem.show()
         code = 2
@@ -252,4 +253,8 @@ def main() -> None:
         # The reader went away; keep the interpreter from complaining about it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         code = 1
+    except OSError as problem:
+        sys.stderr.write(f"mlc: {problem.strerror or problem}: {problem.filename or 'output'}\n")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = 3
     sys.exit(code or 0)

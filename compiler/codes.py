@@ -51,6 +51,7 @@ CODES: dict[str, str] = {
     "MLC503": "bad value in an enum",
     "MLC504": "bounds that nothing can meet",
     "MLC505": "value breaks its parameter's definition",
+    "MLC506": "value that engines can't carry",
     "MLC601": "GPU type is not in the catalogue",
     "MLC602": "two volumes at one path",
     "MLC603": "shared memory above the memory limit",

@@ -95,9 +95,16 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
     return sorted(dict.fromkeys(diagnostics), key=lambda d: (d.span, d.code, d.message))
 
 
+_MANY = 100
+_FAR = 3
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that `name` most likely means, or None."""
     candidates = sorted(set(known))
+    if len(candidates) > _MANY:
+        # Comparing with each would take long where a whole generated spec is wrong.
+        candidates = [c for c in candidates if c[:1] == name[:1] and abs(len(c) - len(name)) < _FAR]
     by_folded = {c.casefold().replace("-", "_"): c for c in candidates}
     folded = name.casefold().replace("-", "_")
     if folded in by_folded:

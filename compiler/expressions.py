@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from compiler.values import JsonValue, number_problem
+from compiler.values import JsonValue, carrying_problem
 
 MAX_DEPTH = 50
 
@@ -321,7 +321,7 @@ class _Parser:
 def _number(text: str, start: int) -> JsonValue:
     # Python refuses to read very long integers; no engine carries them.
     value: JsonValue = json.loads(text) if len(text) < 400 else math.inf
-    problem = number_problem(value)
+    problem = carrying_problem(value)
     if problem:
         raise ExpressionError(problem, start, start + len(text))
     return value

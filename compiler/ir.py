@@ -317,6 +317,7 @@ class Pipeline:
     profiles: tuple[str, ...]
     git_commit: str | None
     span: Span
+    git_branch: str | None = None
     sources: tuple[str, ...] = ()
     source: str = field(default="")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from collections.abc import Mapping as Dictionary
 from dataclasses import replace
@@ -11,16 +10,17 @@ from typing import cast
 
 from compiler.diagnostics import Diagnostic, Related, Span, error, listing, nearest
 from compiler.ir import REQUIRED, Param
-from compiler.nodes import Mapping, Node, Scalar, Sequence, SourceFile, to_value
+from compiler.nodes import Mapping, Node, Scalar, Sequence, SourceFile, text, to_value
 from compiler.values import (
     JsonValue,
     ValueKind,
     ValueTextError,
     as_kind,
+    carrying_problem,
     fits,
     from_text,
     kind_of,
-    number_problem,
+    pattern,
 )
 
 COMMAND_LINE = "command line"
@@ -41,7 +41,7 @@ def lower_param(name: Scalar, node: Mapping) -> tuple[Param, list[Diagnostic]]:
     declared = node.get("type")
     kind = _kind(name, default_node, declared, found, broken=bool(node.broken))
     items = node.get("items")
-    item_kind = _text(items.get("type")) if isinstance(items, Mapping) else None
+    item_kind = text(items.get("type")) if isinstance(items, Mapping) else None
     default = value_of(default_node, kind) if default_node is not None else None
     enum_node = node.get("enum")
     enum: tuple[JsonValue, ...] = ()
@@ -52,19 +52,26 @@ def lower_param(name: Scalar, node: Mapping) -> tuple[Param, list[Diagnostic]]:
         kind=kind,
         default=REQUIRED if default_node is None else default,
         nullable=default_node is not None and default is None,
-        description=_text(node.get("description")) or "",
+        description=text(node.get("description")) or "",
         enum=enum,
         minimum=_number(node.get("minimum")),
         maximum=_number(node.get("maximum")),
         exclusive_minimum=_number(node.get("exclusiveMinimum")),
         exclusive_maximum=_number(node.get("exclusiveMaximum")),
-        pattern=_text(node.get("pattern")),
+        pattern=text(node.get("pattern")),
         min_length=cast("int | None", _number(node.get("minLength"))),
         max_length=cast("int | None", _number(node.get("maxLength"))),
         items=cast("ValueKind | None", item_kind),
         span=name.span,
     )
     usable = not found
+    for key in _BOUNDS:
+        bound = node.get(key)
+        if isinstance(bound, Scalar) and carrying_problem(bound.value):
+            found.append(error("MLC504", f"`{key}` is no bound: {bound.text}", bound.span))
+    if isinstance(default_node, Scalar) and "${{" in default_node.text:
+        message = f"the default of `{name.text}` can't be an expression"
+        found.append(error("MLC406", message, default_node.span))
     found += _misplaced(node, kind)
     found += _enum_problems(param, enum_node)
     found += _empty_range(param, node)
@@ -81,11 +88,9 @@ def value_problem(param: Param, value: JsonValue) -> str | None:
         return None if param.nullable else f"null is not {a(param.kind)}"
     if not fits(value, param.kind):
         return f"{_shown(value)} is not {a(param.kind)}"
-    problem = number_problem(value)
+    problem = carrying_problem(value)
     if problem:
         return problem
-    if isinstance(value, str) and "\0" in value:
-        return "a text can't hold a NUL character"
     if param.enum and value not in param.enum:
         return f"{_shown(value)} is not one of {listing(map(_shown_bare, param.enum))}"
     return _bound_problem(param, value) or _length_problem(param, value) or _item(param, value)
@@ -120,16 +125,16 @@ def override(
     """Parameters with values from the command line, and the text that findings point at."""
     result = dict(params)
     found: list[Diagnostic] = []
-    lines = [f"-p {name}={_one_line(text)}" for name, text in given.items()]
+    lines = [f"-p {name}={_one_line(raw)}" for name, raw in given.items()]
     file = SourceFile(COMMAND_LINE, "\n".join(lines))
-    for (name, text), start, line in zip(given.items(), file.starts, lines, strict=False):
+    for (name, raw), start, line in zip(given.items(), file.starts, lines, strict=False):
         name_span = file.span(start + 3, start + 3 + len(name))
         param = result.get(name)
         if param is None:
             found.append(unknown_param(name, params, name_span))
             continue
         try:
-            value = as_kind(_given(text, param), param.kind)
+            value = as_kind(_given(raw, param), param.kind)
             problem = value_problem(param, value)
         except ValueTextError as wrong:
             value, problem = None, str(wrong)
@@ -144,7 +149,7 @@ def override(
 
 
 def _one_line(text: str) -> str:
-    line = text.partition("\n")[0]
+    line = next(iter(text.splitlines()), "")
     return line if len(line) <= 200 else line[:199] + "…"
 
 
@@ -213,6 +218,8 @@ def _enum_problems(param: Param, node: Node | None) -> list[Diagnostic]:
         if value is None or not fits(value, param.kind):
             message = f"{_shown(value)} in `enum` is not {a(param.kind)}"
             wrong.append(error("MLC503", message, item.span))
+        elif carrying_problem(value):
+            wrong.append(error("MLC503", f"in `enum`: {carrying_problem(value)}", item.span))
         elif param.enum.count(value) > 1 and param.enum.index(value) != node.items.index(item):
             wrong.append(error("MLC503", f"{_shown(value)} is in `enum` twice", item.span))
     return wrong
@@ -288,7 +295,7 @@ def _length_problem(param: Param, value: JsonValue) -> str | None:
         return f"{_shown(value)} is shorter than {param.min_length} characters"
     if param.max_length is not None and len(value) > param.max_length:
         return f"{_shown(value)} is longer than {param.max_length} characters"
-    if param.pattern is not None and re.search(param.pattern, value) is None:
+    if param.pattern is not None and pattern(param.pattern).search(value) is None:
         return f"{_shown(value)} does not match {param.pattern}"
     return None
 
@@ -309,10 +316,6 @@ def _shown(value: JsonValue) -> str:
 
 def _shown_bare(value: JsonValue) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _text(node: Node | None) -> str | None:
-    return node.text if isinstance(node, Scalar) else None
 
 
 def _number(node: Node | None) -> int | float | None:

@@ -14,7 +14,8 @@ from typing import Any
 
 from compiler import schema
 from compiler.diagnostics import Diagnostic, Span, error, has_errors
-from compiler.lower.settings import labels, tolerations
+from compiler.ir import Pairs
+from compiler.lower.settings import tolerations
 from compiler.nodes import (
     Entry,
     Mapping,
@@ -37,6 +38,9 @@ from compiler.settings import (
 )
 from compiler.values import to_text
 
+# Whether a pyproject.toml speaks of mlc at all; what it says is for tomllib.
+_TABLE = re.compile(r"\btool\b[^\n]*\bmlc\b|^\s*mlc\b", re.MULTILINE)
+
 
 @functools.cache
 def find(folder: Path) -> tuple[Project, tuple[Diagnostic, ...], SourceFile | None]:
@@ -47,7 +51,7 @@ def find(folder: Path) -> tuple[Project, tuple[Diagnostic, ...], SourceFile | No
         if own.is_file():
             return _load(own, ())
         shared = candidate / "pyproject.toml"
-        if shared.is_file() and "tool.mlc" in shared.read_text("utf-8", "replace"):
+        if shared.is_file() and _TABLE.search(shared.read_text("utf-8", "replace")):
             return _load(shared, ("tool", "mlc"))
     return Project(_unconfigured(folder)), (), None
 
@@ -72,7 +76,9 @@ def _load(path: Path, table: tuple[str, ...]) -> tuple[Project, tuple[Diagnostic
     except tomllib.TOMLDecodeError as problem:
         return Project(root, path), (_syntax_error(file, str(problem)),), file
     for name in table:
-        data = data.get(name, {})
+        data = data.get(name) if isinstance(data, dict) else None
+    if not isinstance(data, dict):
+        return Project(root, path), (), file
     node = _Places(file, table).node(data, table)
     if not isinstance(node, Mapping):
         return Project(root, path), (), file
@@ -119,8 +125,9 @@ class _Places:
             return Mapping(self.file, start, end, entries)
         if isinstance(data, list):
             return Sequence(self.file, start, end, [self.node(item, path) for item in data])
-        style = '"' if isinstance(data, str) else ""
-        written = data if isinstance(data, str) else to_text(data)
+        style = "" if isinstance(data, (bool, int, float)) else '"'
+        plain = isinstance(data, (bool, int, float))
+        written = to_text(data) if plain else str(data)
         return Scalar(self.file, start, end, written, style)
 
     def marks(self, path: tuple[str, ...]) -> tuple[_Mark, _Mark]:
@@ -193,11 +200,16 @@ def _gpus(node: Mapping | None) -> dict[str, GpuType]:
             catalogue[name] = GpuType(
                 name=name,
                 resource=text(definition.get("resource")) or "nvidia.com/gpu",
-                node_selector=labels(definition.get("node_selector")),
+                node_selector=_pairs(definition.get("node_selector")),
                 tolerations=tolerations(definition.get("tolerations")),
                 span=entry.key.span,
             )
     return catalogue
+
+
+def _pairs(node: Node | None) -> Pairs:
+    entries = ((name, text(entry.value)) for name, entry in mapping(node) or ())
+    return tuple((name, value) for name, value in entries if value is not None)
 
 
 def _target(node: Mapping) -> TargetSettings:
@@ -233,7 +245,7 @@ def _local(node: Mapping | None) -> LocalSettings:
         return LocalSettings()
     return LocalSettings(
         pythonpath=texts(node.get("pythonpath")),
-        volumes=dict(labels(node.get("volumes"))),
-        secrets=dict(labels(node.get("secrets"))),
+        volumes=dict(_pairs(node.get("volumes"))),
+        secrets=dict(_pairs(node.get("secrets"))),
         pass_env=texts(node.get("pass_env")),
     )

@@ -13,7 +13,7 @@ import functools
 import json
 import re
 
-from compiler import quantities, resources
+from compiler import quantities, resources, values
 from compiler import schema_words as words
 from compiler.diagnostics import Diagnostic, Related, Span, error, listing
 from compiler.nodes import Mapping, Node, Scalar, Sequence
@@ -147,7 +147,7 @@ class _Checker:
         text, shown = node.text, words.short(node.text)
         if form == "mlc-regex":
             try:
-                re.compile(text)
+                values.pattern(text)
             except (re.error, OverflowError, RecursionError) as problem:
                 message = f"`{name}` is no regular expression: {problem}"
                 return self.fail(error("MLC203", message, node.span))
@@ -213,14 +213,8 @@ def _coming(what: str, node: Scalar) -> Diagnostic:
     return error("MLC108", message, node.span)
 
 
-@functools.cache
-def _pattern(pattern: str) -> re.Pattern[str]:
-    # JSON Schema's `$` is the very end of the text, Python's may precede a newline.
-    return re.compile(pattern.removesuffix("$") + r"\Z" if pattern.endswith("$") else pattern)
-
-
 def _matches(pattern: str, text: str) -> bool:
-    return _pattern(pattern).search(text) is not None
+    return values.pattern(pattern).search(text) is not None
 
 
 def _accepts(schema: Schema, found: str) -> bool:

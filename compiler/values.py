@@ -1,14 +1,17 @@
 """Values of parameters: their types, their text and back.
 
-One canonical text per value, the same on every engine (see docs/semantics.md): text as it is,
+One canonical text per value, the same on every engine (see docs/language.md): text as it is,
 booleans `true` and `false`, numbers as plain decimals, arrays and objects as compact JSON, null
 as the empty text.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import math
+import re
+import warnings
 from decimal import Decimal
 from typing import Literal, TypeAlias, get_args
 
@@ -47,6 +50,16 @@ def fits(value: JsonValue, kind: ValueKind) -> bool:
     """Whether a value can stand where `kind` is wanted: an integer may stand for a number."""
     found = kind_of(value)
     return found == kind or (kind == "number" and found == "integer")
+
+
+@functools.cache
+def pattern(text: str) -> re.Pattern[str]:
+    """A pattern as JSON Schema means it: its `$` is the very end of the text, unlike Python's."""
+    ends = text.endswith("$") and not text.endswith("\\$")
+    with warnings.catch_warnings():
+        # Python muses about sets that other languages read in another way.
+        warnings.simplefilter("ignore", FutureWarning)
+        return re.compile(text[:-1] + r"\Z" if ends else text)
 
 
 def as_kind(value: JsonValue, kind: ValueKind) -> JsonValue:
@@ -94,6 +107,9 @@ def from_text(text: str, kind: ValueKind) -> JsonValue:
         ValueTextError: the text is no value of that type.
     """
     if kind == "string":
+        problem = carrying_problem(text)
+        if problem:
+            raise ValueTextError(problem)
         return text
     try:
         value: JsonValue = json.loads(text, parse_constant=_refuse_constant)
@@ -102,17 +118,22 @@ def from_text(text: str, kind: ValueKind) -> JsonValue:
     value = as_kind(value, kind)
     if not fits(value, kind):
         raise ValueTextError(_wanted(kind, text))
-    problem = number_problem(value)
+    problem = carrying_problem(value)
     if problem:
         raise ValueTextError(problem)
     return value
 
 
-def number_problem(value: JsonValue) -> str | None:
-    """Why engines could not carry a number (or one inside a list or object), if so."""
+def carrying_problem(value: JsonValue) -> str | None:
+    """Why engines could not carry a value, or one inside a list or object, if so."""
     match value:
-        case bool() | None | str():
+        case bool() | None:
             return None
+        case str():
+            if "\0" in value:
+                return "a text can't hold a NUL character"
+            if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
+                return "a lone surrogate is no character"
         case int():
             if abs(value) > MAX_INTEGER:
                 return f"{value} is beyond ±(2^53−1), where engines lose digits"
@@ -120,9 +141,9 @@ def number_problem(value: JsonValue) -> str | None:
             if not math.isfinite(value):
                 return "NaN and infinity are no values on the engines"
         case list():
-            return next(filter(None, map(number_problem, value)), None)
+            return next(filter(None, map(carrying_problem, value)), None)
         case dict():
-            return next(filter(None, map(number_problem, value.values())), None)
+            return next(filter(None, map(carrying_problem, [*value, *value.values()])), None)
     return None
 
 

@@ -305,3 +305,83 @@ def test_only_the_named_sources_count_for_the_cache(project: Path) -> None:
     assert "cached" in mlc(project, *run).stderr
     (project / "src/deep/code.py").write_text("2")
     assert "cached" not in mlc(project, *run).stderr
+
+
+def test_two_specs_of_one_name_are_not_written_over_each_other(project: Path) -> None:
+    (project / "algorithms/again.yaml").write_text(SPEC)
+    done = mlc(project, "compile", "algorithms/demo.yaml", "algorithms/again.yaml")
+    assert done.returncode == 1
+    assert "error[MLC310]" in done.stderr
+    assert not (project / "build").exists()
+
+
+def test_check_knows_the_recorded_branch(project: Path) -> None:
+    spec = SPEC.replace(":1", ":${{ git['branch'] }}")
+    (project / "algorithms/demo.yaml").write_text(spec)
+    git(project, "init", "-q", "-b", "feature")
+    git(project, "add", ".")
+    git(project, "commit", "-qm", "one")
+    assert mlc(project, "compile", "algorithms/demo.yaml").returncode == 0
+    assert "demo:feature" in (project / "build/demo/argo.yaml").read_text()
+    git(project, "checkout", "-q", "-b", "other")
+    assert mlc(project, "compile", "algorithms/demo.yaml", "--check").returncode == 0
+
+
+def test_other_yaml_files_are_no_specs(project: Path) -> None:
+    (project / "algorithms/cloudbuild.yaml").write_text("steps:\n- name: x\n")
+    (project / "algorithms/.hidden").mkdir()
+    (project / "algorithms/.hidden/bad.yaml").write_text("kind: Algorithm\n")
+    assert mlc(project, "validate").stderr == "1 spec checked, nothing wrong\n"
+    (project / "empty").mkdir()
+    assert mlc(project, "validate", "empty").returncode == 3
+
+
+@pytest.mark.parametrize(
+    "config",
+    ["default_targets = 2020-01-01\n", "gpus = 3\n", "[local]\npythonpath = 1.5\n"],
+)
+def test_a_wrong_configuration_has_a_place(project: Path, config: str) -> None:
+    (project / "mlc.toml").write_text(config)
+    done = mlc(project, "validate")
+    assert done.returncode == 1
+    assert "--> mlc.toml:" in done.stderr
+
+
+def test_a_pyproject_that_is_odd_is_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "demo.yaml").write_text(SPEC)
+    (tmp_path / "pyproject.toml").write_text('tool = "tool.mlc"\n')
+    assert mlc(tmp_path, "validate", "demo.yaml").returncode == 0
+    (tmp_path / "pyproject.toml").write_text("[tool]\nmlc = {default_targetz = []}\n")
+    assert "default_targetz" in mlc(tmp_path, "validate", "demo.yaml").stderr
+
+
+def test_code_outside_the_project_is_named_whole(project: Path, tmp_path: Path) -> None:
+    lib = tmp_path / "elsewhere"
+    lib.mkdir()
+    (lib / "code.py").write_text("def other() -> None: ...\n")
+    (project / "mlc.toml").write_text(f'[local]\npythonpath = ["{lib}"]\n')
+    spec = SPEC.replace('command: [echo, "${{ params.rows }}"]', "python: code:fit")
+    (project / "algorithms/demo.yaml").write_text(spec)
+    done = mlc(project, "validate")
+    assert "code.py has no function `fit`" in done.stderr
+
+
+def test_an_input_in_a_params_file_has_to_be_a_path(project: Path) -> None:
+    spec = SPEC.replace("params:", "inputs: {data: {default: mlc.toml}}\nparams:").replace(
+        "[echo,", '[cat, "${{ inputs.data }}",'
+    )
+    (project / "algorithms/demo.yaml").write_text(spec)
+    (project / "values.yaml").write_text("data: [a]\n")
+    done = mlc(project, "run", "algorithms/demo.yaml", "--params", "values.yaml")
+    assert done.returncode == 1
+    assert "error[MLC103]: `data` takes a path or a URI\n --> values.yaml:1:1" in done.stderr
+
+
+def test_what_cannot_be_printed_is_no_traceback(project: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "compiler", "compile", "algorithms/demo.yaml"],
+            cwd=project, stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 3
+    assert "Traceback" not in done.stderr

@@ -139,3 +139,8 @@ def test_any_text_is_a_value_or_is_refused(text: str, kind: str) -> None:
         assert str(problem)
     else:
         assert kind_of(value) == kind or (kind == "number" and kind_of(value) == "integer")
+
+
+def test_a_pattern_ends_where_json_schema_says() -> None:
+    loaded = build('  p: {type: string, default: "abc\\n", pattern: "^[a-z]+$"}\n')
+    assert [d.code for d in loaded.diagnostics] == ["MLC505"]

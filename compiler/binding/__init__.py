@@ -11,7 +11,7 @@ from compiler.binding.scope import Git, Scope, Signature, Where
 from compiler.diagnostics import Related, Span, error
 from compiler.expressions import Embedded, ExpressionError, parse, split
 from compiler.nodes import Mapping, Node, Scalar, Sequence, to_value
-from compiler.values import to_text
+from compiler.values import JsonValue, carrying_problem, to_text
 
 __all__ = ["Git", "Scope", "Signature", "Where", "bind", "bind_value", "place"]
 
@@ -23,9 +23,9 @@ def bind(node: Scalar, scope: Scope, where: Where, *, text: bool) -> ex.Expr | N
     has the type that YAML gives it.
     """
     if "${{" not in node.text:
-        if not text and not isinstance(node.value, str):
-            return literal(node.value, node.span)
-        return ex.Literal(node.text, ex.STRING, node.span)
+        plain = text or isinstance(node.value, str)
+        value = node.text if plain else node.value
+        return _carried(value, node, scope)
     try:
         pieces = split(node.text)
     except ExpressionError as problem:
@@ -57,7 +57,7 @@ def bind_value(node: Node, scope: Scope, where: Where) -> ex.Expr | None:
     if isinstance(node, Scalar):
         return bind(node, scope, where, text=False)
     if not _has_expression(node):
-        return literal(to_value(node), node.span)
+        return _carried(to_value(node), node, scope)
     if isinstance(node, Mapping):
         hint = "give each value an input of its own"
         span = _first_expression(node).span
@@ -66,6 +66,14 @@ def bind_value(node: Node, scope: Scope, where: Where) -> ex.Expr | None:
         )
         return None
     return _artifact_list(node, scope, where)
+
+
+def _carried(value: JsonValue, node: Node, scope: Scope) -> ex.Literal | None:
+    problem = carrying_problem(value)
+    if problem:
+        scope.diagnostics.append(error("MLC506", problem, node.span))
+        return None
+    return literal(value, node.span)
 
 
 def _artifact_list(node: Sequence, scope: Scope, where: Where) -> ex.Expr | None:

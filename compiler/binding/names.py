@@ -258,5 +258,5 @@ class _Binder:
         if name.name == "branch" and not git.branch:
             hint = "check out a branch, or set MLC_GIT_BRANCH"
             raise self.fail("MLC309", "`git.branch` is not known: HEAD is detached", path, hint)
-        self.scope.used_git = True
+        self.scope.used_git.add(name.name)
         return ex.Literal(git.field(name.name), ex.STRING, self.span(path))

@@ -21,6 +21,8 @@ def place(node: Scalar, start: int, end: int) -> Span:
     if opened < 0:
         return node.span
     nth = node.text.count("${{", 0, opened)
+    if raw.count("${{") != node.text.count("${{"):
+        return node.span
     at = -1
     for _ in range(nth + 1):
         at = raw.find("${{", at + 1)

@@ -70,7 +70,7 @@ class Signature:
 class Scope:
     """The names that expressions of one spec can use; those of one step are set by `inside`.
 
-    `git` is None outside a git checkout. Filled on the way: `used_git` tells whether it was asked
+    `git` is None outside a git checkout. Filled on the way: `used_git` the fields that were asked
     for, `flawed` names the steps with something wrong in them.
     """
 
@@ -80,7 +80,7 @@ class Scope:
     steps: dict[str, Signature]
     git: Git | None
     diagnostics: list[Diagnostic] = field(default_factory=list)
-    used_git: bool = False
+    used_git: set[str] = field(default_factory=set)
     broken: dict[str, frozenset[str]] = field(default_factory=dict)
     flawed: set[str] = field(default_factory=set)
     step: str | None = None

@@ -11,6 +11,7 @@ import click
 
 from compiler import __version__, files, frontend, targets
 from compiler.binding import Git
+from compiler.checks import same_names
 from compiler.commands import console
 from compiler.commands.tables import columns
 from compiler.diagnostics import Diagnostic, Severity, has_errors, in_order
@@ -115,6 +116,7 @@ def _compile(
     outputs: dict[Path, str] = {}
     diagnostics: list[Diagnostic] = []
     sources: dict[str, SourceFile] = {}
+    pipelines: list[Pipeline] = []
     for spec in request.specs:
         document = console.document(spec)
         folder = _folder(document, request)
@@ -123,10 +125,11 @@ def _compile(
         sources |= loaded.sources
         if loaded.pipeline is None:
             continue
+        pipelines.append(loaded.pipeline)
         found, texts = _emit(loaded, loaded.pipeline, request)
         diagnostics += found
         outputs |= {folder / name: text for name, text in texts.items()}
-    diagnostics = in_order(diagnostics)
+    diagnostics = in_order([*diagnostics, *same_names(pipelines)])
     failed = has_errors(diagnostics)
     if request.style == "text":
         shown = [d for d in diagnostics if d.severity is Severity.ERROR or not request.quiet]
@@ -170,7 +173,7 @@ def _folder(document: frontend.Document, request: Request) -> Path:
 def _git(document: frontend.Document, compiled: Path | None) -> Git | None:
     """The checkout, or with `compiled` the one that the files of that folder record."""
     file = next(iter(document.sources.values()), None)
-    if file is None or "git." not in file.text:
+    if file is None or not re.search(r"\bgit\b", file.text):
         return None
     for path in sorted(compiled.glob("*")) if compiled and compiled.is_dir() else ():
         found = _COMMIT.search(_on_disk(path)[:1000])
@@ -190,7 +193,8 @@ def _header(project: Project, pipeline: Pipeline) -> str:
         )
     text = f"# Compiled by mlc {__version__} from {source}: edit that file, not this one.\n"
     if pipeline.git_commit:
-        text += f"# Commit: {pipeline.git_commit}\n"
+        branch = f" ({pipeline.git_branch})" if pipeline.git_branch else ""
+        text += f"# Commit: {pipeline.git_commit}{branch}\n"
     return text
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from compiler import frontend
 from compiler.commands import console
 from compiler.commands.show import print_results
+from compiler.diagnostics import error
 from compiler.engine import Listener, Options, RunResult, run
 from compiler.engine.history import find, open_history
 from compiler.engine.progress import PlainProgress, failures
@@ -49,8 +50,13 @@ def run_spec(
         return console.FAILED
     for name in names if values else ():
         entry = values.entries.pop(name, None) if values else None
-        if entry is not None and isinstance(entry.value, Scalar):
-            inputs.setdefault(name, entry.value.text)
+        if entry is None:
+            continue
+        if not isinstance(entry.value, Scalar) or not entry.value.text:
+            wrong = error("MLC103", f"`{name}` takes a path or a URI", entry.key.span)
+            console.report([wrong], {entry.key.file.path: entry.key.file}, style)
+            return console.FAILED
+        inputs.setdefault(name, _from_here(entry.value.text))
     # The process runner uses no image, so a folder that is no git checkout need not stop it.
     git = checkout(document.project.root) or UNKNOWN
     loaded = frontend.build(document, profiles, given, values, git=git)

@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from compiler import frontend, project
+from compiler.checks import same_names
 from compiler.commands import console
-from compiler.diagnostics import Diagnostic, MlcError, Related, error, has_errors, in_order
+from compiler.diagnostics import Diagnostic, MlcError, has_errors, in_order
 from compiler.git import UNKNOWN
 from compiler.ir import Pipeline
 from compiler.nodes import SourceFile
 
-_SPEC = re.compile(r"^(apiVersion:\s*[\"']?mlc/|kind:\s*Algorithm|steps:)", re.MULTILINE)
+_SPEC = re.compile(r"^(apiVersion:\s*[\"']?mlc/|kind:\s*[\"']?Algorithm)", re.MULTILINE)
+_NOT_SEARCHED = {"build", "dist", "node_modules", "__pycache__"}
 
 
 def validate(paths: tuple[str, ...], style: str = "text", quiet: bool = False) -> int:
@@ -30,7 +32,7 @@ def validate(paths: tuple[str, ...], style: str = "text", quiet: bool = False) -
         sources |= loaded.sources
         if loaded.pipeline is not None:
             pipelines.append(loaded.pipeline)
-    diagnostics = in_order([*diagnostics, *_same_names(pipelines)])
+    diagnostics = in_order([*diagnostics, *same_names(pipelines)])
     console.report(diagnostics, sources, style)
     if not quiet and style == "text":
         found = console.tally(diagnostics)
@@ -59,10 +61,23 @@ def _specs(paths: tuple[str, ...]) -> Iterator[str]:
     for given in paths:
         path = Path(given)
         if given != "-" and path.is_dir():
-            found = sorted(p for p in path.rglob("*.y*ml") if p.suffix in (".yaml", ".yml"))
-            yield from (p.as_posix() for p in found if _looks_like_spec(p))
+            found = [p.as_posix() for p in _below(path) if _looks_like_spec(p)]
+            if not found:
+                raise MlcError(f"there is no spec in {given}")
+            yield from found
         else:
             yield given
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """The YAML files of a folder, but for what is hidden, built or installed."""
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or path.name in _NOT_SEARCHED:
+            continue
+        if path.is_dir() and not path.is_symlink() and not (path / "pyvenv.cfg").exists():
+            yield from _below(path)
+        elif path.suffix in (".yaml", ".yml"):
+            yield path
 
 
 def _looks_like_spec(path: Path) -> bool:
@@ -71,15 +86,3 @@ def _looks_like_spec(path: Path) -> bool:
             return _SPEC.search(stream.read(1 << 20)) is not None
     except OSError:
         return True
-
-
-def _same_names(pipelines: list[Pipeline]) -> Iterator[Diagnostic]:
-    first: dict[str, Pipeline] = {}
-    for pipeline in pipelines:
-        other = first.setdefault(pipeline.kubernetes_name, pipeline)
-        if other is not pipeline and other.source != pipeline.source:
-            message = f"another algorithm is called `{other.name}`"
-            if other.name != pipeline.name:
-                message += f", which Kubernetes can't tell from `{pipeline.name}`"
-            related = (Related("named here", other.span),)
-            yield error("MLC310", message, pipeline.span, related=related)

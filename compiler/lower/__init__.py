@@ -36,7 +36,7 @@ def lower(
     broken_params = params_node.broken if params_node else frozenset()
     params, found = overlay(params, resolved.values, broken_params)
     diagnostics += found
-    inputs = _inputs(mapping(spec.get("inputs")))
+    inputs = _inputs(mapping(spec.get("inputs")), diagnostics)
     steps_node = mapping(spec.get("steps"))
     diagnostics += _same_names(params, inputs)
     scope = Scope(
@@ -65,13 +65,14 @@ def lower(
         description=text(spec.get("description")) or "",
         owner=text(spec.get("owner")) or "",
         tags=texts(spec.get("tags")),
-        labels=labels(spec.get("labels")),
+        labels=labels(spec.get("labels"), scope),
         params=tuple(params.values()),
         inputs=inputs,
         nodes=tuple(nodes),
         limits=limits,
         profiles=resolved.profiles,
         git_commit=git.commit if git and scope.used_git else None,
+        git_branch=git.branch if git and "branch" in scope.used_git else None,
         span=(spec.get("name") or spec).span,
         sources=texts(spec.get("sources")),
         source=spec.file.path,
@@ -125,18 +126,22 @@ def _broken(node: Node | None) -> frozenset[str]:
     return node.broken if isinstance(node, Mapping) else frozenset()
 
 
-def _inputs(node: Mapping | None) -> tuple[ir.PipelineInput, ...]:
+def _inputs(node: Mapping | None, diagnostics: list[Diagnostic]) -> tuple[ir.PipelineInput, ...]:
     inputs = []
     for name, entry in node or ():
         definition = entry.value
         if not isinstance(definition, Mapping):
             continue
+        default = definition.get("default")
+        if default is not None and "${{" in (text(default) or ""):
+            message = f"the default of `{name}` can't be an expression"
+            diagnostics.append(error("MLC406", message, default.span))
         kind = cast(ex.ArtifactKind, text(definition.get("type")) or "Artifact")
         inputs.append(
             ir.PipelineInput(
                 name=name,
                 type=ex.ArtifactType(kind),
-                default=text(definition.get("default")),
+                default=text(default),
                 description=text(definition.get("description")) or "",
                 span=entry.key.span,
             )

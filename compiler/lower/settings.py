@@ -7,10 +7,12 @@ from typing import cast
 from compiler import ir
 from compiler.binding import Scope, Where, bind
 from compiler.diagnostics import error, listing, nearest
+from compiler.expr import Literal
 from compiler.nodes import Mapping, Node, Scalar, Sequence, mapping, text, texts, whole
 from compiler.quantities import duration, quantity
 from compiler.resolve import VOLUME_KINDS
 from compiler.settings import GpuType, Project
+from compiler.values import to_text
 
 
 def resources(node: Mapping | None, scope: Scope, project: Project) -> ir.Resources:
@@ -93,14 +95,14 @@ def env(node: Mapping | None, scope: Scope) -> tuple[ir.EnvVar, ...]:
     return tuple(variables)
 
 
-def volumes(node: Mapping | None) -> tuple[ir.Volume, ...]:
+def volumes(node: Mapping | None, scope: Scope) -> tuple[ir.Volume, ...]:
     result = []
     for name, entry in node or ():
         definition = entry.value
         if not isinstance(definition, Mapping):
             continue
         kind = next((k for k in VOLUME_KINDS if k in definition.entries), None)
-        mount = text(definition.get("mount"))
+        mount = fixed(definition.get("mount"), scope)
         if kind is None or mount is None:
             continue
         source = definition.get(kind)
@@ -108,7 +110,7 @@ def volumes(node: Mapping | None) -> tuple[ir.Volume, ...]:
             size = mapping(source)
             named = text(size.get("size")) if size else None
         else:
-            named = text(source)
+            named = fixed(source, scope)
         read_only = definition.get("read_only")
         result.append(
             ir.Volume(
@@ -117,23 +119,23 @@ def volumes(node: Mapping | None) -> tuple[ir.Volume, ...]:
                 source=named,
                 mount=mount,
                 read_only=isinstance(read_only, Scalar) and read_only.value is True,
-                sub_path=text(definition.get("sub_path")),
+                sub_path=fixed(definition.get("sub_path"), scope),
                 span=entry.key.span,
             )
         )
     return tuple(result)
 
 
-def pod(node: Mapping | None) -> ir.Pod:
+def pod(node: Mapping | None, scope: Scope) -> ir.Pod:
     if node is None:
         return ir.Pod()
     return ir.Pod(
-        node_selector=labels(node.get("node_selector")),
+        node_selector=labels(node.get("node_selector"), scope),
         tolerations=tolerations(node.get("tolerations")),
-        labels=labels(node.get("labels")),
-        annotations=labels(node.get("annotations")),
-        service_account=text(node.get("service_account")),
-        priority_class=text(node.get("priority_class")),
+        labels=labels(node.get("labels"), scope),
+        annotations=labels(node.get("annotations"), scope),
+        service_account=fixed(node.get("service_account"), scope),
+        priority_class=fixed(node.get("priority_class"), scope),
         pull_policy=cast("ir.PullPolicy | None", text(node.get("pull_policy"))),
         pull_secrets=texts(node.get("pull_secrets")),
         security=_security(mapping(node.get("security"))),
@@ -158,12 +160,18 @@ def tolerations(node: Node | None) -> tuple[ir.Toleration, ...]:
     return tuple(result)
 
 
-def labels(node: Node | None) -> ir.Pairs:
+def fixed(node: Node | None, scope: Scope) -> str | None:
+    """A text that is known when the spec is compiled, with the names of git in it filled in."""
+    if not isinstance(node, Scalar):
+        return None
+    bound = bind(node, scope, Where.COMPILE_TIME, text=True)
+    return to_text(bound.value) if isinstance(bound, Literal) else None
+
+
+def labels(node: Node | None, scope: Scope) -> ir.Pairs:
     """Name and text pairs of a mapping of scalars."""
-    entries = mapping(node)
-    return tuple(
-        (name, entry.value.text) for name, entry in entries or () if isinstance(entry.value, Scalar)
-    )
+    pairs = ((name, fixed(entry.value, scope)) for name, entry in mapping(node) or ())
+    return tuple((name, value) for name, value in pairs if value is not None)
 
 
 def retry(key: Scalar | None, node: Mapping | None, scope: Scope) -> ir.Retry | None:

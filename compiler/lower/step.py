@@ -11,7 +11,7 @@ from compiler.diagnostics import error, listing, nearest
 from compiler.lower import settings
 from compiler.nodes import Mapping, Node, Scalar, Sequence, mapping, text
 from compiler.settings import Project
-from compiler.values import VALUE_KINDS
+from compiler.values import VALUE_KINDS, carrying_problem
 
 # Stands in for a program that is wrong, so that the step keeps its place in the graph.
 _NOTHING = ir.Command((), has_shell=True)
@@ -21,7 +21,7 @@ def lower_step(name: Scalar, node: Mapping, scope: Scope, project: Project) -> i
     """The step of a resolved definition. What is wrong is added to the scope's diagnostics."""
     inputs_node, outputs_node = mapping(node.get("inputs")), mapping(node.get("outputs"))
     volumes_node = mapping(node.get("volumes"))
-    volumes = settings.volumes(volumes_node)
+    volumes = settings.volumes(volumes_node, scope)
     volume_names = frozenset(v.name for v in volumes) | _broken(volumes_node)
     scope.inside(name.text, {}, {}, volume_names)
     inputs = _inputs(inputs_node, scope)
@@ -66,8 +66,8 @@ def lower_step(name: Scalar, node: Mapping, scope: Scope, project: Project) -> i
         env=step_env,
         resources=settings.resources(mapping(node.get("resources")), scope, project),
         volumes=volumes,
-        pod=settings.pod(mapping(node.get("pod"))),
-        workdir=text(node.get("workdir")),
+        pod=settings.pod(mapping(node.get("pod")), scope),
+        workdir=settings.fixed(node.get("workdir"), scope),
         retry=settings.retry(retry.key, mapping(retry.value), scope) if retry else None,
         timeout=ir.Timeout(seconds, timeout_node.key.span) if timeout_node and seconds else None,
         cache=step_cache,
@@ -136,6 +136,9 @@ def _program(node: Mapping, scope: Scope) -> ir.Program:
             scope.diagnostics.append(error("MLC105", message, shell.value.span, hint=hint))
             shell_name = None
         _no_expressions(source, scope)
+        problem = carrying_problem(source.text)
+        if problem:
+            scope.diagnostics.append(error("MLC506", problem, source.span))
         return ir.Script(cast(ir.Shell, shell_name or "sh"), source.text)
     function = node.get("python")
     if not isinstance(function, Scalar):
@@ -163,6 +166,10 @@ def _flags(node: Mapping, scope: Scope) -> list[ir.Argument]:
     flags: list[ir.Argument] = []
     for name, entry in node:
         joined = name.endswith("=")
+        if "${{" in name:
+            message = "the name of a flag can't be an expression"
+            scope.diagnostics.append(error("MLC406", message, entry.key.span))
+            continue
         if not isinstance(entry.value, Scalar):
             continue
         value = bind(entry.value, scope, Where.FLAG, text=False)
