@@ -7,9 +7,8 @@ at compile time (git, the algorithm's name) is a `Literal` by the time it gets h
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal as OneOfText
-from typing import TypeAlias, get_args
+from typing import NamedTuple, TypeAlias, get_args
 
 from compiler.diagnostics import Span
 from compiler.values import JsonValue, ValueKind
@@ -20,8 +19,7 @@ RunField = OneOfText["id", "name", "scheduled_at", "status"]
 RUN_FIELDS: tuple[RunField, ...] = get_args(RunField)
 
 
-@dataclass(frozen=True, slots=True)
-class ValueType:
+class ValueType(NamedTuple):
     """The type of a parameter. `kind` is None where it is known only at run time."""
 
     kind: ValueKind | None
@@ -32,8 +30,7 @@ class ValueType:
         return (self.kind or "any value") + (" or null" if self.nullable else "")
 
 
-@dataclass(frozen=True, slots=True)
-class ArtifactType:
+class ArtifactType(NamedTuple):
     """A file or folder; `is_list` for a list of them."""
 
     kind: ArtifactKind
@@ -47,8 +44,7 @@ Type: TypeAlias = ValueType | ArtifactType
 STRING = ValueType("string")
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(NamedTuple):
     """A value known at compile time; `type.kind` says how it is meant."""
 
     value: JsonValue
@@ -56,8 +52,7 @@ class Literal:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class ParamRef:
+class ParamRef(NamedTuple):
     """`params.NAME`."""
 
     name: str
@@ -65,8 +60,7 @@ class ParamRef:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class PipelineInputRef:
+class PipelineInputRef(NamedTuple):
     """`inputs.NAME` of the algorithm: an artifact that comes from outside."""
 
     name: str
@@ -74,8 +68,7 @@ class PipelineInputRef:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class InputRef:
+class InputRef(NamedTuple):
     """`inputs.NAME` of the step it stands in."""
 
     name: str
@@ -83,8 +76,7 @@ class InputRef:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class StepOutputRef:
+class StepOutputRef(NamedTuple):
     """`steps.STEP.outputs.OUTPUT`."""
 
     step: str
@@ -93,8 +85,7 @@ class StepOutputRef:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class OutputPath:
+class OutputPath(NamedTuple):
     """`outputs.NAME` of the step it stands in: the path that the step writes."""
 
     name: str
@@ -102,8 +93,7 @@ class OutputPath:
     type: ValueType = STRING
 
 
-@dataclass(frozen=True, slots=True)
-class VolumePath:
+class VolumePath(NamedTuple):
     """`volumes.NAME`: where the volume is mounted."""
 
     name: str
@@ -111,8 +101,7 @@ class VolumePath:
     type: ValueType = STRING
 
 
-@dataclass(frozen=True, slots=True)
-class SecretRef:
+class SecretRef(NamedTuple):
     """`secrets.NAME.KEY`; only ever the whole value of an environment variable."""
 
     name: str
@@ -121,8 +110,7 @@ class SecretRef:
     type: ValueType = STRING
 
 
-@dataclass(frozen=True, slots=True)
-class RunRef:
+class RunRef(NamedTuple):
     """`run.FIELD`."""
 
     field: RunField
@@ -130,8 +118,7 @@ class RunRef:
     type: ValueType = STRING
 
 
-@dataclass(frozen=True, slots=True)
-class Concat:
+class Concat(NamedTuple):
     """Text with expressions in it; each part is written out as text."""
 
     parts: tuple[Expr, ...]
@@ -139,8 +126,7 @@ class Concat:
     type: ValueType = STRING
 
 
-@dataclass(frozen=True, slots=True)
-class ArtifactList:
+class ArtifactList(NamedTuple):
     """`[${{ … }}, ${{ … }}]`: several artifacts as one input."""
 
     items: tuple[Expr, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Dictionary
 from collections.abc import Sequence as Items
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from compiler import checks, params, project, schema, source
@@ -93,7 +93,7 @@ def build(
         known, found, file = params.override(known, overrides)
         diagnostics += found
         sources[file.path] = file
-    pipeline = replace(pipeline, params=tuple(known.values()))
+    pipeline = pipeline._replace(params=tuple(known.values()))
     diagnostics += checks.check(pipeline, document.project, scope.flawed)
     sources |= _other_files(diagnostics, sources)
     sound = None if has_errors(diagnostics) else pipeline

@@ -2,7 +2,8 @@
 
 Made by `compiler.lower`, read by the targets and by the local engine. Defaults are applied,
 profiles and overrides are in, short forms are expanded, compile-time names are literals. A word
-of one engine in here is a defect.
+of one engine in here is a defect. Named tuples, since making the classes takes a seventh of the
+time that dataclasses take, which every command waits for; but `Gpu.count` is no tuple's `count`.
 
 Where the rest of the language has its place: a step's `when` beside its `needs`; loops and used
 algorithms join `Node`; a pipeline's `finally_nodes`, `outputs` and `schedules` beside its `nodes`.
@@ -11,8 +12,8 @@ algorithms join `Node`; a pipeline's `finally_nodes`, `outputs` and `schedules` 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
 
 from compiler.diagnostics import Span
 from compiler.expr import ArtifactType, Expr, Type
@@ -34,8 +35,7 @@ class Required:
 REQUIRED = Required()
 
 
-@dataclass(frozen=True, slots=True)
-class Param:
+class Param(NamedTuple):
     """A hyperparameter. `nullable` where the default is null; bounds are None where not given."""
 
     name: str
@@ -55,8 +55,7 @@ class Param:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class PipelineInput:
+class PipelineInput(NamedTuple):
     """An artifact from outside; `default` is a URI or a path."""
 
     name: str
@@ -66,15 +65,13 @@ class PipelineInput:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """One word of an argument vector."""
 
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(NamedTuple):
     """A flag: `name value`, or with `joined` the one word `name=value`.
 
     Not joined, a boolean gives the bare name or nothing. Null gives nothing in both forms.
@@ -89,22 +86,19 @@ class Flag:
 Argument: TypeAlias = Word | Flag
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """An argument vector; `has_shell` is False where the image is said to have no /bin/sh."""
 
     arguments: tuple[Argument, ...]
     has_shell: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(NamedTuple):
     shell: Shell
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Python:
+class Python(NamedTuple):
     """A function `module:function`, called by the shim (`compiler.runtime`)."""
 
     module: str
@@ -115,8 +109,7 @@ class Python:
 Program: TypeAlias = Command | Script | Python
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(NamedTuple):
     """A named input of a step. An expression of artifact type makes it an artifact."""
 
     name: str
@@ -125,23 +118,20 @@ class Input:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     name: str
     type: Type
     description: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class EnvVar:
+class EnvVar(NamedTuple):
     name: str
     value: Expr
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(NamedTuple):
     """Kubernetes quantities as the author wrote them (`500m`, `8Gi`)."""
 
     request: str | None
@@ -149,8 +139,7 @@ class Amount:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Toleration:
+class Toleration(NamedTuple):
     key: str | None = None
     operator: Literal["Exists", "Equal"] = "Exists"
     value: str | None = None
@@ -170,8 +159,7 @@ class Gpu:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Resources:
+class Resources(NamedTuple):
     cpu: Amount | None = None
     memory: Amount | None = None
     disk: Amount | None = None
@@ -179,8 +167,7 @@ class Resources:
     gpu: Gpu | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Volume:
+class Volume(NamedTuple):
     """`source` is the name of the claim, config map or secret; for `empty` its size or None."""
 
     name: str
@@ -192,8 +179,7 @@ class Volume:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Security:
+class Security(NamedTuple):
     run_as_user: int | None = None
     run_as_group: int | None = None
     run_as_non_root: bool | None = None
@@ -204,8 +190,7 @@ class Security:
     drop_capabilities: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Pod:
+class Pod(NamedTuple):
     """What a cluster is told of the pod. `spans` gives the place of each key that was set."""
 
     node_selector: Pairs = ()
@@ -220,8 +205,7 @@ class Pod:
     spans: tuple[tuple[str, Span], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(NamedTuple):
     """`max` tries after the first; waits in whole seconds, `max_backoff` None for no cap."""
 
     max: int
@@ -231,16 +215,14 @@ class Retry:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Timeout:
+class Timeout(NamedTuple):
     """Whole seconds that one try may take."""
 
     seconds: int
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Cache:
+class Cache(NamedTuple):
     """`key` adds to the cache key; `max_age` in seconds. `span` is None for the default rule."""
 
     enabled: bool
@@ -249,8 +231,7 @@ class Cache:
     span: Span | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     name: str
     program: Program
     inputs: tuple[Input, ...]
@@ -287,8 +268,7 @@ class Step:
 Node: TypeAlias = Step
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """Of the whole run: steps at once, seconds, seconds that a finished run's objects are kept."""
 
     parallel: int | None = None
@@ -297,8 +277,7 @@ class Limits:
     spans: tuple[tuple[str, Span], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Pipeline:
+class Pipeline(NamedTuple):
     """One algorithm, ready for an engine.
 
     `profiles` are the names of those applied, `sources` globs of the code that steps run, from the
@@ -319,7 +298,7 @@ class Pipeline:
     span: Span
     git_branch: str | None = None
     sources: tuple[str, ...] = ()
-    source: str = field(default="")
+    source: str = ""
 
     @property
     def kubernetes_name(self) -> str:

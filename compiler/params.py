@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from collections.abc import Mapping as Dictionary
-from dataclasses import replace
 from typing import cast
 
 from compiler.diagnostics import Diagnostic, Related, Span, error, listing, nearest
@@ -115,7 +114,7 @@ def overlay(
             message = f"bad value for `{param.name}`: {problem}"
             found.append(error("MLC505", message, node.span, related=related))
         else:
-            result[key.text] = replace(param, default=value)
+            result[key.text] = param._replace(default=value)
     return result, found
 
 
@@ -144,7 +143,7 @@ def override(
             span = file.span(start + 4 + len(name), start + len(line))
             found.append(error("MLC505", message, span, related=related))
         else:
-            result[name] = replace(param, default=value)
+            result[name] = param._replace(default=value)
     return result, found, file
 
 

@@ -202,7 +202,6 @@ def _gpus(node: Mapping | None) -> dict[str, GpuType]:
                 resource=text(definition.get("resource")) or "nvidia.com/gpu",
                 node_selector=_pairs(definition.get("node_selector")),
                 tolerations=tolerations(definition.get("tolerations")),
-                span=entry.key.span,
             )
     return catalogue
 

@@ -15,7 +15,7 @@ import re
 
 from compiler import quantities, resources, values
 from compiler import schema_words as words
-from compiler.diagnostics import Diagnostic, Related, Span, error, listing
+from compiler.diagnostics import Diagnostic, Related, error, listing
 from compiler.nodes import Mapping, Node, Scalar, Sequence
 from compiler.schema_words import Schema
 
@@ -31,7 +31,7 @@ def check(root: Mapping, schema_name: str) -> list[Diagnostic]:
     """Check a document against `schemas/NAME.schema.json`, taking out of it what is wrong."""
     schema = load(schema_name)
     checker = _Checker(schema)
-    checker.mapping(root, schema, root.span, "")
+    checker.mapping(root, schema, root, "")
     return checker.diagnostics
 
 
@@ -56,7 +56,7 @@ class _Checker:
         target: Schema = self.root["$defs"][reference.removeprefix("#/$defs/")]
         return target
 
-    def node(self, node: Node, schema: Schema, place: Span, name: str) -> bool:
+    def node(self, node: Node, schema: Schema, place: Node, name: str) -> bool:
         schema = self.resolve(schema)
         found = words.json_type(node)
         if "oneOf" in schema and "properties" not in schema:
@@ -82,7 +82,7 @@ class _Checker:
                 return resolved
         return None
 
-    def mapping(self, node: Mapping, schema: Schema, place: Span, name: str) -> bool:
+    def mapping(self, node: Mapping, schema: Schema, place: Node, name: str) -> bool:
         properties: dict[str, Schema] = schema.get("properties", {})
         additional: Schema | bool = schema.get("additionalProperties", True)
         present = list(node.entries)
@@ -96,7 +96,7 @@ class _Checker:
                 self.fail(self.unknown_key(entry.key, schema, name, present))
                 del node.entries[key]
             elif (key not in properties and not self.key_name(entry.key, schema)) or not self.node(
-                entry.value, inner, entry.key.span, key
+                entry.value, inner, entry.key, key
             ):
                 broken.add(key)
                 del node.entries[key]
@@ -104,21 +104,21 @@ class _Checker:
             if key not in node.entries and key not in broken:
                 broken.add(key)
                 wanted = self.resolve(properties[key])
-                self.fail(words.missing_key(key, schema, wanted, place, name))
+                self.fail(words.missing_key(key, schema, wanted, place.span, name))
         if "oneOf" in schema:
             self.one_form(node, schema, place, name, broken, present)
         node.broken = frozenset(broken)
         if len(present) < schema.get("minProperties", 0):
             subject = f"`{name}`" if name else words.noun(schema)
-            self.fail(error("MLC102", f"{subject} is empty", place))
+            self.fail(error("MLC102", f"{subject} is empty", place.span))
         return True
 
-    def sequence(self, node: Sequence, schema: Schema, place: Span, name: str) -> bool:
+    def sequence(self, node: Sequence, schema: Schema, place: Node, name: str) -> bool:
         if len(node.items) < schema.get("minItems", 0):
-            return self.fail(error("MLC102", f"`{name}` is empty", place))
+            return self.fail(error("MLC102", f"`{name}` is empty", place.span))
         items = schema.get("items")
         if items is not None:
-            node.items[:] = [i for i in node.items if self.node(i, items, i.span, name)]
+            node.items[:] = [i for i in node.items if self.node(i, items, i, name)]
         return True
 
     def scalar(self, node: Scalar, schema: Schema, name: str) -> bool:
@@ -185,7 +185,7 @@ class _Checker:
         self,
         node: Mapping,
         schema: Schema,
-        place: Span,
+        place: Node,
         name: str,
         broken: set[str],
         present: list[str],
@@ -198,7 +198,7 @@ class _Checker:
             return
         if not given:
             message = f"{noun} `{name}` needs one of {listing(forms)}"
-            self.fail(error("MLC105", message, place))
+            self.fail(error("MLC105", message, place.span))
             return
         first, second = (node.entries[form].key for form in given[:2])
         related = (Related(f"`{first.text}` is given here", first.span),)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from compiler.diagnostics import Span
     from compiler.ir import Pairs, Toleration
 
 TARGET_NAMES = ("kfp", "kfp-dsl", "argo")
@@ -25,7 +24,6 @@ class GpuType:
     resource: str = "nvidia.com/gpu"
     node_selector: Pairs = ()
     tolerations: tuple[Toleration, ...] = ()
-    span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from compiler import expr as ex
 from compiler.diagnostics import Span
@@ -246,3 +247,10 @@ def pipeline(
         span=SPAN,
         source="spec.yaml",
     )
+
+
+def replace(value: Any, **changes: Any) -> Any:
+    """A copy with other fields, of a named tuple or a dataclass."""
+    if isinstance(value, tuple):
+        return value._replace(**changes)  # type: ignore[attr-defined]
+    return dataclasses.replace(value, **changes)

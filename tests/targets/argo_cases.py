@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-from dataclasses import replace
 
 import kfp_cases
 from builders import (
@@ -19,6 +18,7 @@ from builders import (
     pipeline,
     pipeline_input,
     pipeline_input_ref,
+    replace,
     step,
 )
 from hypothesis import strategies as st

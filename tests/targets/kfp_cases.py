@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import keyword
 import re
-from dataclasses import replace
 
 from builders import (
     SPAN,
@@ -20,6 +19,7 @@ from builders import (
     pipeline_input,
     pipeline_input_ref,
     python,
+    replace,
     retry,
     script,
     secret,

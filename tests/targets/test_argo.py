@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from builders import (
     param_ref,
     pipeline,
     pipeline_input,
+    replace,
     script,
     step,
     volume,

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from builders import (
     pipeline_input,
     pipeline_input_ref,
     python,
+    replace,
     retry,
     script,
     secret,

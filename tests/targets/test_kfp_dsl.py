@@ -12,7 +12,6 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from builders import (
     pipeline,
     pipeline_input,
     pipeline_input_ref,
+    replace,
     retry,
     script,
     step,
