@@ -7,8 +7,8 @@ import ast
 import functools
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from compiler.diagnostics import Diagnostic, Related, Span, error, listing, nearest
 from compiler.expr import ArtifactType, Type, ValueType
@@ -30,8 +30,7 @@ _JUDGED = frozenset().union(*_FITS.values())
 _OPEN = {"Any", "object"}
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(NamedTuple):
     """A parameter of a function; `kinds` are the plain names in its annotation, None if open."""
 
     name: str
@@ -41,16 +40,14 @@ class Argument:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(NamedTuple):
     arguments: dict[str, Argument]
     takes_any: bool
     returns: frozenset[str] | None
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Module:
+class Module(NamedTuple):
     """The functions of a module, and other names that it binds (imports, classes, values)."""
 
     functions: dict[str, Function]

@@ -6,6 +6,7 @@ without an engine, a template language or a table printer.
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -230,6 +231,8 @@ def _root() -> Path:
 
 def main() -> None:
     """The entry point of `mlc`: the one place where exceptions become exit codes."""
+    # Commands are short and make no garbage to speak of; `mlc run` switches this on again.
+    gc.disable()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that can't show a character gets its escape, not a traceback.
         if isinstance(stream, io.TextIOWrapper):

@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from compiler.values import JsonValue, carrying_problem
 
@@ -30,22 +29,19 @@ _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "in")
 _WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(NamedTuple):
     value: JsonValue
     start: int
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Accessor:
+class Accessor(NamedTuple):
     name: str
     start: int
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+class Path(NamedTuple):
     """`root.name['name']…`, each part with its place."""
 
     root: Accessor
@@ -54,8 +50,7 @@ class Path:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """An operator over one or two operands; `sign` is the operator's text."""
 
     sign: str
@@ -64,8 +59,7 @@ class Operation:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Items:
+class Items(NamedTuple):
     """`[a, b]`."""
 
     items: tuple[Syntax, ...]
@@ -76,8 +70,7 @@ class Items:
 Syntax: TypeAlias = Constant | Path | Operation | Items
 
 
-@dataclass(frozen=True, slots=True)
-class Embedded:
+class Embedded(NamedTuple):
     """`${{ inner }}` in a text; offsets count from the start of the text."""
 
     inner: str

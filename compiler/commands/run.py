@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,10 +41,11 @@ def run_spec(
     failures go to stderr; what came of the run goes to stdout, as text or with `style` json as
     the document that `mlc show` prints.
     """
+    gc.enable()
     document = console.document(spec)
-    names = _input_names(document)
+    names, root = _input_names(document), document.project.root
     given = dict(overrides or {})
-    inputs = {name: _from_here(given.pop(name)) for name in names if name in given}
+    inputs = {name: _from_here(given.pop(name), root) for name in names if name in given}
     values, found, file = console.values_file(params_file)
     if file is not None and found:
         console.report(found, {file.path: file}, style)
@@ -56,7 +58,7 @@ def run_spec(
             wrong = error("MLC103", f"`{name}` takes a path or a URI", entry.key.span)
             console.report([wrong], {entry.key.file.path: entry.key.file}, style)
             return console.FAILED
-        inputs.setdefault(name, _from_here(entry.value.text))
+        inputs.setdefault(name, _from_here(entry.value.text, root))
     # The process runner uses no image, so a folder that is no git checkout need not stop it.
     git = checkout(document.project.root) or UNKNOWN
     loaded = frontend.build(document, profiles, given, values, git=git)
@@ -88,9 +90,12 @@ def _print(result: RunResult, run: str, root: Path, style: str, quiet: bool) -> 
     print_results(recorded, root, style)
 
 
-def _from_here(uri: str) -> str:
-    """A path of the command line is relative to where it was typed, not to the project."""
-    return uri if "://" in uri else str(Path(uri).expanduser().absolute())
+def _from_here(uri: str, root: Path) -> str:
+    """A path that a person gives is relative to where they stand; the engine starts at the root."""
+    if "://" in uri:
+        return uri
+    path = Path(uri).expanduser().absolute()
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
 def _input_names(document: frontend.Document) -> list[str]:

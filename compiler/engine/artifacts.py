@@ -11,7 +11,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
@@ -24,11 +24,15 @@ class ArtifactError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file of an artifact: its `/`-separated name in the folder, SHA-256 and bytes."""
+    """One file of an artifact: its `/`-separated name in the folder, SHA-256 and bytes.
+
+    `modified` is the time of its last change in nanoseconds when it was read, None if not known.
+    """
 
     name: str
     digest: str
     size: int
+    modified: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +67,55 @@ def read_artifact(path: Path, hashed: Hash = hash_file) -> Artifact:
     """Read what is at `path`; links are followed, as their contents are what a step sees.
 
     Raises:
-        ArtifactError: nothing is there, or something that is neither a file nor a folder.
+        ArtifactError: nothing is there, or something that is neither a file nor a folder, or that
+            can't be read.
     """
-    text = str(path)
     try:
-        status = path.stat()
+        return _read(path, hashed)
     except FileNotFoundError:
         raise ArtifactError("nothing is there") from None
+    except OSError as problem:
+        raise ArtifactError(f"`{problem.filename}` can't be read: {problem.strerror}") from None
+
+
+def is_unchanged(artifact: Artifact) -> bool:
+    """Whether an artifact is still what its digest says. Only what has another size or time of
+    change than when it was read is read again.
+    """
+    known = {
+        os.path.join(artifact.path, file.name) if artifact.is_folder else artifact.path: file  # noqa: PTH118
+        for file in artifact.files
+    }
+
+    def hashed(path: str, status: os.stat_result) -> str:
+        file = known.get(path)
+        if file and (file.size, file.modified) == (status.st_size, status.st_mtime_ns):
+            return file.digest
+        return hash_file(path)
+
+    try:
+        return read_artifact(Path(artifact.path), hashed).identity == artifact.identity
+    except ArtifactError:
+        return False
+
+
+def _read(path: Path, hashed: Hash) -> Artifact:
+    text = str(path)
+    status = path.stat()
     if stat.S_ISREG(status.st_mode):
         digest = hashed(text, status)
-        return Artifact(text, False, digest, (File(path.name, digest, status.st_size),))
+        return Artifact(text, False, digest, (_file(path.name, digest, status),))
     if not stat.S_ISDIR(status.st_mode):
         raise ArtifactError("it is neither a file nor a folder")
     files = tuple(
-        File(name, hashed(full, status), status.st_size)
+        _file(name, hashed(full, status), status)
         for name, full, status in sorted(walk(text), key=lambda found: os.fsencode(found[0]))
     )
     return Artifact(text, True, folder_digest(files), files)
+
+
+def _file(name: str, digest: str, status: os.stat_result) -> File:
+    return File(name, digest, status.st_size, status.st_mtime_ns)
 
 
 def folder_digest(files: tuple[File, ...]) -> str:

@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from compiler.engine import cache
+from compiler.engine.artifacts import Artifact, is_unchanged
 from compiler.engine.gpus import VISIBLE
 from compiler.engine.masking import mask, mask_file
 from compiler.engine.outputs import OutputError, Written, read_outputs
 from compiler.engine.process import Child, LaunchError, start
 from compiler.engine.program import arguments, cache_key, variables
-from compiler.engine.render import Known, Site, text_of
-from compiler.expr import SecretRef, walk
+from compiler.engine.render import Known, Site, evaluate, text_of
+from compiler.expr import PipelineInputRef, SecretRef, StepOutputRef, walk
 from compiler.ir import Step
 from compiler.runtime import WRONG_VALUE
 
@@ -57,7 +58,8 @@ class Tried:
     """How a try ended: it succeeded if there is something `written`, else `reason` says why not.
 
     Without `pid` no process was started; `hopeless` if no other try can help. `number` is 0 for
-    what came from the cache. Times are seconds since the epoch.
+    what came from the cache. Times are seconds since the epoch. `unkept` says why the cache did not
+    take what was written.
     """
 
     key: str
@@ -71,6 +73,7 @@ class Tried:
     written: Written | None = None
     cached_from: str | None = None
     hopeless: bool = False
+    unkept: str = ""
 
 
 def try_step(
@@ -128,10 +131,40 @@ def try_step(
         except OutputError as problem:
             reason = mask(str(problem), secrets)
     ended = time.time()
+    unkept = ""
     if written is not None and reused is not None and ground.cache is not None:
         kept = log.relative_to(ground.root).as_posix()
-        cache.store(ground.cache, reused, cache.Entry(ground.run, ended, kept, written))
-    return Tried(key, number, log, begun, ended, reason, code, child.pid, written)
+        entry = cache.Entry(ground.run, ended, kept, written)
+        unkept = _keep(ground.cache, reused, entry, site)
+    return Tried(key, number, log, begun, ended, reason, code, child.pid, written, unkept=unkept)
+
+
+def _keep(folder: Path, key: str, entry: cache.Entry, site: Site) -> str:
+    """Store what a step wrote, or say why not: the step has succeeded all the same."""
+    if not all(map(is_unchanged, _artifacts_read(site))):
+        # The key tells of what its inputs were, not of what the step may have read.
+        return "one of its inputs is no longer what its digest says"
+    try:
+        cache.store(folder, key, entry)
+    except OSError as problem:
+        return str(problem)
+    return ""
+
+
+def _artifacts_read(site: Site) -> list[Artifact]:
+    """Each artifact that the step's expressions take, once."""
+    references = dict.fromkeys(
+        part
+        for expression in site.step.expressions()
+        for part in walk(expression)
+        if isinstance(part, PipelineInputRef | StepOutputRef)
+    )
+    found = {
+        value.path: value
+        for value in (evaluate(reference, site) for reference in references)
+        if isinstance(value, Artifact)
+    }
+    return list(found.values())
 
 
 def _site(ground: Ground, instance: Instance, number: int) -> Site:

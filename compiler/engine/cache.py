@@ -17,7 +17,7 @@ import secrets
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from compiler.engine.artifacts import Artifact, File, hash_file
@@ -70,11 +70,11 @@ def give_out(cache: Path, entry: Entry, outputs: Path) -> Written | None:
     for name, artifact in entry.written.artifacts.items():
         path = outputs / name
         try:
-            _give_out(cache, artifact, path)
+            files = _give_out(cache, artifact, path)
         except (OSError, ValueError):
             shutil.rmtree(outputs, ignore_errors=True)
             return None
-        artifacts[name] = Artifact(str(path), artifact.is_folder, artifact.digest, artifact.files)
+        artifacts[name] = replace(artifact, path=str(path), files=files)
     return Written(entry.written.values, artifacts, entry.written.metrics)
 
 
@@ -140,9 +140,10 @@ def _keep(cache: Path, source: Path, file: File) -> None:
         shutil.copyfile(source, draft)
 
 
-def _give_out(cache: Path, artifact: Artifact, path: Path) -> None:
+def _give_out(cache: Path, artifact: Artifact, path: Path) -> tuple[File, ...]:
     if artifact.is_folder:
         path.mkdir()
+    files = []
     for file in artifact.files:
         target = path / file.name if artifact.is_folder else path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -152,6 +153,8 @@ def _give_out(cache: Path, artifact: Artifact, path: Path) -> None:
         if hash_file(str(target)) != file.digest:
             kept.unlink()
             raise ValueError(f"{file.digest} is not what it was")
+        files.append(replace(file, modified=target.stat().st_mtime_ns))
+    return tuple(files)
 
 
 def _clone(source: Path, target: Path) -> bool:

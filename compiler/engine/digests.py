@@ -6,6 +6,7 @@ digests are a table of the record of runs.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import platform
@@ -16,6 +17,7 @@ import sys
 import time
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from compiler.engine.artifacts import Artifact, hash_file, read_artifact
 
@@ -31,6 +33,10 @@ _SPEC_ENDINGS = (".yaml", ".yml")
 # Beyond this a file is data: told by its size and time, not by its content.
 _LARGE = 8 * 2**20
 MOST_FILES = 20_000
+
+
+class UntoldError(Exception):
+    """What the code is can't be told, so that nothing may be reused; the message says why."""
 
 
 class DigestIndex:
@@ -86,39 +92,71 @@ def code_digest(
     data: Collection[str],
     python: str,
     sources: Sequence[str] = (),
-) -> str | None:
+) -> str:
     """What stands for the image of a step that runs on this machine: the code it can run.
 
     All files in the folders count, as a step can run or read any of them; but for what is hidden
     (`.env` aside), installed or built, and the specs, whose meaning is in the key already. `data`
     are paths that steps are told of, as inputs and volumes, so that these don't count either. Where
     the spec names its `sources`, only what these globs match counts. The interpreter `python` and
-    the distributions installed for it do. None where the folders hold more than `MOST_FILES`
-    files: these are no project.
+    the distributions installed for it do. Of what can't be read, name, size and time count.
+
+    Raises:
+        UntoldError: the folders hold more than `MOST_FILES` files, which is no project, or one of
+            `sources` matches none.
     """
+    found = _counted(folders, data, sources)
     version = sys.version if python == sys.executable else python
     total = hashlib.sha256(f"{platform.machine()} {version}\n".encode())
-    globs = [_glob(pattern) for pattern in sources]
     for name in _distributions(python):
         total.update(f"{name}\n".encode())
-    count = 0
-    for root in folders:
+    for root, files in zip(folders, found, strict=True):
         index = DigestIndex(connection, f"code {root}")
-        for name, path, status in _code(str(root), data):
-            if globs and not any(glob.fullmatch(name) for glob in globs):
-                continue
-            count += 1
-            if count > MOST_FILES:
-                return None
-            if status.st_size > _LARGE:
-                digest = f"{status.st_size} {status.st_mtime_ns}"
-            elif name.endswith(_SPEC_ENDINGS) and _is_spec(path):
-                continue
-            else:
-                digest = index.hash(path, status)
+        for name, path, status in files:
+            digest = f"{status.st_size} {status.st_mtime_ns}"
+            if status.st_size <= _LARGE:
+                try:
+                    if name.endswith(_SPEC_ENDINGS) and _is_spec(path):
+                        continue
+                    digest = index.hash(path, status)
+                except FileNotFoundError:  # gone since it was found
+                    continue
+                except OSError:
+                    pass
             total.update(f"{digest} ".encode() + os.fsencode(name) + b"\0")
         index.save()
     return total.hexdigest()
+
+
+_Found: TypeAlias = tuple[str, str, os.stat_result]
+
+
+def _counted(
+    folders: Sequence[Path], data: Collection[str], sources: Sequence[str]
+) -> list[list[_Found]]:
+    """The files that count, by folder, before any of them is read."""
+    globs = {pattern: _glob(pattern) for pattern in sources}
+    unmatched = set(sources)
+    count = 0
+    found: list[list[_Found]] = []
+    for root in folders:
+        found.append([])
+        for file in _code(str(root), data):
+            matched = {pattern for pattern, glob in globs.items() if glob.fullmatch(file[0])}
+            if globs and not matched:
+                continue
+            unmatched -= matched
+            count += 1
+            if count > MOST_FILES:
+                raise UntoldError(
+                    f"nothing is reused: {folders[0]} holds more than {MOST_FILES:,} files, too "
+                    "many to tell whether the code changed. Put an mlc.toml beside the code"
+                )
+            found[-1].append(file)
+    if unmatched:
+        names = ", ".join(f"`{pattern}`" for pattern in sorted(unmatched))
+        raise UntoldError(f"sources match no file: nothing is reused ({names})")
+    return found
 
 
 def _distributions(python: str) -> list[str]:
@@ -140,12 +178,19 @@ def _glob(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(meant.get(part, re.escape(part)) for part in parts))
 
 
-def _code(root: str, data: Collection[str]) -> Iterator[tuple[str, str, os.stat_result]]:
+def _code(root: str, data: Collection[str]) -> Iterator[_Found]:
     pending = [("", root)]
     while pending:
         prefix, folder = pending.pop()
-        with os.scandir(folder) as scan:
-            entries = sorted(scan, key=lambda entry: entry.name, reverse=True)
+        try:
+            with os.scandir(folder) as scan:
+                entries = sorted(scan, key=lambda entry: entry.name, reverse=True)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            with contextlib.suppress(FileNotFoundError):
+                yield prefix, folder, os.stat(folder)  # noqa: PTH116 - as in artifacts
+            continue
         if any(entry.name == "pyvenv.cfg" for entry in entries):
             continue
         for entry in entries:

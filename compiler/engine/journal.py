@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from compiler.engine.attempt import Tried, secrets_of
-from compiler.engine.events import Listener, StepChanged, StepResult, StepStatus
+from compiler.engine.events import Listener, Note, StepChanged, StepResult, StepStatus
 from compiler.engine.outputs import readable_paths
 from compiler.engine.store import Recorder
 from compiler.ir import Step
@@ -37,6 +37,8 @@ class Journal:
         if tried.written is not None:
             paths = readable_paths(step.outputs, tried.written, self.folder, tried.key)
             self.recorder.add_results(step, tried.key, tried.written, paths)
+        if tried.unkept:
+            self.listener(Note(f"{tried.key}: not kept for reuse: {tried.unkept}"))
 
     def resting(self, tried: Tried, wait: float) -> None:
         """A step waits for its next try."""

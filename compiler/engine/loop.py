@@ -24,8 +24,8 @@ from compiler.engine.journal import Journal
 from compiler.engine.process import Child
 from compiler.engine.schedule import Schedule
 from compiler.engine.units import duration
-from compiler.expr import StepOutputRef, walk
-from compiler.ir import Retry, Step
+from compiler.graph import upstream
+from compiler.ir import Retry
 
 INTERRUPTED = "the run was interrupted"
 _LONGEST_WAIT = 3600.0
@@ -105,7 +105,7 @@ class Loop:
         """Add steps to the run, each after those whose outputs it takes or that it needs."""
         for instance in instances:
             self._instances[instance.key] = instance
-            self._schedule.add(instance.key, _upstream(instance.step))
+            self._schedule.add(instance.key, set(upstream(instance.step)))
 
     def run(self, timeout: int | None) -> RunStatus:
         """Run all steps, for at most `timeout` seconds.
@@ -273,15 +273,6 @@ class Loop:
                     child.stop(signal.SIGKILL, INTERRUPTED)
                 case Tried(key=key) | _Broken(key=key):
                     del self._active[key]
-
-
-def _upstream(step: Step) -> set[str]:
-    return {
-        part.step
-        for expression in step.expressions()
-        for part in walk(expression)
-        if isinstance(part, StepOutputRef)
-    } | set(step.needs)
 
 
 def _backoff(retry: Retry, number: int) -> float:

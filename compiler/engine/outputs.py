@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,11 @@ from pathlib import Path
 from compiler.engine.artifacts import Artifact, ArtifactError, read_artifact
 from compiler.expr import ValueType
 from compiler.ir import Output
-from compiler.values import MAX_INTEGER, JsonValue, ValueTextError, from_text
+from compiler.values import MAX_INTEGER, JsonValue, ValueTextError, carrying_problem, from_text
 
 _ENDINGS = {"HTML": ".html", "Markdown": ".md"}
+# Values are held in memory and in the record; what is larger belongs into an artifact.
+_MOST_BYTES = 16 * 2**20
 
 
 class OutputError(Exception):
@@ -57,6 +60,8 @@ def read_outputs(outputs: tuple[Output, ...], folder: Path) -> Written:
             problems.append(f"output {output.name}: the step wrote nothing to its path")
         except (ArtifactError, OutputError, ValueTextError) as problem:
             problems.append(f"output {output.name}: {problem}")
+        except OSError as problem:
+            problems.append(f"output {output.name}: it can't be read: {problem.strerror}")
     if problems:
         raise OutputError("\n".join(problems))
     return Written(values, artifacts, metrics)
@@ -65,24 +70,34 @@ def read_outputs(outputs: tuple[Output, ...], folder: Path) -> Written:
 def read_value(path: Path, wanted: ValueType) -> JsonValue:
     """The value of a parameter output; one final newline is no part of a string."""
     try:
-        text = path.read_bytes().decode()
+        text = _content(path, "the step made a folder where a file with the value belongs").decode()
     except UnicodeDecodeError:
         raise OutputError("what the step wrote is not UTF-8 text") from None
-    except IsADirectoryError:
-        raise OutputError("the step made a folder where a file with the value belongs") from None
     if wanted.nullable and not text.strip():
         return None
     if wanted.kind is None or wanted.kind == "string":
-        return text.removesuffix("\n")
+        return from_text(text.removesuffix("\n"), "string")
     return from_text(text, wanted.kind)
+
+
+def _content(path: Path, on_folder: str) -> bytes:
+    """The bytes of a small file. Anything else is refused unopened: a pipe would never end."""
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise OutputError(on_folder)
+    if not stat.S_ISREG(mode):
+        raise OutputError("it is neither a file nor a folder")
+    with path.open("rb") as stream:
+        content = stream.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise OutputError(f"it is larger than {_MOST_BYTES // 2**20} MiB; make it an artifact")
+    return content
 
 
 def read_metrics(path: Path) -> Mapping[str, float]:
     """The numbers of a Metrics artifact, in their order."""
     try:
-        found = json.loads(path.read_bytes())
-    except IsADirectoryError:
-        raise OutputError("Metrics are one JSON file, the step made a folder") from None
+        found = json.loads(_content(path, "Metrics are one JSON file, the step made a folder"))
     except (ValueError, RecursionError):
         raise OutputError("Metrics are a JSON object, this is no JSON") from None
     if not isinstance(found, dict):
@@ -91,6 +106,9 @@ def read_metrics(path: Path) -> Mapping[str, float]:
 
 
 def _metric(name: str, value: object) -> float:
+    problem = carrying_problem(name)
+    if problem:
+        raise OutputError(f"the name {json.dumps(name)} of a metric: {problem}")
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise OutputError(f"metric `{name}` is no number: {json.dumps(value)[:40]}")
     if isinstance(value, int) and abs(value) <= MAX_INTEGER:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from compiler.diagnostics import Diagnostic, error, has_errors
 from compiler.engine.artifacts import Artifact, ArtifactError
-from compiler.engine.digests import MOST_FILES, code_digest, read_indexed
+from compiler.engine.digests import UntoldError, code_digest, read_indexed
 from compiler.engine.environment import base_environment, interpreter
 from compiler.engine.events import Note
 from compiler.engine.inputs import InputError, fetch, local_path
@@ -231,13 +231,10 @@ def _code(
         folder = (root / name).resolve()
         if folder.is_dir() and not folder.is_relative_to(root.resolve()):
             folders.append(folder)
-    code = code_digest(connection, folders, data, interpreter(caller), sources)
-    if code is None:
-        text = (
-            f"nothing is reused: {root} holds more than {MOST_FILES:,} files, too many to tell "
-            "whether the code changed. Put an mlc.toml beside the code"
-        )
-        notes.append(Note(text))
+    try:
+        code = code_digest(connection, folders, data, interpreter(caller), sources)
+    except UntoldError as problem:
+        notes.append(Note(str(problem)))
         return None
     passed = [f"{name}={caller.get(name)}" for name in sorted(project.local.pass_env)]
     return hashlib.sha256("\0".join([code, *passed]).encode()).hexdigest()

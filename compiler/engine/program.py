@@ -103,6 +103,7 @@ def cache_key(
             "argv": [identity_of(word) for word in argv],
             "env": [[name, identity_of(value)] for name, value in own.items()],
             "inputs": inputs,
+            "volumes": [[v.name, v.kind, v.source, v.sub_path] for v in step.volumes],
             "outputs": [[output.name, str(output.type)] for output in step.outputs],
             "key": None if added is None else identity_of(render(added, site)),
         }

@@ -56,9 +56,9 @@ def run(
     """Run a pipeline on this machine and record it under the project's `.mlc/`.
 
     `params` are values over the defaults, typed and checked. What a person has to mend comes back
-    as diagnostics, with nothing started. In the main thread SIGINT, SIGTERM and SIGHUP interrupt
-    the run: its processes are ended and it is recorded so. `on_event` is called in the calling
-    thread.
+    as diagnostics, with nothing started. In the main thread SIGINT, SIGTERM, SIGHUP and
+    SIGQUIT interrupt the run: its processes are ended and it is recorded so. `on_event` is called
+    in the calling thread.
 
     Raises:
         MlcError: the disk, the record or the system failed.
@@ -128,8 +128,7 @@ def _run(
         with _interruptible(loop):
             status = loop.run(pipeline.limits.timeout)
     except BaseException as problem:
-        recorder.end("failed", f"mlc could not go on: {problem}", time.time())
-        recorder.commit()
+        recorder.break_off(f"mlc could not go on: {problem}", time.time())
         raise
     ended = time.time()
     recorder.end(status, loop.reason, ended)
@@ -177,7 +176,7 @@ def _interruptible(loop: Loop) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
     before = {
         number: signal.signal(number, lambda number, _: loop.interrupt(signal.Signals(number)))
         for number in numbers

@@ -7,6 +7,7 @@ database.
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import sqlite3
 import time
@@ -98,8 +99,12 @@ def _in_wal_mode(connection: sqlite3.Connection) -> None:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             return
-        except sqlite3.OperationalError:
-            if time.monotonic() > until:
+        except sqlite3.OperationalError as problem:
+            is_locked = problem.sqlite_errorcode & 0xFF in (
+                sqlite3.SQLITE_BUSY,
+                sqlite3.SQLITE_LOCKED,
+            )
+            if not is_locked or time.monotonic() > until:
                 raise
             time.sleep(0.01)
 
@@ -250,6 +255,28 @@ class Recorder:
             "UPDATE runs SET status = ?, reason = ?, ended = ? WHERE id = ?",
             (status, reason, ended, self.run),
         )
+
+    def break_off(self, reason: str, ended: float) -> None:
+        """Record that mlc itself failed. What was to be written before may be why: it is tried."""
+        with contextlib.suppress(sqlite3.Error, ValueError, OverflowError):
+            self.commit()
+        self._pending.clear()
+        self._add_one(
+            "UPDATE tries SET status = 'failed', reason = ?, ended = ? "
+            "WHERE run = ? AND status = 'running'",
+            (reason, ended, self.run),
+        )
+        self._add_one(
+            "UPDATE steps SET status = 'interrupted', reason = ?, ended = ? "
+            "WHERE run = ? AND status IN ('running', 'retrying')",
+            (reason, ended, self.run),
+        )
+        self._add_one(
+            "UPDATE steps SET status = 'omitted', reason = ? WHERE run = ? AND status = 'waiting'",
+            (reason, self.run),
+        )
+        self.end("failed", reason, ended)
+        self.commit()
 
     def commit(self) -> None:
         if self._pending:
