@@ -20,10 +20,10 @@ MAX_DEPTH = 64
 MAX_NODES = 200_000  # after aliases are expanded
 
 _PAIR = re.compile(r"(?<!\\)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
-# With the line breaks that only YAML 1.1 knows, which libyaml would fold in quoted text.
-_UNPRINTABLE = re.compile(
-    r"[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
-)
+# With the line breaks that only YAML 1.1 knows, which libyaml would fold in quoted text, and the
+# byte order mark, which belongs before the text. Said by what is refused: a class of all that is
+# allowed takes 6 ms to compile.
+_REFUSED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 def read(path: Path, shown: str) -> tuple[Mapping | None, SourceFile, list[Diagnostic]]:
@@ -62,12 +62,12 @@ def parse_bytes(
 
 def parse(file: SourceFile) -> tuple[Mapping | None, list[Diagnostic]]:
     """Parse the text of a spec: its root mapping, or None, and what is wrong with it."""
-    unprintable = _UNPRINTABLE.search(file.text)
-    if unprintable:
-        at = unprintable.start()
-        message = f"the character U+{ord(unprintable[0]):04X} is not allowed in YAML"
-        escape = f'write it as an escape in double quotes: "\\u{ord(unprintable[0]):04x}"'
-        hint = escape if unprintable[0] != "\0" else "no engine carries it: take it out"
+    refused = _REFUSED.search(file.text)
+    if refused:
+        at = refused.start()
+        message = f"the character U+{ord(refused[0]):04X} is not allowed in YAML"
+        escape = f'write it as an escape in double quotes: "\\u{ord(refused[0]):04x}"'
+        hint = escape if refused[0] != "\0" else "no engine carries it: take it out"
         return None, [error("MLC005", message, file.span(at, at + 1), hint=hint)]
     composer = _Composer(file)
     try:
