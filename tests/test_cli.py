@@ -385,3 +385,15 @@ def test_what_cannot_be_printed_is_no_traceback(project: Path) -> None:
         )  # fmt: skip
     assert done.returncode == 3
     assert "Traceback" not in done.stderr
+
+
+def test_targets_that_lose_the_same_share_a_warning(project: Path) -> None:
+    spec = SPEC.replace("{rows: 3}", "{rows: {default: 3, enum: [3, 4]}}")
+    (project / "algorithms/demo.yaml").write_text(spec)
+    done = mlc(project, "compile", "algorithms/demo.yaml")
+    assert done.returncode == 0
+    warning = "warning[MLC702]: targets kfp-dsl, argo do `params.enum` of param rows less well"
+    assert done.stderr.count("MLC702") == 1 and warning in done.stderr
+    accept = 'accept = ["params.enum"]\n'
+    (project / "mlc.toml").write_text(f"[targets.kfp-dsl]\n{accept}[targets.argo]\n{accept}")
+    assert mlc(project, "compile", "algorithms/demo.yaml").stderr == ""

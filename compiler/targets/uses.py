@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from compiler.diagnostics import Span
+from compiler.ir import Step
 from compiler.targets import Level, Support
 
 
@@ -26,3 +29,19 @@ def refused(field: str, where: str, span: Span, reason: str) -> Support:
 def impossible(field: str, where: str, span: Span, reason: str) -> Support:
     """Not possible, and leaving it out would change results or break the run."""
     return Support(field, where, Level.REFUSED, reason, span, acceptable=False)
+
+
+def of_gpu(step: Step) -> Iterator[Support]:
+    """GPUs, which every cluster gives alike, and their type's nodes against the pod's own."""
+    gpu, where = step.resources.gpu, f"step {step.name}"
+    if gpu is None:
+        return
+    yield exact("resources.gpu", where, gpu.span)
+    chosen = dict(step.pod.node_selector)
+    for label, value in gpu.node_selector:
+        if chosen.get(label, value) != value:
+            reason = (
+                f"the GPU's type wants nodes with {label}={value}, `pod.node_selector` "
+                f"{label}={chosen[label]}; leave one of them out"
+            )
+            yield impossible("resources.gpu", where, gpu.span, reason)

@@ -12,7 +12,7 @@ from compiler.ir import Pairs, Pod, Step
 from compiler.targets import Support
 from compiler.targets.argo.pods import SHM
 from compiler.targets.argo.words import INPUTS, OUTPUTS
-from compiler.targets.uses import emulated, exact, impossible
+from compiler.targets.uses import emulated, exact, impossible, of_gpu
 
 _LABEL_NAME = re.compile(
     r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
@@ -28,16 +28,7 @@ def of_resources(step: Step) -> Iterator[Support]:
             yield exact(f"resources.{name}", where, amount.span)
     if wanted.shm:
         yield exact("resources.shm", where, wanted.shm.span, "an empty folder in memory")
-    if wanted.gpu:
-        yield exact("resources.gpu", where, wanted.gpu.span)
-        chosen = dict(step.pod.node_selector)
-        for label, value in wanted.gpu.node_selector:
-            if chosen.get(label, value) != value:
-                reason = (
-                    f"the GPU's type wants nodes with {label}={value}, `pod.node_selector` "
-                    f"{label}={chosen[label]}; leave one of them out"
-                )
-                yield impossible("resources.gpu", where, wanted.gpu.span, reason)
+    yield from of_gpu(step)
 
 
 def of_volumes(step: Step) -> Iterator[Support]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from compiler.ir import Security, Step
 from compiler.targets import Support
 from compiler.targets.kfp.carrying import unwritable
-from compiler.targets.uses import exact, impossible, refused
+from compiler.targets.uses import exact, impossible, of_gpu, refused
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _NO_FIELD = "KFP has no field for it"
@@ -27,16 +27,7 @@ def of_resources(step: Step) -> Iterator[Support]:
         yield refused("resources.disk", where, wanted.disk.span, reason)
     if wanted.shm:
         yield exact("resources.shm", where, wanted.shm.span, "an empty folder in memory")
-    if wanted.gpu:
-        yield exact("resources.gpu", where, wanted.gpu.span)
-        chosen = dict(step.pod.node_selector)
-        for label, value in wanted.gpu.node_selector:
-            if chosen.get(label, value) != value:
-                reason = (
-                    f"the GPU's type wants nodes with {label}={value}, `pod.node_selector` "
-                    f"{label}={chosen[label]}; leave one of them out"
-                )
-                yield impossible("resources.gpu", where, wanted.gpu.span, reason)
+    yield from of_gpu(step)
 
 
 def of_volumes(step: Step) -> Iterator[Support]:
