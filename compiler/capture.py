@@ -16,9 +16,12 @@ from compiler.expr import (
     ArtifactList,
     ArtifactType,
     Concat,
+    EachRef,
     Expr,
     InputRef,
+    ListOf,
     Literal,
+    Operation,
     OutputPath,
     ParamRef,
     PipelineInputRef,
@@ -28,10 +31,9 @@ from compiler.expr import (
     StepOutputRef,
     Type,
     VolumePath,
-    walk,
 )
 from compiler.ir import Step
-from compiler.values import to_text
+from compiler.values import to_json, to_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,8 @@ ArgumentWord: TypeAlias = tuple[Slot, ...]
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """A run-time value or artifact that a step takes from outside.
+    """A run-time value or artifact that a step takes from outside, or what an operator makes of
+    several.
 
     `name` is unique in the step, also beside its outputs, and a Python identifier: the declared
     input's name where it is bound to the reference alone, else made from the reference
@@ -77,20 +80,17 @@ class Capture:
     """
 
     name: str
-    ref: RunTimeRef
+    ref: RunTimeRef | Operation
     type: Type
 
 
 def captures(step: Step) -> tuple[Capture, ...]:
     """What the step takes from outside, declared inputs first, each reference once."""
-    bound = {i.name: i.value for i in step.inputs if isinstance(i.value, RunTimeRef)}
+    bound = {i.name: i.value for i in step.inputs if isinstance(i.value, RunTimeRef | Operation)}
     wanted = {name: _identity(ref) for name, ref in bound.items()}
     refs = list(bound.items())
     refs += [
-        (_name(ref), ref)
-        for expression in step.expressions()
-        for ref in walk(expression)
-        if isinstance(ref, RunTimeRef)
+        (_name(ref), ref) for expression in step.expressions() for ref in _outermost(expression)
     ]
     # Names that a reference may not take; a declared input has the first right to its own.
     taken = {o.name for o in step.outputs}
@@ -145,11 +145,28 @@ class Words:
                 yield OutputPathOf(name)
             case VolumePath(name=name):
                 yield Text(next(v.mount for v in self.step.volumes if v.name == name))
-            case ParamRef() | PipelineInputRef() | StepOutputRef() | RunRef() as ref:
+            case (
+                ParamRef()
+                | PipelineInputRef()
+                | StepOutputRef()
+                | RunRef()
+                | EachRef()
+                | Operation()
+            ) as ref:
                 name = self.names[_identity(ref)]
                 yield PathOf(name) if isinstance(ref.type, ArtifactType) else ValueOf(name)
-            case SecretRef() | ArtifactList() | InputRef() as other:
+            case SecretRef() | ArtifactList() | InputRef() | ListOf() as other:
                 raise AssertionError(f"{type(other).__name__} has no text")
+
+
+def _outermost(expression: Expr) -> Iterator[RunTimeRef | Operation]:
+    """What has to be captured for an expression; an operation as a whole."""
+    if isinstance(expression, Concat | ArtifactList):
+        parts = expression.parts if isinstance(expression, Concat) else expression.items
+        for part in parts:
+            yield from _outermost(part)
+    elif isinstance(expression, RunTimeRef | Operation):
+        yield expression
 
 
 def words_of(step: Step, captured: Sequence[Capture]) -> Words:
@@ -167,7 +184,8 @@ def join(slots: ArgumentWord) -> ArgumentWord:
     return tuple(joined)
 
 
-def _identity(ref: RunTimeRef) -> tuple[str, ...]:
+def _identity(ref: Expr) -> tuple[str, ...]:
+    """Equal for equal expressions, wherever they are written."""
     match ref:
         case ParamRef(name=name):
             return ("param", name)
@@ -177,16 +195,31 @@ def _identity(ref: RunTimeRef) -> tuple[str, ...]:
             return ("output", step, output)
         case RunRef(field=field):
             return ("run", field)
+        case EachRef(loop=loop, name=name, path=path):
+            return ("each", loop, name, *path)
+        case Literal(value=value):
+            return ("literal", to_json(value))
+        case Operation(sign=sign, operands=operands):
+            return ("operation", sign, *map(str, map(_identity, operands)))
+        case ListOf(items=items):
+            return ("list", *map(str, map(_identity, items)))
+    raise AssertionError(f"{type(ref).__name__} is no operand")
 
 
-def _name(ref: RunTimeRef) -> str:
+def _name(ref: RunTimeRef | Operation) -> str:
     match ref:
         case ParamRef(name=name) | PipelineInputRef(name=name):
             return name
         case StepOutputRef(step=step, output=output):
-            return f"{step}_{output}"
+            return f"{step}_{output}".replace(".", "_")
         case RunRef(field=field):
             return f"run_{field}"
+        case EachRef(name=name, path=path):
+            return "_".join(("each", name, *path))
+        case Operation(sign="??", operands=(left, _)) if isinstance(left, RunTimeRef):
+            return _name(left)
+        case Operation():
+            return "value"
 
 
 def _free(name: str, taken: set[str]) -> str:

@@ -214,7 +214,7 @@ def logs(run: str, step: str | None) -> int:
 
 @cli.command()
 @click.argument("run", metavar="RUN")
-@click.argument("output", metavar="STEP.OUTPUT")
+@click.argument("output", metavar="[STEP.]OUTPUT")
 @click.option("-o", "--output", "target", metavar="PATH", help="Copy it there.")
 def get(run: str, output: str, target: str | None) -> int:
     """Print an output of a run, or copy it. RUN is an id or `last`."""

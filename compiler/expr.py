@@ -17,6 +17,7 @@ ArtifactKind = OneOfText["Artifact", "Dataset", "Model", "Metrics", "HTML", "Mar
 ARTIFACT_KINDS: tuple[ArtifactKind, ...] = get_args(ArtifactKind)
 RunField = OneOfText["id", "name", "scheduled_at", "status"]
 RUN_FIELDS: tuple[RunField, ...] = get_args(RunField)
+Sign = OneOfText["||", "&&", "==", "!=", "<", "<=", ">", ">=", "in", "!", "??"]
 
 
 class ValueType(NamedTuple):
@@ -77,11 +78,25 @@ class InputRef(NamedTuple):
 
 
 class StepOutputRef(NamedTuple):
-    """`steps.STEP.outputs.OUTPUT`."""
+    """`steps.STEP.outputs.OUTPUT`.
+
+    Seen from outside of the loops around the step it is the array (of arrays, for nested loops)
+    of all their values in item order, and `type` says so; of artifacts it is a list.
+    """
 
     step: str
     output: str
     type: Type
+    span: Span
+
+
+class EachRef(NamedTuple):
+    """`each.NAME`, or with `path` a field of it: the item of the loop that is called `loop`."""
+
+    loop: str
+    name: str
+    path: tuple[str, ...]
+    type: ValueType
     span: Span
 
 
@@ -134,8 +149,30 @@ class ArtifactList(NamedTuple):
     span: Span
 
 
+class Operation(NamedTuple):
+    """An operator over one operand (`!`) or two; `type` is boolean, but for `??`.
+
+    `a ?? b` is b where a is null, or an output of a step that was skipped. Its left side is a
+    reference or another `??`. Operands hold no `InputRef`, `OutputPath`, `VolumePath` or
+    `SecretRef`: inputs are replaced by what they are bound to.
+    """
+
+    sign: Sign
+    operands: tuple[Expr, ...]
+    type: Type
+    span: Span
+
+
+class ListOf(NamedTuple):
+    """`[a, b]` in an expression, where not all of it is known at compile time."""
+
+    items: tuple[Expr, ...]
+    type: ValueType
+    span: Span
+
+
 # What is known only while the pipeline runs and comes from outside the step.
-RunTimeRef: TypeAlias = ParamRef | PipelineInputRef | StepOutputRef | RunRef
+RunTimeRef: TypeAlias = ParamRef | PipelineInputRef | StepOutputRef | RunRef | EachRef
 Expr: TypeAlias = (
     Literal
     | ParamRef
@@ -146,8 +183,11 @@ Expr: TypeAlias = (
     | VolumePath
     | SecretRef
     | RunRef
+    | EachRef
     | Concat
     | ArtifactList
+    | Operation
+    | ListOf
 )
 
 
@@ -155,6 +195,30 @@ def walk(expression: Expr) -> Iterator[Expr]:
     """The expression and all that is in it, from left to right."""
     yield expression
     match expression:
-        case Concat(parts=parts) | ArtifactList(items=parts):
+        case (
+            Concat(parts=parts)
+            | ArtifactList(items=parts)
+            | Operation(operands=parts)
+            | ListOf(items=parts)
+        ):
             for part in parts:
                 yield from walk(part)
+
+
+def step_uses(expression: Expr, lenient: bool = False) -> Iterator[tuple[StepOutputRef, bool]]:
+    """The outputs of steps that an expression takes, each with whether it may be missing, since
+    it stands on the left of a `??`."""
+    match expression:
+        case StepOutputRef():
+            yield expression, lenient
+        case Operation(sign="??", operands=(left, right)):
+            yield from step_uses(left, True)
+            yield from step_uses(right, lenient)
+        case (
+            Concat(parts=parts)
+            | ArtifactList(items=parts)
+            | Operation(operands=parts)
+            | ListOf(items=parts)
+        ):
+            for part in parts:
+                yield from step_uses(part)

@@ -1,22 +1,124 @@
-"""The graph of a pipeline: what each step waits for, and the circles in it."""
+"""The graph of a pipeline: what each node waits for, and the circles in it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
-from compiler.expr import StepOutputRef, walk
-from compiler.ir import Step
+from compiler.expr import StepOutputRef, step_uses
+from compiler.ir import Loop, Node
 
 
-def upstream(step: Step) -> tuple[str, ...]:
-    """The steps that a step waits for, by data and by `needs`, each once, in reading order."""
-    names = dict.fromkeys(
-        part.step
-        for expression in step.expressions()
-        for part in walk(expression)
-        if isinstance(part, StepOutputRef)
-    )
-    return tuple(dict.fromkeys((*names, *step.needs)))
+class Waits(NamedTuple):
+    """What a node waits for, by data and by `needs`, each once, in reading order.
+
+    The node is skipped where one of `strict` was; of what is in `lenient` every use has a `??`.
+    """
+
+    strict: tuple[str, ...]
+    lenient: tuple[str, ...]
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return (*self.strict, *self.lenient)
+
+
+class Graph:
+    """Where each step of some nodes stands, and what waits for what on each level.
+
+    A level is named by the loops around it, from the outermost; `()` are the nodes themselves.
+    """
+
+    def __init__(self, nodes: Iterable[Node]) -> None:
+        self.home: dict[str, tuple[str, ...]] = dict(_homes(nodes, ()))
+
+    def waits(self, nodes: Iterable[Node], level: tuple[str, ...] = ()) -> dict[str, Waits]:
+        """What each of the nodes of a level waits for on that level."""
+        return {node.name: self._waits(node, level) for node in nodes}
+
+    def node(self, step: str, level: tuple[str, ...]) -> str | None:
+        """The node of a level that a step is, or is in; None for one that is not below it."""
+        home = self.home.get(step)
+        if home is None or home[: len(level)] != level:
+            return None
+        return home[len(level)] if len(home) > len(level) else step
+
+    def collected(self, step: str, level: tuple[str, ...]) -> tuple[str, ...]:
+        """The loops around a step that a user on a level is not in: its outputs are collected
+        over these."""
+        home = self.home[step]
+        shared = 0
+        for mine, theirs in zip(home, level, strict=False):
+            if mine != theirs:
+                break
+            shared += 1
+        return home[shared:]
+
+    def _waits(self, node: Node, level: tuple[str, ...]) -> Waits:
+        found: dict[str, bool] = {}
+        for ref, lenient in own_uses(node):
+            name = self.node(ref.step, level)
+            if name is not None:
+                found[name] = found.get(name, True) and lenient
+        for ref, lenient in _inner_uses(node):
+            name = self.node(ref.step, level)
+            if name is not None and name != node.name:  # not what its body takes of its own
+                found[name] = found.get(name, True) and lenient
+        found.update(dict.fromkeys(node.needs, False))
+        return Waits(
+            tuple(name for name, lenient in found.items() if not lenient),
+            tuple(name for name, lenient in found.items() if lenient),
+        )
+
+
+def levels(
+    nodes: tuple[Node, ...], level: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], tuple[Node, ...]]]:
+    """Each level with its nodes, outer ones first."""
+    yield level, nodes
+    for node in nodes:
+        if isinstance(node, Loop):
+            yield from levels(node.body, (*level, node.name))
+
+
+def uses(node: Node) -> Iterator[tuple[StepOutputRef, bool]]:
+    """The outputs of steps that a node takes, its body's own included; see `step_uses`."""
+    yield from own_uses(node)
+    yield from _inner_uses(node)
+
+
+def own_uses(node: Node) -> Iterator[tuple[StepOutputRef, bool]]:
+    """The outputs of steps that a node takes itself, without a loop's body."""
+    own = (axis.items for axis in node.axes) if isinstance(node, Loop) else node.expressions()
+    for expression in own:
+        yield from step_uses(expression)
+    if node.when is not None:
+        yield from step_uses(node.when)
+
+
+def _inner_uses(node: Node) -> Iterator[tuple[StepOutputRef, bool]]:
+    """What the body of a loop takes."""
+    if isinstance(node, Loop):
+        for inner in node.body:
+            yield from uses(inner)
+
+
+def _homes(nodes: Iterable[Node], around: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for node in nodes:
+        if isinstance(node, Loop):
+            yield from _homes(node.body, (*around, node.name))
+        else:
+            yield node.name, around
+
+
+def may_be_skipped(nodes: Iterable[Node], waits: Mapping[str, Waits]) -> set[str]:
+    """The nodes of a level that a condition on that level can skip, be it that of another."""
+    nodes = tuple(nodes)
+    found = {node.name for node in nodes if node.when is not None}
+    for name in in_order({name: wait.all for name, wait in waits.items()}):
+        if not found.isdisjoint(waits[name].strict):
+            found.add(name)
+    return found
 
 
 def cycles(edges: Mapping[str, Iterable[str]]) -> list[tuple[str, ...]]:

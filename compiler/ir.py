@@ -5,18 +5,18 @@ profiles and overrides are in, short forms are expanded, compile-time names are 
 of one engine in here is a defect. Named tuples, since making the classes takes a seventh of the
 time that dataclasses take, which every command waits for; but `Gpu.count` is no tuple's `count`.
 
-Where the rest of the language has its place: a step's `when` beside its `needs`; loops and used
-algorithms join `Node`; a pipeline's `finally_nodes`, `outputs` and `schedules` beside its `nodes`.
+What is notation only is gone: groups without a loop, `extends`, components, algorithms used as
+steps. Steps of these stand among the others under names of their own (`train.fit`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
 from compiler.diagnostics import Span
-from compiler.expr import ArtifactType, Expr, Type
+from compiler.expr import ArtifactType, Expr, Type, ValueType
 from compiler.values import JsonValue, ValueKind
 
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
@@ -132,10 +132,10 @@ class EnvVar(NamedTuple):
 
 
 class Amount(NamedTuple):
-    """Kubernetes quantities as the author wrote them (`500m`, `8Gi`)."""
+    """Kubernetes quantities as the author wrote them (`500m`, `8Gi`), or expressions."""
 
-    request: str | None
-    limit: str | None
+    request: str | Expr | None
+    limit: str | Expr | None
     span: Span
 
 
@@ -149,9 +149,10 @@ class Toleration(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """`count` is at least 1; `type` is a name of the project's catalogue, resolved here."""
+    """`count` is at least 1, or an expression; `type` is a name of the project's catalogue,
+    resolved here."""
 
-    count: int
+    count: int | Expr
     type: str | None
     resource: str
     node_selector: Pairs
@@ -165,6 +166,16 @@ class Resources(NamedTuple):
     disk: Amount | None = None
     shm: Amount | None = None
     gpu: Gpu | None = None
+
+    def expressions(self) -> Iterator[Expr]:
+        """The amounts that are known only at run time."""
+        for amount in (self.cpu, self.memory, self.disk, self.shm):
+            if amount is not None:
+                for given in dict.fromkeys((amount.request, amount.limit)):
+                    if given is not None and not isinstance(given, str):
+                        yield given
+        if self.gpu is not None and not isinstance(self.gpu.count, int):
+            yield self.gpu.count
 
 
 class Volume(NamedTuple):
@@ -232,6 +243,10 @@ class Cache(NamedTuple):
 
 
 class Step(NamedTuple):
+    """A step. `when` is a boolean expression, those of the groups around it included; it holds
+    no `InputRef`. `needs` are nodes of the same level.
+    """
+
     name: str
     program: Program
     inputs: tuple[Input, ...]
@@ -248,6 +263,7 @@ class Step(NamedTuple):
     cache: Cache
     description: str
     span: Span
+    when: Expr | None = None
 
     def input(self, name: str) -> Input:
         return next(i for i in self.inputs if i.name == name)
@@ -256,16 +272,47 @@ class Step(NamedTuple):
         return next(o for o in self.outputs if o.name == name)
 
     def expressions(self) -> Iterator[Expr]:
-        """Every expression of the step, in the order of the language's keys."""
+        """Every expression of the step's container, in the order of the language's keys."""
         yield from (i.value for i in self.inputs)
         if isinstance(self.program, Command):
             yield from (a.value for a in self.program.arguments)
         yield from (e.value for e in self.env)
         if self.cache.key is not None:
             yield self.cache.key
+        yield from self.resources.expressions()
 
 
-Node: TypeAlias = Step
+class Axis(NamedTuple):
+    """One list of a loop. `items` is a literal, a parameter, an output or an item of an outer
+    loop; `item` is the type of one of its values."""
+
+    name: str
+    items: Expr
+    item: ValueType
+    span: Span
+
+
+class Loop(NamedTuple):
+    """Runs its body once for each combination of its axes' values, the first axis slowest.
+
+    One unit for what is around it: it starts when all that its body takes from outside is there,
+    and is skipped if any of that was, or if `when` (which has no `each`) is false. Without items
+    it succeeds. A step with `foreach` is a loop of the same name with that step for its body.
+    `needs` are nodes of the loop's own level, those of its members lifted to here; the needs of a
+    node in the body are nodes of the body. At most `parallel` rounds run at once.
+    """
+
+    name: str
+    axes: tuple[Axis, ...]
+    body: tuple[Node, ...]
+    parallel: int | None
+    when: Expr | None
+    needs: tuple[str, ...]
+    description: str
+    span: Span
+
+
+Node: TypeAlias = Step | Loop
 
 
 class Limits(NamedTuple):
@@ -277,11 +324,39 @@ class Limits(NamedTuple):
     spans: tuple[tuple[str, Span], ...] = ()
 
 
+class PipelineOutput(NamedTuple):
+    """What the algorithm hands on: an output of a step, or several of them joined by `??`."""
+
+    name: str
+    value: Expr
+    type: Type
+    description: str
+    span: Span
+
+
+class Schedule(NamedTuple):
+    """`cron` has five fields, weekdays 0 to 6. `params` are the values that its profile and it
+    set over the defaults; `sets_steps` tells that its profile sets more than parameters.
+    """
+
+    name: str
+    cron: str
+    timezone: str | None
+    profile: str | None
+    params: tuple[tuple[str, JsonValue], ...]
+    enabled: bool
+    overlap: Literal["allow", "forbid"]
+    catch_up: bool
+    sets_steps: bool
+    span: Span
+
+
 class Pipeline(NamedTuple):
     """One algorithm, ready for an engine.
 
-    `profiles` are the names of those applied, `sources` globs of the code that steps run, from the
-    project's root, and `source` is the spec's own path as messages show it.
+    `finally_nodes` run when all `nodes` have ended, however they did. `profiles` are the names of
+    those applied, `sources` globs of the code that steps run, from the project's root, and
+    `source` is the spec's own path as messages show it.
     """
 
     name: str
@@ -299,7 +374,24 @@ class Pipeline(NamedTuple):
     git_branch: str | None = None
     sources: tuple[str, ...] = ()
     source: str = ""
+    finally_nodes: tuple[Node, ...] = ()
+    outputs: tuple[PipelineOutput, ...] = ()
+    schedules: tuple[Schedule, ...] = ()
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """All steps, those in loops and in `finally` too, in the order of the file."""
+        return tuple(steps_of((*self.nodes, *self.finally_nodes)))
 
     @property
     def kubernetes_name(self) -> str:
         return self.name.replace("_", "-")
+
+
+def steps_of(nodes: Iterable[Node]) -> Iterator[Step]:
+    """The steps among nodes and in their loops."""
+    for node in nodes:
+        if isinstance(node, Loop):
+            yield from steps_of(node.body)
+        else:
+            yield node

@@ -218,6 +218,8 @@ def _target(node: Mapping) -> TargetSettings:
         gcs=_store(mapping(node.get("gcs"))),
         service_account=text(node.get("service_account")),
         memoize=text(node.get("memoize")),
+        helper_image=text(node.get("helper_image")),
+        timezone=text(node.get("timezone")),
     )
 
 

@@ -5,6 +5,7 @@ Works on nodes, so that every value keeps the place it was written at.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
 
@@ -13,12 +14,17 @@ from compiler.nodes import Entry, Mapping, Node, Scalar, mapping
 
 # What a step inherits from the top level.
 DEFAULTS = ("image", "env", "resources", "volumes", "pod", "retry", "timeout", "cache")
+# Keys that hold steps.
+_STEPS = ("steps", "finally")
 VOLUME_KINDS = ("claim", "config_map", "secret", "empty")
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """`spec` with the profiles in it; `values` are the parameters' values that they set."""
+    """`spec` with the profiles in it; `values` are the parameters' values that they set.
+
+    Every step has its defaults; groups have handed theirs on and keep none.
+    """
 
     spec: Mapping
     values: tuple[tuple[Scalar, Node], ...]
@@ -32,28 +38,25 @@ def resolve(root: Mapping, profiles: Items[str]) -> tuple[Resolved, list[Diagnos
     `profile_names`.
     """
     diagnostics: list[Diagnostic] = []
-    spec = _expanded(root)
+    spec = expanded(root)
     values: list[tuple[Scalar, Node]] = []
     known = mapping(spec.get("profiles"))
     for name in profiles:
         profile = mapping(known.get(name) if known else None)
         if profile is None:
             continue
-        profile, found = _own_steps(spec, profile, name)
-        diagnostics += found
-        settings = _without(_expanded(profile), "params")
-        spec = merge(spec, settings)
         given = mapping(profile.get("params"))
         values += [(entry.key, entry.value) for _, entry in given] if given else []
-    steps = mapping(spec.get("steps"))
-    if steps is not None:
-        defaults = _only(spec, DEFAULTS)
-        handed = {
-            name: Entry(entry.key, _remade(entry.value, merge(defaults, entry.value).entries))
-            for name, entry in steps
-            if isinstance(entry.value, Mapping)
-        }
-        spec = _with(spec, "steps", _remade(steps, handed))
+        overlays = mapping(profile.get("steps"))
+        spec = merge(spec, _without(expanded(profile), "params", "steps"))
+        if overlays is not None:
+            diagnostics += _unknown_steps(spec, overlays, name)
+            spec = _over_steps(spec, _expanded_steps(overlays))
+    defaults = _only(spec, DEFAULTS)
+    for key in _STEPS:
+        steps = mapping(spec.get(key))
+        if steps is not None:
+            spec = _with(spec, key, _handed_down(steps, defaults))
     return Resolved(spec, tuple(values), tuple(profiles)), diagnostics
 
 
@@ -93,21 +96,39 @@ def _merge_volumes(base: Mapping, over: Mapping) -> Mapping:
     return merged
 
 
-def _expanded(root: Mapping) -> Mapping:
-    """The long form of everything, in a root, a step or a profile."""
+def expanded(root: Mapping) -> Mapping:
+    """The long form of everything in a root or a profile."""
+    return _expanded(root, is_step=False)
+
+
+def _expanded(node: Mapping, *, is_step: bool) -> Mapping:
     entries = {}
-    for key, entry in root:
-        entries[key] = Entry(entry.key, _long_form(key, entry.value))
-    return _remade(root, entries)
+    for key, entry in node:
+        value = entry.value
+        if isinstance(value, Mapping) and key in _STEPS:
+            value = _expanded_steps(value)
+        elif not is_step and key == "outputs":
+            pass  # those of an algorithm are expressions
+        else:
+            value = _long_form(key, value)
+        entries[key] = Entry(entry.key, value)
+    return _remade(node, entries)
+
+
+def _expanded_steps(steps: Mapping) -> Mapping:
+    return _mapped(steps, lambda _, step: _expanded(step, is_step=True))
+
+
+def _mapped(node: Mapping, change: Callable[[str, Mapping], Mapping]) -> Mapping:
+    """The same mapping with what is a mapping in it changed."""
+    entries = {
+        name: Entry(e.key, change(name, e.value) if isinstance(e.value, Mapping) else e.value)
+        for name, e in node
+    }
+    return _remade(node, entries)
 
 
 def _long_form(key: str, value: Node) -> Node:
-    if key == "steps" and isinstance(value, Mapping):
-        steps = {
-            name: Entry(e.key, _expanded(e.value) if isinstance(e.value, Mapping) else e.value)
-            for name, e in value
-        }
-        return _remade(value, steps)
     if key == "resources" and isinstance(value, Mapping):
         return _remade(value, {name: Entry(e.key, _resource(name, e.value)) for name, e in value})
     if key == "outputs" and isinstance(value, Mapping):
@@ -136,23 +157,66 @@ def _wrapped(value: Node, *keys: str) -> Node:
     return Mapping(value.file, value.start, value.end, entries)
 
 
-def _own_steps(spec: Mapping, profile: Mapping, name: str) -> tuple[Mapping, list[Diagnostic]]:
-    """The profile without what it sets for steps that the spec does not have."""
-    overlays = mapping(profile.get("steps"))
-    steps = mapping(spec.get("steps"))
-    if overlays is None or steps is None:
-        return profile, []
+def step_names(spec: Mapping) -> dict[str, Scalar]:
+    """The names of all steps and groups, at every depth, `finally` included."""
+    found: dict[str, Scalar] = {}
+    for key in _STEPS:
+        for name, entry in mapping(spec.get(key)) or ():
+            found.setdefault(name, entry.key)
+            if isinstance(entry.value, Mapping):
+                found = {**step_names(entry.value), **found}
+    return found
+
+
+def broken_names(steps: Mapping | None) -> frozenset[str]:
+    """The names of steps, at every depth, of which nothing is known but that they are wrong."""
+    broken = steps.broken if steps else frozenset()
+    for _, entry in steps or ():
+        if isinstance(entry.value, Mapping):
+            broken |= broken_names(mapping(entry.value.get("steps")))
+    return broken
+
+
+def _unknown_steps(spec: Mapping, overlays: Mapping, profile: str) -> list[Diagnostic]:
+    """What a profile sets for steps that the spec does not have."""
+    known = step_names(spec)
+    broken = broken_names(mapping(spec.get("steps"))) | broken_names(mapping(spec.get("finally")))
     found = []
-    kept = {}
-    for step, entry in overlays:
-        if step in steps.entries:
-            kept[step] = entry
-        elif step not in steps.broken:
-            near = nearest(step, steps.entries)
-            hint = f"did you mean `{near}`?" if near else f"steps are {listing(steps.entries)}"
-            message = f"profile `{name}` sets something for a step `{step}` that is not there"
+    for name, entry in overlays:
+        if name not in known and name not in broken and known:
+            near = nearest(name, known)
+            hint = f"did you mean `{near}`?" if near else f"steps are {listing(known)}"
+            message = f"profile `{profile}` sets something for a step `{name}` that is not there"
             found.append(error("MLC301", message, entry.key.span, hint=hint))
-    return _with(profile, "steps", _remade(overlays, kept)), found
+    return found
+
+
+def _over_steps(spec: Mapping, overlays: Mapping) -> Mapping:
+    """Settings laid over the steps that they are for, wherever these stand."""
+
+    def over(name: str, step: Mapping) -> Mapping:
+        overlay = overlays.get(name)
+        if isinstance(overlay, Mapping):
+            step = _remade(step, merge(step, overlay).entries)
+        return _over_steps(step, overlays) if "steps" in step.entries else step
+
+    for key in _STEPS:
+        steps = mapping(spec.get(key))
+        if steps is not None:
+            spec = _with(spec, key, _mapped(steps, over))
+    return spec
+
+
+def _handed_down(steps: Mapping, defaults: Mapping) -> Mapping:
+    def with_defaults(_: str, step: Mapping) -> Mapping:
+        merged = _remade(step, merge(defaults, step).entries)
+        inner = mapping(step.get("steps"))
+        if inner is None:
+            return merged
+        handed = _handed_down(inner, _only(merged, DEFAULTS))
+        return _with(_without(merged, *DEFAULTS), "steps", handed)
+
+    return _mapped(steps, with_defaults)
 
 
 def _remade(like: Mapping, entries: dict[str, Entry]) -> Mapping:

@@ -20,10 +20,7 @@ from compiler.nodes import Mapping, Node, Scalar, Sequence
 from compiler.schema_words import Schema
 
 # Parts of the language that this version does not understand yet.
-_COMING = {
-    "algorithm": {"extends", "finally", "outputs", "schedules"},
-    "step": {"when", "foreach", "parallel", "use", "steps"},
-}
+_COMING = {"algorithm": {"extends"}, "step": {"use"}}
 _COMING_KINDS = ("Component", "Base")
 
 
@@ -94,6 +91,8 @@ class _Checker:
                 continue
             if inner is False:
                 self.fail(self.unknown_key(entry.key, schema, name, present))
+                if key in _COMING.get(words.noun(schema), ()):
+                    broken.add(key)
                 del node.entries[key]
             elif (key not in properties and not self.key_name(entry.key, schema)) or not self.node(
                 entry.value, inner, entry.key, key
@@ -106,7 +105,7 @@ class _Checker:
                 wanted = self.resolve(properties[key])
                 self.fail(words.missing_key(key, schema, wanted, place.span, name))
         if "oneOf" in schema:
-            self.one_form(node, schema, place, name, broken, present)
+            self.one_form(node, schema, place, name, broken)
         node.broken = frozenset(broken)
         if len(present) < schema.get("minProperties", 0):
             subject = f"`{name}`" if name else words.noun(schema)
@@ -153,8 +152,16 @@ class _Checker:
                 return self.fail(error("MLC203", message, node.span))
             return True
         if "${{" in text:
+            if form == "mlc-amount":
+                return True
             return self.fail(words.refused_expression(node, name))
-        if form == "mlc-quantity" and quantities.quantity(text) is None:
+        if form in ("mlc-cron", "mlc-timezone"):
+            from compiler import cron  # only specs with schedules need it
+
+            check = cron.problem if form == "mlc-cron" else cron.timezone_problem
+            message = check(text)
+            return not message or self.fail(error("MLC205", message, node.span))
+        if form in ("mlc-quantity", "mlc-amount") and quantities.quantity(text) is None:
             hint = quantities.quantity_hint(text)
             return self.fail(error("MLC201", f"`{shown}` is no quantity", node.span, hint=hint))
         if name == "timeout" and quantities.duration(text) == 0:
@@ -188,13 +195,12 @@ class _Checker:
         place: Node,
         name: str,
         broken: set[str],
-        present: list[str],
     ) -> None:
         """Exactly one of several keys has to be there; the first of too many counts."""
         forms = [form["required"][0] for form in schema["oneOf"]]
         given = [form for form in forms if form in node.entries]
         noun = words.noun(schema)
-        if len(given) == 1 or broken & set(forms) or _COMING.get(noun, set()) & set(present):
+        if len(given) == 1 or broken & set(forms):
             return
         if not given:
             message = f"{noun} `{name}` needs one of {listing(forms)}"

@@ -55,6 +55,8 @@ class TargetSettings:
     gcs: ObjectStore | None = None
     service_account: str | None = None
     memoize: str | None = None  # name of the ConfigMap that holds Argo's memoised results
+    helper_image: str | None = None  # of KFP's own small containers: any with a POSIX shell
+    timezone: str | None = None  # in which a KFP server reads schedules; UTC where not given
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from compiler.expr import (
 from compiler.ir import (
     REQUIRED,
     Argument,
+    Axis,
     Cache,
     Command,
     EnvVar,
@@ -33,10 +34,13 @@ from compiler.ir import (
     Gpu,
     Input,
     Limits,
+    Loop,
+    Node,
     Output,
     Param,
     Pipeline,
     PipelineInput,
+    PipelineOutput,
     Pod,
     Program,
     Python,
@@ -53,6 +57,7 @@ from compiler.ir import (
 from compiler.values import VALUE_KINDS, JsonValue, ValueKind, kind_of
 
 SPAN = Span("spec.yaml", 1, 1, 1, 1)
+BOOLEAN = ValueType("boolean")
 Given: TypeAlias = "Expr | JsonValue"
 
 
@@ -247,6 +252,63 @@ def pipeline(
         span=SPAN,
         source="spec.yaml",
     )
+
+
+def each(loop: str, axis: str, *path: str, kind: ValueKind | None = None) -> ex.EachRef:
+    return ex.EachRef(loop, axis, path, ValueType(kind), SPAN)
+
+
+def collected(step: str, output: str, kind: str = "string", depth: int = 1) -> StepOutputRef:
+    """What the rounds of `depth` nested loops have written."""
+    found = type_of(kind)
+    if isinstance(found, ArtifactType):
+        return StepOutputRef(step, output, ArtifactType(found.kind, is_list=True), SPAN)
+    for _ in range(depth):
+        found = ValueType("array", items=found)
+    return StepOutputRef(step, output, found, SPAN)
+
+
+def op(left: Given, sign: ex.Sign, right: Given) -> ex.Operation:
+    """An operation of two operands: boolean, but for `??`, which has the type of its right side."""
+    operands = (expr(left), expr(right))
+    return ex.Operation(sign, operands, operands[1].type if sign == "??" else BOOLEAN, SPAN)
+
+
+def negation(of: Expr) -> ex.Operation:
+    return ex.Operation("!", (of,), BOOLEAN, SPAN)
+
+
+def list_of(*items: Given) -> ex.ListOf:
+    return ex.ListOf(tuple(map(expr, items)), ValueType("array"), SPAN)
+
+
+def loop(
+    name: str,
+    axes: Mapping[str, Given],
+    *body: Node,
+    parallel: int | None = None,
+    when: Expr | None = None,
+    needs: Iterable[str] = (),
+) -> Loop:
+    """A loop over lists; without a body yet, `looped` makes one of a step."""
+    made = []
+    for axis, given in axes.items():
+        items = expr(given)
+        values = given if isinstance(given, list) else [None]
+        kinds = {kind_of(value) for value in values}
+        item = ValueType(kinds.pop() if len(kinds) == 1 else None)
+        made.append(Axis(axis, items, item, SPAN))
+    return Loop(name, tuple(made), body, parallel, when, tuple(needs), "", SPAN)
+
+
+def looped(step: Step, axes: Mapping[str, Given], **keys: Any) -> Loop:
+    """A step with `foreach`: a loop of its name, which takes over what it needs."""
+    keys.setdefault("needs", step.needs)
+    return loop(step.name, axes, step._replace(needs=()), **keys)
+
+
+def pipeline_output(name: str, value: Expr, kind: str = "string") -> PipelineOutput:
+    return PipelineOutput(name, value, type_of(kind), "", SPAN)
 
 
 def replace(value: Any, **changes: Any) -> Any:

@@ -15,10 +15,14 @@ from compiler.git import UNKNOWN
 
 ROOT = Path(__file__).resolve().parent.parent
 LANGUAGE = (ROOT / "docs/language.md").read_text()
-SPECS = re.findall(r"^```yaml\n(apiVersion.*?)^```", LANGUAGE, re.MULTILINE | re.DOTALL)
+SEMANTICS = (ROOT / "docs/semantics.md").read_text()
+SPEC = re.compile(r"^```yaml\n(apiVersion.*?)^```", re.MULTILINE | re.DOTALL)
+SPECS = SPEC.findall(LANGUAGE)
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=lambda s: re.findall(r"name: (\w+)", s)[0])
+@pytest.mark.parametrize(
+    "spec", [*SPECS, *SPEC.findall(SEMANTICS)], ids=lambda s: re.findall(r"name: (\w+)", s)[0]
+)
 def test_every_example_is_valid(spec: str, tmp_path: Path) -> None:
     path = tmp_path / "spec.yaml"
     path.write_text(spec)

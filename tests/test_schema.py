@@ -177,6 +177,8 @@ def test_every_keyword_of_the_schemas_is_understood() -> None:
             return set()
         found = set(data)
         for key, value in data.items():
+            if key == "examples":
+                continue
             named = key in ("properties", "$defs")
             found |= set().union(*map(keywords, value.values())) if named else keywords(value)
         return found

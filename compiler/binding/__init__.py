@@ -2,194 +2,24 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-from compiler import expr as ex
-from compiler.binding.names import bind_names, literal
+from compiler.binding.operators import a_type
 from compiler.binding.places import place
-from compiler.binding.scope import Git, Scope, Signature, Where
-from compiler.diagnostics import Related, Span, error
-from compiler.expressions import Embedded, ExpressionError, parse, split
-from compiler.nodes import Mapping, Node, Scalar, Sequence, to_value
-from compiler.values import JsonValue, carrying_problem, to_text
+from compiler.binding.scalars import bind, bind_value
+from compiler.binding.scope import Git, Item, Scope, Signature, Where
+from compiler.binding.whole import bind_amount, bind_condition, bind_list, bind_output
 
-__all__ = ["Git", "Scope", "Signature", "Where", "bind", "bind_value", "place"]
-
-
-def bind(node: Scalar, scope: Scope, where: Where, *, text: bool) -> ex.Expr | None:
-    """The expression that a scalar stands for; None where something was wrong with it.
-
-    With `text`, what stands there is written out, so that `1.10` means just that; else a literal
-    has the type that YAML gives it.
-    """
-    if "${{" not in node.text:
-        plain = text or isinstance(node.value, str)
-        value = node.text if plain else node.value
-        return _carried(value, node, scope)
-    try:
-        pieces = split(node.text)
-    except ExpressionError as problem:
-        _report(node, 0, problem, scope)
-        return None
-    if len(pieces) == 1 and isinstance(pieces[0], Embedded):
-        bound = _embedded(pieces[0], node, scope, where)
-        if bound is not None and text and where is not Where.FLAG:
-            return bound if _writable(bound, scope, where, alone=True) else None
-        return bound
-    parts: list[ex.Expr] = []
-    fine = True
-    for piece in pieces:
-        if isinstance(piece, str):
-            parts.append(ex.Literal(piece, ex.STRING, node.span))
-            continue
-        part = _embedded(piece, node, scope, where)
-        if part is None or not _writable(part, scope, where, alone=False):
-            fine = False
-        else:
-            parts.append(part)
-    if not fine:
-        return None
-    return _joined(parts, node.span)
-
-
-def bind_value(node: Node, scope: Scope, where: Where) -> ex.Expr | None:
-    """The expression of a step's input: a scalar, a literal list or object, or artifacts."""
-    if isinstance(node, Scalar):
-        return bind(node, scope, where, text=False)
-    if not _has_expression(node):
-        return _carried(to_value(node), node, scope)
-    if isinstance(node, Mapping):
-        hint = "give each value an input of its own"
-        span = _first_expression(node).span
-        scope.diagnostics.append(
-            error("MLC406", "an object of literals can't hold expressions", span, hint=hint)
-        )
-        return None
-    return _artifact_list(node, scope, where)
-
-
-def _carried(value: JsonValue, node: Node, scope: Scope) -> ex.Literal | None:
-    problem = carrying_problem(value)
-    if problem:
-        scope.diagnostics.append(error("MLC506", problem, node.span))
-        return None
-    return literal(value, node.span)
-
-
-def _artifact_list(node: Sequence, scope: Scope, where: Where) -> ex.Expr | None:
-    items: list[ex.Expr] = []
-    fine = True
-    for item in node.items:
-        bound = bind(item, scope, where, text=False) if isinstance(item, Scalar) else None
-        if not isinstance(item, Scalar):
-            message = "a list with expressions takes artifacts only"
-            scope.diagnostics.append(error("MLC402", message, item.span))
-            fine = False
-        elif bound is None:
-            fine = False
-        elif not isinstance(bound.type, ex.ArtifactType) or bound.type.is_list:
-            message = f"a list with expressions takes artifacts only, found {a_type(bound.type)}"
-            hint = "give each value an input of its own"
-            related = _origin(bound, scope)
-            scope.diagnostics.append(
-                error("MLC402", message, bound.span, hint=hint, related=related)
-            )
-            fine = False
-        else:
-            items.append(bound)
-    if not fine:
-        return None
-    kinds = {cast(ex.ArtifactType, item.type).kind for item in items}
-    kind = kinds.pop() if len(kinds) == 1 else "Artifact"
-    return ex.ArtifactList(tuple(items), ex.ArtifactType(kind, is_list=True), node.span)
-
-
-def a_type(found: ex.Type) -> str:
-    """A type in a sentence."""
-    text = str(found)
-    return f"an {text}" if text[0] in "aeioAEIO" else f"a {text}"
-
-
-def _embedded(piece: Embedded, node: Scalar, scope: Scope, where: Where) -> ex.Expr | None:
-    try:
-        syntax = parse(piece.inner)
-    except ExpressionError as problem:
-        _report(node, piece.inner_start, problem, scope)
-        return None
-    return bind_names(syntax, node, piece.inner_start, scope, where)
-
-
-def _report(node: Scalar, offset: int, problem: ExpressionError, scope: Scope) -> None:
-    span = place(node, offset + problem.start, offset + problem.end)
-    hint = problem.hint
-    rest = node.file.text[node.end.index :].partition("\n")[0]
-    if "without its" in problem.message and rest.lstrip().startswith("#") and node.plain:
-        hint = "a ` #` in a plain value starts a comment: quote the value"
-    elif "without its" in problem.message:
-        hint = "add `}}`"
-    scope.diagnostics.append(error("MLC401", problem.message, span, hint=hint))
-
-
-def _joined(parts: list[ex.Expr], span: Span) -> ex.Expr:
-    if all(isinstance(part, ex.Literal) for part in parts):
-        text = "".join(to_text(cast(ex.Literal, part).value) for part in parts)
-        return ex.Literal(text, ex.STRING, span)
-    return ex.Concat(tuple(parts), span)
-
-
-def _writable(found: ex.Expr, scope: Scope, where: Where, *, alone: bool) -> bool:
-    """Whether an expression can be written out as text."""
-    problem = hint = ""
-    code = "MLC402"
-    if isinstance(found, ex.SecretRef) and not alone:
-        code, problem = "MLC405", "a secret can't be part of a text"
-        hint = "give the secret a variable of its own and join them in the step"
-    elif isinstance(found.type, ex.ArtifactType) and found.type.is_list:
-        problem = f"a list of artifacts can't be written into {where}"
-        hint = "lists of artifacts are for `python:` steps"
-    elif isinstance(found.type, ex.ArtifactType) and where is Where.INPUT:
-        problem = "an artifact can't be part of a text here, since its path is known in the step"
-        hint = "give the artifact an input of its own"
-    elif isinstance(found.type, ex.ArtifactType) and where is Where.CACHE_KEY:
-        problem = f"{where} takes a value, found {a_type(found.type)}"
-        hint = "the identity of input artifacts is in the key anyway"
-    elif isinstance(found.type, ex.ValueType) and found.type.nullable:
-        code, problem = "MLC403", "this may be null, which has no text"
-        hint = "pass it as a flag, which null leaves out, or as an input of a `python:` step"
-    if not problem:
-        return True
-    scope.diagnostics.append(
-        error(code, problem, found.span, hint=hint, related=_origin(found, scope))
-    )
-    return False
-
-
-def _origin(found: ex.Expr, scope: Scope) -> tuple[Related, ...]:
-    match found:
-        case ex.ParamRef(name=name):
-            return (Related(f"`{name}` is defined here", scope.params[name].span),)
-        case ex.StepOutputRef(step=step, output=output):
-            return (Related(f"`{output}` comes from this step", scope.steps[step].span),)
-    return ()
-
-
-def _has_expression(node: Node) -> bool:
-    match node:
-        case Scalar():
-            return "${{" in node.text
-        case Sequence():
-            return any(map(_has_expression, node.items))
-        case Mapping():
-            return any(_has_expression(entry.value) for _, entry in node)
-
-
-def _first_expression(node: Node) -> Scalar:
-    match node:
-        case Scalar():
-            return node
-        case Sequence():
-            return _first_expression(next(filter(_has_expression, node.items)))
-        case Mapping():
-            return _first_expression(
-                next(entry.value for _, entry in node if _has_expression(entry.value))
-            )
+__all__ = [
+    "Git",
+    "Item",
+    "Scope",
+    "Signature",
+    "Where",
+    "a_type",
+    "bind",
+    "bind_amount",
+    "bind_condition",
+    "bind_list",
+    "bind_output",
+    "bind_value",
+    "place",
+]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import cast
 
 from compiler import expr as ex
+from compiler.binding import operators
 from compiler.binding.places import place
 from compiler.binding.scope import ALL_ROOTS, COMPILED, GIT_FIELDS, ROOTS, Scope, Signature, Where
 from compiler.diagnostics import Related, Span, error, listing, nearest
@@ -42,6 +42,8 @@ class _Binder:
         self.offset = offset
         self.scope = scope
         self.where = where
+        # Under an operator, and in conditions, a step's inputs are what they are bound to.
+        self.operand = where is Where.WHEN
 
     def span(self, part: Syntax | Accessor) -> Span:
         return place(self.node, self.offset + part.start, self.offset + part.end)
@@ -86,14 +88,32 @@ class _Binder:
         match syntax:
             case Constant():
                 return literal(syntax.value, self.span(syntax))
-            case Operation() | Items():
-                what = f"`{syntax.sign}`" if isinstance(syntax, Operation) else "a list"
-                message = (
-                    f"{what} in an expression is part of mlc/v1, but not of this version of mlc"
-                )
-                raise self.fail("MLC108", message, syntax)
+            case Operation():
+                return self.operation(syntax)
+            case Items():
+                return self.items(syntax)
             case Path():
                 return self.path(syntax)
+
+    def operation(self, syntax: Operation) -> ex.Expr:
+        outer, self.operand = self.operand, True
+        operands = tuple(self.bind(operand) for operand in syntax.operands)
+        self.operand = outer
+        try:
+            return operators.operation(syntax, operands, self.span(syntax))
+        except operators.TypeProblem as problem:
+            part = syntax.operands[problem.operand] if problem.operand is not None else syntax
+            raise self.fail(problem.code, problem.message, part, problem.hint) from None
+
+    def items(self, syntax: Items) -> ex.Expr:
+        outer, self.operand = self.operand, True
+        items = tuple(self.bind(item) for item in syntax.items)
+        self.operand = outer
+        try:
+            return operators.list_of(items, self.span(syntax))
+        except operators.TypeProblem as problem:
+            part = syntax.items[problem.operand] if problem.operand is not None else syntax
+            raise self.fail(problem.code, problem.message, part, problem.hint) from None
 
     def path(self, path: Path) -> ex.Expr:
         root = path.root
@@ -117,6 +137,11 @@ class _Binder:
                 return self.input(path)
             case "steps":
                 return self.step_output(path)
+            case "each":
+                return self.each(path)
+            case "outputs" | "volumes" | "secrets" if self.operand:
+                message = f"`{root.name}` can't stand in an operation"
+                raise self.fail("MLC308", message, root, "let it stand alone")
             case "outputs":
                 return self.own_output(path)
             case "volumes":
@@ -158,6 +183,11 @@ class _Binder:
 
     def param(self, path: Path) -> ex.Expr:
         (name,) = self.names(path, "params.NAME", 1)
+        component = self.scope.component_params.get(name.name)
+        if component is not None:
+            return self.own_input(name, component, path)
+        if name.name in self.scope.given:
+            return self.scope.given[name.name]._replace(span=self.span(path))
         param = self.scope.params.get(name.name)
         if param is None:
             known, broken = list(self.scope.params), self.scope.broken.get("params", frozenset())
@@ -175,7 +205,9 @@ class _Binder:
             found = own[name.name]
             if found is None:
                 raise _BrokenError
-            return ex.InputRef(name.name, found, self.span(path))
+            return self.own_input(name, found, path)
+        if name.name in self.scope.given:
+            return self.scope.given[name.name]._replace(span=self.span(path))
         outer = self.scope.inputs.get(name.name)
         if outer is None:
             known = list(self.scope.inputs)
@@ -186,8 +218,42 @@ class _Binder:
             raise self.unknown("MLC304", "input", name, known, broken, none)
         return ex.PipelineInputRef(name.name, outer, self.span(path))
 
+    def own_input(self, name: Accessor, found: ex.Type, path: Path) -> ex.Expr:
+        """An input of the step, or under an operator what that is bound to."""
+        if not self.operand:
+            return ex.InputRef(name.name, found, self.span(path))
+        value = self.scope.step_values.get(name.name)
+        if value is None:
+            raise _BrokenError
+        return value
+
+    def each(self, path: Path) -> ex.Expr:
+        if not path.accessors:
+            raise self.fail("MLC306", "incomplete name, write `each.NAME`", path)
+        name, *fields = path.accessors
+        item = self.scope.each.get(name.name)
+        if item is None:
+            none = "`each` is for steps with `foreach`, and what is in them"
+            raise self.unknown(
+                "MLC305", "list to loop over", name, list(self.scope.each), none=none
+            )
+        found = item.type
+        known = item.fields
+        for field in fields:
+            if found.kind not in ("object", None):
+                shown = f"`{name.name}` is {operators.a_type(found)}, which has no fields"
+                raise self.fail("MLC306", shown, field)
+            if known is not None and field.name not in known:
+                raise self.no_field(f"each.{name.name}", field, list(known))
+            found = known[field.name] if known is not None else ex.ValueType(None)
+            known = None
+        fields_ = tuple(field.name for field in fields)
+        return ex.EachRef(item.loop, name.name, fields_, found, self.span(path))
+
     def step_output(self, path: Path) -> ex.Expr:
         form = "steps.STEP.outputs.OUTPUT"
+        if len(path.accessors) == 2 and path.accessors[1].name == "items":
+            return self.step_items(*path.accessors, path)
         if len(path.accessors) != 3 or path.accessors[1].name != "outputs":
             self.known_step(path.accessors[0]) if path.accessors else None
             if len(path.accessors) >= 2 and path.accessors[1].name != "outputs":
@@ -196,6 +262,9 @@ class _Binder:
             self.names(path, form, 3)
         step, _, output = path.accessors
         signature = self.known_step(step)
+        if signature.is_group:
+            hint = f"name the step in it: `steps.STEP.outputs.{output.name}`"
+            raise self.fail("MLC302", f"`{step.name}` is a group, which has no outputs", step, hint)
         if output.name not in signature.outputs:
             related = (Related(f"step `{step.name}`", signature.span),)
             none = f"step `{step.name}` declares no `outputs`"
@@ -213,10 +282,51 @@ class _Binder:
         found = signature.outputs[output.name]
         if found is None:
             raise _BrokenError
-        return ex.StepOutputRef(step.name, output.name, found, self.span(path))
+        collected = self.outside_of(signature)
+        if isinstance(found, ex.ArtifactType):
+            if collected > 1:
+                hint = "collect them loop by loop: let a step of the outer loop join them"
+                message = f"artifacts of {collected} nested loops can't be one input"
+                raise self.fail("MLC402", message, path, hint)
+            found = ex.ArtifactType(found.kind, is_list=collected == 1)
+        else:
+            for _ in range(collected):
+                found = ex.ValueType("array", items=found)
+        return ex.StepOutputRef(self.scope.prefix + step.name, output.name, found, self.span(path))
+
+    def step_items(self, step: Accessor, items: Accessor, path: Path) -> ex.Expr:
+        signature = self.known_step(step)
+        if not signature.loops:
+            message = f"`{step.name}` has no `foreach`, so it has no `items`"
+            raise self.fail("MLC306", message, items)
+        if self.outside_of(signature) != 1:
+            message = f"`steps.{step.name}.items` is for steps right outside of its loop"
+            raise self.fail("MLC308", message, path)
+        if signature.items is None:
+            if self.scope.prefix + step.name in self.scope.flawed:
+                raise _BrokenError
+            hint = "let the step write its items as an output, which is collected"
+            message = "the items of several lists are not known before the run"
+            raise self.fail("MLC308", message, path, hint)
+        self.scope.items_used.add(step.name)
+        return signature.items._replace(span=self.span(path))
+
+    def outside_of(self, signature: Signature) -> int:
+        """The number of loops around a step that this expression is not in."""
+        shared = 0
+        for theirs, mine in zip(signature.home, self.scope.level, strict=False):
+            if theirs != mine:
+                break
+            shared += 1
+        return len(signature.home) - shared
 
     def known_step(self, step: Accessor) -> Signature:
         signature = self.scope.steps.get(step.name)
+        main = self.scope.main_steps
+        if signature is None and main is not None and step.name in main:
+            message = f"`finally` can't take anything from `{step.name}`, which may not have run"
+            hint = "it can use `params`, `run`, `git`, `secrets` and other steps of `finally`"
+            raise self.fail("MLC308", message, step, hint)
         if signature is None:
             known, broken = list(self.scope.steps), self.scope.broken.get("steps", frozenset())
             raise self.unknown("MLC301", "step", step, known, broken, "the spec has no steps")
@@ -233,13 +343,14 @@ class _Binder:
 
     def run(self, path: Path) -> ex.Expr:
         (name,) = self.names(path, "run.FIELD", 1)
-        usable = [f for f in ex.RUN_FIELDS if f != "status"]
-        if name.name == "status":
+        in_finally = self.scope.main_steps is not None
+        usable = [f for f in ex.RUN_FIELDS if f != "status" or in_finally]
+        if name.name == "status" and not in_finally:
             message = "`run.status` is for `finally` steps only"
             raise self.fail("MLC308", message, name)
         if name.name not in usable:
             raise self.no_field("run", name, usable)
-        return ex.RunRef(cast(ex.RunField, name.name), self.span(path))
+        return ex.RunRef(name.name, self.span(path))
 
     def compiled(self, path: Path) -> ex.Expr:
         root = path.root.name

@@ -18,10 +18,14 @@ class Where(StrEnum):
     ENV = "the environment"
     INPUT = "an input"
     CACHE_KEY = "a cache key"
+    AMOUNT = "an amount of a resource"
+    WHEN = "a condition"
+    FOREACH = "a list to loop over"
+    OUTPUT = "an output of the algorithm"
     COMPILE_TIME = "a place that is fixed when the spec is compiled"
 
 
-_RUN_TIME = ("params", "inputs", "steps", "run")
+_RUN_TIME = ("params", "inputs", "steps", "each", "run")
 COMPILED = ("git", "algorithm")
 # Names that an expression can start with, by where it stands.
 ROOTS: dict[Where, tuple[str, ...]] = {
@@ -30,12 +34,17 @@ ROOTS: dict[Where, tuple[str, ...]] = {
     Where.ENV: (*_RUN_TIME, "outputs", "volumes", "secrets", *COMPILED),
     Where.INPUT: (*_RUN_TIME, *COMPILED),
     Where.CACHE_KEY: (*_RUN_TIME, *COMPILED),
+    Where.AMOUNT: (*_RUN_TIME, *COMPILED),
+    Where.WHEN: (*_RUN_TIME, *COMPILED),
+    Where.FOREACH: ("params", "steps", "each"),
+    Where.OUTPUT: ("params", "steps"),
     Where.COMPILE_TIME: COMPILED,
 }
 ALL_ROOTS = (
     "params",
     "inputs",
     "steps",
+    "each",
     "outputs",
     "volumes",
     "secrets",
@@ -59,11 +68,31 @@ class Git:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What other steps can take from a step: outputs by name, None for a type that is broken."""
+    """What others can take from a step: outputs by name, None for a type that is broken.
+
+    Types are those that the step itself declares; `home` are the loops around it, from the
+    outermost, its own included, over which users outside of them collect. A group has no outputs.
+    `items` is what `steps.NAME.items` stands for, where the step or group has lists to loop over
+    and all of that is known; `loops` says that it has some.
+    """
 
     outputs: dict[str, ex.Type | None]
     span: Span
     broken: frozenset[str] = frozenset()
+    home: tuple[str, ...] = ()
+    is_group: bool = False
+    loops: bool = False
+    items: ex.Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What `each.NAME` is: an item of the loop called `loop`. `fields` are the types of its
+    fields where these are known, for objects."""
+
+    loop: str
+    type: ex.ValueType
+    fields: dict[str, ex.ValueType] | None = None
 
 
 @dataclass(slots=True)
@@ -72,6 +101,16 @@ class Scope:
 
     `git` is None outside a git checkout. Filled on the way: `used_git` the fields that were asked
     for, `flawed` names the steps with something wrong in them.
+
+    `items_used` names the steps whose `items` were asked for since it was emptied.
+
+    `level` names the loops around what is bound now and `each` their items. In `finally`,
+    `steps` are those of `finally` and `main_steps` those that it can't take anything from.
+
+    In an algorithm that is used as a step, `prefix` comes before the names of its steps and loops
+    (`train.`), and `given` is what its caller gives for its params and inputs, by name: this stands
+    for `params.NAME` and `inputs.NAME`. In a component `component_params` are the types of its
+    params, which are inputs of the one step there.
     """
 
     algorithm: str
@@ -83,8 +122,16 @@ class Scope:
     used_git: set[str] = field(default_factory=set)
     broken: dict[str, frozenset[str]] = field(default_factory=dict)
     flawed: set[str] = field(default_factory=set)
+    level: tuple[str, ...] = ()
+    each: dict[str, Item] = field(default_factory=dict)
+    main_steps: frozenset[str] | None = None
+    prefix: str = ""
+    given: dict[str, ex.Expr] = field(default_factory=dict)
+    component_params: dict[str, ex.ValueType] = field(default_factory=dict)
+    items_used: set[str] = field(default_factory=set)
     step: str | None = None
     step_inputs: dict[str, ex.Type | None] = field(default_factory=dict)
+    step_values: dict[str, ex.Expr] = field(default_factory=dict)
     step_outputs: dict[str, ex.Type | None] = field(default_factory=dict)
     step_volumes: frozenset[str] = frozenset()
 
@@ -94,6 +141,10 @@ class Scope:
         inputs: dict[str, ex.Type | None],
         outputs: dict[str, ex.Type | None],
         volumes: frozenset[str],
+        values: dict[str, ex.Expr] | None = None,
     ) -> None:
+        """Enter a step. `values` is what its inputs are bound to, which stands for them in
+        conditions and under operators."""
         self.step, self.step_inputs = step, inputs
         self.step_outputs, self.step_volumes = outputs, volumes
+        self.step_values = values or {}

@@ -9,31 +9,27 @@ from pathlib import Path
 from compiler.commands import console
 from compiler.commands.show import asked_for
 from compiler.diagnostics import MlcError, listing
-from compiler.engine.history import NotFoundError, step_of
+from compiler.engine.history import NotFoundError, RecordedStep, Run, step_of
 from compiler.values import to_text
 
 
 def get_output(root: Path, run: str, output: str, *, target: str | None = None) -> int:
-    """Copy `STEP.OUTPUT` of a run to the path `target`, which must not exist.
+    """Copy `STEP.OUTPUT`, or an output of the algorithm, to the path `target`, not yet there.
 
     Without a target, a parameter or an artifact that is a file goes to stdout as it is.
     """
     found = asked_for(root, run)
     if found is None:
         return console.FAILED
-    name, dot, key = output.partition(".")
-    if not dot:
-        all_outputs = [f"{s.name}.{o}" for s in found.steps for o in (*s.outputs, *s.artifacts)]
-        return _refuse(f"write STEP.OUTPUT; {found.id} has {listing(all_outputs) or 'none'}")
-    try:
-        step = step_of(found, name)
-    except NotFoundError as problem:
-        return _refuse(str(problem))
     destination = Path(target) if target is not None and target != "-" else None
     if destination is not None and destination.exists():
         return _refuse(f"{destination} is there already; nothing was written")
-    if key in step.outputs:
-        text = to_text(step.outputs[key])
+    try:
+        owner, key = _owner(found, output)
+    except NotFoundError as problem:
+        return _refuse(str(problem))
+    if key in owner.outputs:
+        text = to_text(owner.outputs[key])
         if destination is None:
             sys.stdout.write(f"{text}\n")
         else:
@@ -42,10 +38,28 @@ def get_output(root: Path, run: str, output: str, *, target: str | None = None) 
             except OSError as problem:
                 raise MlcError(f"can't write {destination}: {problem.strerror}") from problem
         return console.OK
-    if key not in step.artifacts:
-        known = listing([*step.outputs, *step.artifacts]) or "none"
-        return _refuse(f"step {name} has no output `{key}` in {found.id}; it has {known}")
-    return _copy(root / step.artifacts[key].path, destination, output)
+    return _copy(root / owner.artifacts[key].path, destination, output)
+
+
+def _owner(run: Run, output: str) -> tuple[Run | RecordedStep, str]:
+    """Whose output it is, the algorithm's or a step's, and its name there.
+
+    Raises:
+        NotFoundError: there is none such.
+    """
+    if output in run.outputs or output in run.artifacts:
+        return run, output
+    name, dot, key = output.rpartition(".")
+    if not dot:
+        own = [*run.outputs, *run.artifacts]
+        known = own + [f"{s.name}.{o}" for s in run.steps for o in (*s.outputs, *s.artifacts)]
+        raise NotFoundError(f"write STEP.OUTPUT; {run.id} has {listing(known) or 'none'}")
+    step = step_of(run, name)
+    if key not in step.outputs and key not in step.artifacts:
+        known = [*step.outputs, *step.artifacts]
+        message = f"step {name} has no output `{key}` in {run.id}; it has {listing(known)}"
+        raise NotFoundError(message if known else f"step {name} has no outputs in {run.id}")
+    return step, key
 
 
 def _copy(source: Path, destination: Path | None, output: str) -> int:

@@ -8,24 +8,24 @@ from pathlib import Path
 
 from compiler.commands import console
 from compiler.commands.show import asked_for
-from compiler.engine.history import NotFoundError, RecordedStep, step_of
+from compiler.engine.history import NotFoundError, RecordedStep, steps_of
 
 
 def print_logs(root: Path, run: str, step: str | None = None) -> int:
     """Print the logs of a run's steps to stdout, byte for byte, all tries in their order.
 
-    Where there are several, each has a heading. A cached step has the log of the run that it was
-    taken from.
+    `step` is a step, or a loop for all that ran in it. Where there are several logs, each has a
+    heading. A cached step has the log of the run that it was taken from.
     """
     found = asked_for(root, run)
     if found is None:
         return console.FAILED
     try:
-        steps = [step_of(found, step)] if step else list(found.steps)
+        steps = steps_of(found, step) if step else list(found.steps)
     except NotFoundError as problem:
         sys.stderr.write(f"{problem}\n")
         return console.FAILED
-    logs = [each for one in steps for each in _logs(root, one)]
+    logs = [each for one in steps for each in _logs(one)]
     if not logs:
         sys.stderr.write(f"nothing of {step or found.id} was started, so there is no log\n")
     out = sys.stdout.buffer
@@ -44,13 +44,10 @@ def print_logs(root: Path, run: str, step: str | None = None) -> int:
     return console.OK
 
 
-def _logs(root: Path, step: RecordedStep) -> Iterator[tuple[str, str]]:
+def _logs(step: RecordedStep) -> Iterator[tuple[str, str]]:
     """Titles and paths, relative to the project's root."""
-    if step.cached_from:
-        origin = asked_for(root, step.cached_from)
-        tries = step_of(origin, step.name).tries[-1:] if origin else ()
-        yield from ((f"{step.name}, cached from {step.cached_from}", each.log) for each in tries)
-        return
+    if step.cached_log is not None:
+        yield f"{step.name}, cached from {step.cached_from}", step.cached_log
     for each in step.tries:
         title = f"{step.name}, try {each.number}" if len(step.tries) > 1 else step.name
         yield title, each.log

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from compiler.commands import console
 from compiler.commands.tables import columns
-from compiler.engine.history import NotFoundError, RecordedStep, Run, find, open_history
-from compiler.engine.progress import shown_path
+from compiler.engine.history import (
+    NotFoundError,
+    RecordedArtifact,
+    RecordedStep,
+    Run,
+    find,
+    open_history,
+)
+from compiler.engine.progress import counted, shown_path
 from compiler.engine.store import FOLDER
 from compiler.engine.units import duration, size
 from compiler.values import JsonValue, to_text
 
 _LONGEST = 60
+_MOST_ROWS = 100
+_MOST_IN_LOOP = 20
 
 
 def show_run(root: Path, run: str, *, style: str = "text") -> int:
@@ -56,19 +66,22 @@ def print_results(run: Run, root: Path, style: str) -> None:
         for name, found in run.metrics.items()
         for place, (metric, value) in enumerate(found.items())
     ]
-    outputs = [
-        (f"{step.name}.{name}", _short(value))
-        for step in run.steps
-        for name, value in step.outputs.items()
-    ]
-    artifacts = [
-        (f"{step.name}.{name}", found.type, size(found.size), shown_path(Path(found.path), root))
-        for step in run.steps
-        for name, found in step.artifacts.items()
-    ]
+    outputs = [(name, _short(value)) for name, value in run.outputs.items()]
+    artifacts = [_artifact(name, found, root) for name, found in run.artifacts.items()]
+    for step in run.steps:
+        outputs += [(f"{step.name}.{name}", _short(value)) for name, value in step.outputs.items()]
+        artifacts += [
+            _artifact(f"{step.name}.{name}", found, root) for name, found in step.artifacts.items()
+        ]
     for title, rows in (("metrics", metrics), ("outputs", outputs), ("artifacts", artifacts)):
         if rows:
-            sys.stdout.write(f"\n{title}\n{columns(rows, indent='  ')}")
+            more = f"  and {len(rows) - _MOST_ROWS} more\n" if len(rows) > _MOST_ROWS else ""
+            shown = columns(rows[:_MOST_ROWS], indent="  ")
+            sys.stdout.write(f"\n{title}\n{shown}{more}")
+
+
+def _artifact(name: str, found: RecordedArtifact, root: Path) -> tuple[str, str, str, str]:
+    return (name, found.type, size(found.size), shown_path(Path(found.path), root))
 
 
 def as_data(run: Run, root: Path) -> dict[str, object]:
@@ -86,7 +99,22 @@ def as_data(run: Run, root: Path) -> dict[str, object]:
         "params": run.params,
         "inputs": run.inputs,
         "folder": str(root / FOLDER / "runs" / run.id),
+        "outputs": run.outputs,
+        "artifacts": _artifacts_data(run.artifacts, root),
         "steps": [_step_data(step, root) for step in run.steps],
+    }
+
+
+def _artifacts_data(artifacts: Mapping[str, RecordedArtifact], root: Path) -> dict[str, object]:
+    return {
+        name: {
+            "type": found.type,
+            "path": str(root / found.path),
+            "sha256": found.digest,
+            "bytes": found.size,
+            "files": found.files,
+        }
+        for name, found in artifacts.items()
     }
 
 
@@ -112,16 +140,10 @@ def _step_data(step: RecordedStep, root: Path) -> dict[str, object]:
         ],
         "outputs": step.outputs,
         "metrics": step.metrics,
-        "artifacts": {
-            name: {
-                "type": found.type,
-                "path": str(root / found.path),
-                "sha256": found.digest,
-                "bytes": found.size,
-                "files": found.files,
-            }
-            for name, found in step.artifacts.items()
-        },
+        "artifacts": _artifacts_data(step.artifacts, root),
+        "loop": step.loop,
+        "rounds": step.rounds,
+        "finally": step.is_finally,
     }
 
 
@@ -154,8 +176,37 @@ def _heading(run: Run, root: Path) -> str:
     for title, rows in (("params", params), ("inputs", list(run.inputs.items()))):
         if rows:
             text += f"\n{title}\n{columns(rows, indent='  ')}"
-    steps = [(step.name, step.status, _took(step), _detail(step)) for step in run.steps]
-    return text + f"\nsteps\n{columns(steps, indent='  ')}"
+    for title, is_finally in (("steps", False), ("finally", True)):
+        levels: dict[str | None, list[RecordedStep]] = {}
+        for step in run.steps:
+            if step.is_finally == is_finally:
+                levels.setdefault(step.loop, []).append(step)
+        if levels:
+            text += f"\n{title}\n{columns(list(_rows(levels, None)), indent='  ')}"
+    return text
+
+
+def _rows(
+    levels: Mapping[str | None, Sequence[RecordedStep]], loop: str | None, indent: str = ""
+) -> Iterator[tuple[str, str, str, str]]:
+    """A line for each step and loop, what is in a loop below it.
+
+    Of a loop in which much ran, only what did not simply succeed, and how much that was.
+    """
+    steps = levels.get(loop, ())
+    hidden = 0
+    for step in steps:
+        is_plain = step.status in ("succeeded", "cached")
+        if loop and is_plain and len(steps) > _MOST_IN_LOOP:
+            hidden += 1
+            continue
+        name = step.name
+        if step.rounds is not None and step.started is not None:
+            name += f" [{counted(step.rounds)}]"
+        yield (indent + name, step.status, _took(step), _detail(step))
+        yield from _rows(levels, step.name, indent + "  ")
+    if hidden:
+        yield (f"{indent}and {hidden} more", "succeeded", "", "")
 
 
 def _took(step: RecordedStep) -> str:

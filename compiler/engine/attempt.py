@@ -15,13 +15,15 @@ from pathlib import Path
 from compiler.engine import cache
 from compiler.engine.artifacts import Artifact, is_unchanged
 from compiler.engine.gpus import VISIBLE
+from compiler.engine.known import EvaluationError, Known, Value, look_up
 from compiler.engine.masking import mask, mask_file
 from compiler.engine.outputs import OutputError, Written, read_outputs
 from compiler.engine.process import Child, LaunchError, start
 from compiler.engine.program import arguments, cache_key, variables
-from compiler.engine.render import Known, Site, evaluate, text_of
+from compiler.engine.render import Site, text_of
+from compiler.evaluation import Skipped
 from compiler.expr import PipelineInputRef, SecretRef, StepOutputRef, walk
-from compiler.ir import Step
+from compiler.ir import Retry, Step
 from compiler.runtime import WRONG_VALUE
 
 
@@ -91,9 +93,12 @@ def try_step(
     begun = time.time()
     step, key = instance.step, instance.key
     log = ground.folder / f"{key}.{number}.log"
-    site = _site(ground, instance, number)
-    argv = arguments(site)
-    own = variables(site)
+    site = site_of(ground, instance, number)
+    try:
+        argv = arguments(site)
+        own = variables(site)
+    except EvaluationError as problem:
+        return Tried(key, number, log, begun, time.time(), str(problem), hopeless=True)
     reused = None
     if ground.cache is not None and step.cache.enabled:
         reused = cache_key(site, argv, own, ground.code)
@@ -159,15 +164,18 @@ def _artifacts_read(site: Site) -> list[Artifact]:
         for part in walk(expression)
         if isinstance(part, PipelineInputRef | StepOutputRef)
     )
-    found = {
-        value.path: value
-        for value in (evaluate(reference, site) for reference in references)
-        if isinstance(value, Artifact)
-    }
+    found: dict[str, Artifact] = {}
+    pending: list[Value | Skipped] = [look_up(each, site.known) for each in references]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, tuple):
+            pending += value
+        elif isinstance(value, Artifact):
+            found[value.path] = value
     return list(found.values())
 
 
-def _site(ground: Ground, instance: Instance, number: int) -> Site:
+def site_of(ground: Ground, instance: Instance, number: int) -> Site:
     """Where the try's expressions stand. Volumes that are folders of the try lie beside outputs."""
     folder = ground.folder / instance.key / str(number)
     step = instance.step
@@ -184,6 +192,12 @@ def _make_folders(site: Site) -> None:
     for path in map(Path, site.volumes.values()):
         if path.parent == own:
             path.mkdir(parents=True)
+
+
+def backoff(retry: Retry, number: int) -> float:
+    """The seconds to wait after try `number`, which failed."""
+    wait = retry.backoff * retry.factor ** (number - 1)
+    return float(wait if retry.max_backoff is None else min(wait, retry.max_backoff))
 
 
 def _reuse(folder: Path, key: str, step: Step, outputs: Path, now: float) -> cache.Entry | None:

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from compiler.diagnostics import Diagnostic
+from compiler.engine.known import Value
 from compiler.engine.outputs import Written
 
 StepStatus = Literal[
-    "waiting", "running", "retrying", "succeeded", "cached", "failed", "omitted", "interrupted"
+    "waiting",
+    "running",
+    "retrying",
+    "succeeded",
+    "cached",
+    "failed",
+    "skipped",
+    "omitted",
+    "interrupted",
 ]
 RunStatus = Literal["refused", "succeeded", "failed", "interrupted"]
+INTERRUPTED = "the run was interrupted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +36,11 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """The run is recorded. `steps` are in the spec's order, `folder` holds all that it writes."""
+    """The run is recorded. `folder` holds all that it writes.
+
+    `steps` are the steps and loops outside of loops, in the spec's order, `finally` last. What is
+    in a loop is told of as its rounds begin.
+    """
 
     run: str
     pipeline: str
@@ -36,10 +50,11 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class StepChanged:
-    """A step got into another state.
+    """A step or a loop got into another state; a step's round in loops is part of its name.
 
-    `reason` says why where it failed, waits for another try or was stopped; `seconds` is what the
-    try took, or the wait before the next; `log` holds what it printed.
+    `reason` says why where it failed, did not run, waits for another try or was stopped; `seconds`
+    is what the try took, or the wait before the next; `log` holds what it printed. `loop` is the
+    loop that it is in; `rounds` is how many a loop has (0 until it has begun), None for a step.
     """
 
     step: str
@@ -49,11 +64,18 @@ class StepChanged:
     seconds: float = 0.0
     log: Path | None = None
     cached_from: str | None = None
+    loop: str | None = None
+    rounds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """How a step ended. `tries` is 0 where no process was started; `log` is of the last try."""
+    """How a step or a loop ended; `step` is its name with its rounds, as `train.0` or `fit.2.1`.
+
+    `tries` is 0 where no process was started; `log` is of the last try. `started` and `ended` are
+    seconds since the epoch, None where it did not start. `rounds` is how many a loop had, None for
+    a step. `loop` is the loop that it is in; `is_finally` tells that it stands in `finally`.
+    """
 
     step: str
     status: StepStatus
@@ -63,11 +85,20 @@ class StepResult:
     log: Path | None
     cached_from: str | None
     written: Written | None
+    started: float | None = None
+    ended: float | None = None
+    rounds: int | None = None
+    loop: str | None = None
+    is_finally: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """How a run ended; with `refused` nothing was started and `diagnostics` say why."""
+    """How a run ended; with `refused` nothing was started and `diagnostics` say why.
+
+    `steps` are all steps and loops by their names in the run: in the spec's order, what is in a
+    loop after it, round by round. `outputs` are those of the algorithm, if the run succeeded.
+    """
 
     status: RunStatus
     run: str | None
@@ -76,6 +107,7 @@ class RunResult:
     seconds: float
     steps: Mapping[str, StepResult]
     diagnostics: tuple[Diagnostic, ...] = ()
+    outputs: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,14 @@ so says the rule for machines without a GPU, and the run says so in a note.
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from compiler.ir import Step
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 _PATIENCE = 20.0
@@ -41,3 +45,51 @@ def _count_by_tool(caller: Mapping[str, str]) -> int:
     except (OSError, subprocess.TimeoutExpired):
         return 0
     return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+
+
+class Devices:
+    """Steps in line for the GPUs that they ask for; those that ask for none have their place too.
+
+    `names` are all that there are. The first in line is the first that fits.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.count = len(names)
+        self._free = list(names)
+        self._lines: dict[int, deque[tuple[int, str]]] = {}
+        self._order = itertools.count()
+
+    def shortage(self, step: Step, count: int) -> str:
+        """What to say where a step asks for more GPUs than there are."""
+        assert step.resources.gpu
+        wanted = f"{count} GPU{'s' if count > 1 else ''}"
+        if step.resources.gpu.type:
+            wanted += f" of type {step.resources.gpu.type}"
+        there = f"{self.count}, and it runs with these" if self.count else "none: it runs without"
+        return f"{step.name} asks for {wanted}; this machine has {there}"
+
+    def queue(self, key: str, count: int) -> None:
+        """Put a step in line. Where it asks for more than there are, for all there are."""
+        line = self._lines.setdefault(min(count, self.count), deque())
+        line.append((next(self._order), key))
+
+    def take(self) -> tuple[str, tuple[str, ...]] | None:
+        """The first step that can have its GPUs now, and these."""
+        free = len(self._free)
+        fitting = [(line[0], n) for n, line in self._lines.items() if line and n <= free]
+        if not fitting:
+            return None
+        (_, key), count = min(fitting)
+        self._lines[count].popleft()
+        taken = tuple(self._free[:count])
+        del self._free[:count]
+        return key, taken
+
+    def give_back(self, names: Sequence[str]) -> None:
+        self._free += names
+
+    def clear(self) -> list[str]:
+        """Send away all in line, in their order."""
+        left = sorted(waiting for line in self._lines.values() for waiting in line)
+        self._lines.clear()
+        return [key for _, key in left]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import sqlite3
 from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from compiler.values import JsonValue
 
 _OF_STEPS = ("tries", "outputs", "artifacts", "metrics")
 _GOING_ON = ("running", "retrying")
+_MOST_NAMED = 10
+_ROUNDS = re.compile(r"(?:\.[0-9]+)+$")
 
 
 class NotFoundError(Exception):
@@ -45,21 +49,32 @@ class RecordedArtifact:
 
 @dataclass(frozen=True, slots=True)
 class RecordedStep:
+    """A step or a loop; in loops `name` has the rounds. `rounds` is None for a step, `loop` is the
+    loop that it is in. `cached_log` is the log of the try whose results were reused."""
+
     name: str
     status: str
     reason: str
     cached_from: str | None
+    cached_log: str | None
     started: float | None
     ended: float | None
     tries: tuple[Try, ...]
     outputs: dict[str, JsonValue]
     artifacts: dict[str, RecordedArtifact]
     metrics: dict[str, dict[str, float]]
+    loop: str | None
+    rounds: int | None
+    is_finally: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run as recorded. A run whose process is gone without a word has the status `lost`."""
+    """A run as recorded. A run whose process is gone without a word has the status `lost`.
+
+    `steps` are in the spec's order, what is in a loop after it, round by round. `outputs` and
+    `artifacts` are the algorithm's own.
+    """
 
     id: str
     algorithm: str
@@ -73,6 +88,8 @@ class Run:
     started: float
     ended: float | None
     steps: tuple[RecordedStep, ...]
+    outputs: dict[str, JsonValue]
+    artifacts: dict[str, RecordedArtifact]
 
     @property
     def metrics(self) -> dict[str, dict[str, float]]:
@@ -131,16 +148,45 @@ def find(connection: sqlite3.Connection, name: str) -> Run:
 
 
 def step_of(run: Run, name: str) -> RecordedStep:
-    """A step by its name.
+    """A step by its name, with its rounds where it is in a loop.
+
+    Raises:
+        NotFoundError: the run has none of that name, or several.
+    """
+    found = steps_of(run, name)
+    if len(found) > 1 or found[0].name != name:
+        raise NotFoundError(f"`{name}` ran in rounds: {_listed([step.name for step in found])}")
+    return found[0]
+
+
+def steps_of(run: Run, name: str) -> list[RecordedStep]:
+    """The steps that a name means: one, all rounds of one, or all that is in a loop.
 
     Raises:
         NotFoundError: the run has none of that name.
     """
+    inside = {name}
+    found = []
     for step in run.steps:
-        if step.name == name:
-            return step
-    known = ", ".join(step.name for step in run.steps)
+        if step.loop in inside:
+            inside.add(step.name)
+        is_meant = step.name in inside or _without_rounds(step.name) == name
+        if is_meant and step.rounds is None:
+            found.append(step)
+    if found:
+        return found
+    if any(step.name == name for step in run.steps):
+        raise NotFoundError(f"the loop `{name}` ran nothing in {run.id}")
+    known = _listed(list(dict.fromkeys(_without_rounds(step.name) for step in run.steps)))
     raise NotFoundError(f"the run {run.id} has no step `{name}`; it has {known}")
+
+
+def _without_rounds(name: str) -> str:
+    return _ROUNDS.sub("", name)
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:_MOST_NAMED]) + (" …" if len(names) > _MOST_NAMED else "")
 
 
 def _run(connection: sqlite3.Connection, row: sqlite3.Row) -> Run:
@@ -149,7 +195,10 @@ def _run(connection: sqlite3.Connection, row: sqlite3.Row) -> Run:
     if status == "running" and row["host"] == platform.node():
         status = status if is_alive(row["pid"], row["process"]) else "lost"
     tables = {table: _by_step(connection, table, run) for table in _OF_STEPS}
-    steps = connection.execute("SELECT * FROM steps WHERE run = ? ORDER BY position", (run,))
+    rows = connection.execute("SELECT * FROM steps WHERE run = ? ORDER BY position", (run,))
+    levels: defaultdict[str | None, list[sqlite3.Row]] = defaultdict(list)
+    for step in rows:
+        levels[step["loop"]].append(step)
     return Run(
         id=run,
         algorithm=row["pipeline"],
@@ -164,9 +213,32 @@ def _run(connection: sqlite3.Connection, row: sqlite3.Row) -> Run:
         ended=row["ended"],
         steps=tuple(
             _step(step, {table: rows[step["step"]] for table, rows in tables.items()}, status)
-            for step in steps
+            for step in _depth_first(levels, None)
         ),
+        outputs=_outputs(tables["outputs"][""]),
+        artifacts=_artifacts(tables["artifacts"][""]),
     )
+
+
+def _depth_first(
+    levels: Mapping[str | None, list[sqlite3.Row]], loop: str | None
+) -> Iterator[sqlite3.Row]:
+    for step in levels.get(loop, ()):
+        yield step
+        yield from _depth_first(levels, step["step"])
+
+
+def _outputs(rows: Iterable[sqlite3.Row]) -> dict[str, JsonValue]:
+    return {row["name"]: json.loads(row["value"]) for row in rows}
+
+
+def _artifacts(rows: Iterable[sqlite3.Row]) -> dict[str, RecordedArtifact]:
+    return {
+        row["name"]: RecordedArtifact(
+            row["type"], row["path"], row["digest"], row["size"], row["files"]
+        )
+        for row in rows
+    }
 
 
 def _by_step(
@@ -187,6 +259,7 @@ def _step(row: sqlite3.Row, found: dict[str, list[sqlite3.Row]], run: str) -> Re
         status="lost" if run == "lost" and row["status"] in _GOING_ON else row["status"],
         reason=row["reason"],
         cached_from=row["cached_from"],
+        cached_log=row["cached_log"],
         started=row["started"],
         ended=row["ended"],
         tries=tuple(
@@ -201,12 +274,10 @@ def _step(row: sqlite3.Row, found: dict[str, list[sqlite3.Row]], run: str) -> Re
             )
             for each in found["tries"]
         ),
-        outputs={each["name"]: json.loads(each["value"]) for each in found["outputs"]},
-        artifacts={
-            each["name"]: RecordedArtifact(
-                each["type"], each["path"], each["digest"], each["size"], each["files"]
-            )
-            for each in found["artifacts"]
-        },
+        outputs=_outputs(found["outputs"]),
+        artifacts=_artifacts(found["artifacts"]),
         metrics=metrics,
+        loop=row["loop"],
+        rounds=row["rounds"],
+        is_finally=bool(row["is_finally"]),
     )

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from compiler.diagnostics import Diagnostic, error, has_errors
 from compiler.engine.artifacts import Artifact, ArtifactError
+from compiler.engine.attempt import secrets_of
 from compiler.engine.digests import UntoldError, code_digest, read_indexed
 from compiler.engine.environment import base_environment, interpreter
 from compiler.engine.events import Note
 from compiler.engine.inputs import InputError, fetch, local_path
 from compiler.engine.store import FOLDER
-from compiler.expr import Expr, PipelineInputRef, SecretRef, VolumePath, walk
-from compiler.ir import Pipeline, Required, Step
+from compiler.expr import Expr, PipelineInputRef, VolumePath, walk
+from compiler.ir import Loop, Node, Pipeline, Required, Step
 from compiler.settings import Project
 from compiler.values import JsonValue
 
@@ -54,12 +55,12 @@ def prepare(
     notes: list[Note] = []
     values = _params(pipeline, params, found)
     secrets = _secrets(pipeline, project, caller, found)
-    workdirs = {step.name: _workdir(step, project.root, found, notes) for step in pipeline.nodes}
+    workdirs = {step.name: _workdir(step, project.root, found, notes) for step in pipeline.steps}
     volumes = {
-        step.name: _volumes(step, project, found, notes) for step in pipeline.nodes if step.volumes
+        step.name: _volumes(step, project, found, notes) for step in pipeline.steps if step.volumes
     }
     uris = {given.name: inputs.get(given.name, given.default) for given in pipeline.inputs}
-    caching = use_cache and any(step.cache.enabled for step in pipeline.nodes)
+    caching = use_cache and any(step.cache.enabled for step in pipeline.steps)
     artifacts: dict[str, Artifact] = {}
     if not has_errors(found):  # what is remote is fetched only for a run that can start
         artifacts = _inputs(pipeline, project, uris, caching, connection, found)
@@ -106,11 +107,30 @@ def _params(
     return values
 
 
-def _references(pipeline: Pipeline) -> Iterator[tuple[Step, Expr]]:
-    for step in pipeline.nodes:
-        for expression in step.expressions():
-            for part in walk(expression):
-                yield step, part
+def _inputs_used(pipeline: Pipeline) -> set[str]:
+    """The artifacts from outside that a step takes, or a condition or list."""
+    return {
+        part.name
+        for expression in _expressions((*pipeline.nodes, *pipeline.finally_nodes))
+        for part in walk(expression)
+        if isinstance(part, PipelineInputRef)
+    } | {
+        part.name
+        for output in pipeline.outputs
+        for part in walk(output.value)
+        if isinstance(part, PipelineInputRef)
+    }
+
+
+def _expressions(nodes: Iterable[Node]) -> Iterator[Expr]:
+    for node in nodes:
+        if node.when is not None:
+            yield node.when
+        if isinstance(node, Loop):
+            yield from (axis.items for axis in node.axes)
+            yield from _expressions(node.body)
+        else:
+            yield from node.expressions()
 
 
 def _inputs(
@@ -121,7 +141,7 @@ def _inputs(
     connection: sqlite3.Connection,
     found: list[Diagnostic],
 ) -> dict[str, Artifact]:
-    used = {part.name for _, part in _references(pipeline) if isinstance(part, PipelineInputRef)}
+    used = _inputs_used(pipeline)
     artifacts: dict[str, Artifact] = {}
     for given in pipeline.inputs:
         uri = uris[given.name]
@@ -150,8 +170,9 @@ def _secrets(
     pipeline: Pipeline, project: Project, caller: Mapping[str, str], found: list[Diagnostic]
 ) -> dict[tuple[str, str], str]:
     values: dict[tuple[str, str], str] = {}
-    for step, part in _references(pipeline):
-        if not isinstance(part, SecretRef) or (part.name, part.key) in values:
+    taken = ((step, part) for step in pipeline.steps for part in secrets_of(step))
+    for step, part in taken:
+        if (part.name, part.key) in values:
             continue
         name = f"{part.name}.{part.key}"
         variable = project.local.secrets.get(name)
@@ -242,7 +263,7 @@ def _code(
 
 def _not_applied(pipeline: Pipeline) -> Iterator[Note]:
     """What a process on this machine does without; GPUs are another matter."""
-    for step in pipeline.nodes:
+    for step in pipeline.steps:
         names = [
             name
             for name, given in (

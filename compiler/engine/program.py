@@ -53,7 +53,7 @@ def _call(site: Site, program: Python) -> tuple[Rendered, ...]:
     for given in step.inputs:
         if isinstance(given.type, ValueType) and given.type.kind is None:
             value = evaluate(given.value, site)
-            assert not isinstance(value, Artifact)
+            assert not isinstance(value, Artifact | tuple)
             call += [(given.name,), (to_json(value),)]
             continue
         for item in items(given.value, site):
@@ -86,7 +86,7 @@ def cache_key(
     """What a step's results depend on; `code` stands for the image's contents.
 
     The step's name is one of these: of two steps that do the same, as two random restarts may,
-    each has results of its own, whichever ends first.
+    each has results of its own, whichever ends first. So are the items of the loops around it.
     """
     step = site.step
     inputs: dict[str, JsonValue] = {
@@ -94,9 +94,13 @@ def cache_key(
         for given in step.inputs
     }
     added = step.cache.key
+    rounds: list[JsonValue] = [
+        [each.loop, dict(each.items), dict(each.repeats)] for each in site.known.rounds()
+    ]
     return key_of(
         {
             "step": step.name,
+            "rounds": rounds,
             "image": step.image,
             "code": code,
             "workdir": step.workdir,

@@ -19,6 +19,7 @@ from compiler.engine.events import (
 from compiler.engine.units import duration
 
 _TAIL = 64 * 1024
+_MOST_FAILURES = 10
 # Escape sequences (ECMA-48) and what is left of control characters.
 _CONTROL = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)|[\x00-\x08\x0b-\x1f\x7f]"
@@ -42,6 +43,7 @@ class PlainProgress:
                 if self._verbose or not detail:
                     self._say(f"note: {text}")
             case StepChanged(step=step):
+                self._width = max(self._width, len(step))
                 self._say(f"  {step:<{self._width}}  {describe(event)}")
             case RunEnded(result=result):
                 self._say(closing(result))
@@ -57,6 +59,8 @@ def describe(change: StepChanged) -> str:
     """A change of state in words."""
     reason = change.reason.partition("\n")[0]
     match change.status:
+        case "running" if change.rounds is not None:
+            return counted(change.rounds)
         case "running":
             return "started" if change.number == 1 else f"started, try {change.number}"
         case "succeeded":
@@ -68,12 +72,18 @@ def describe(change: StepChanged) -> str:
             return f"try {change.number} failed: {reason}; trying again{wait}"
         case "failed":
             return f"failed after {duration(change.seconds)}: {reason}"
+        case "skipped":
+            return f"skipped: {reason}"
         case "omitted":
             return f"not run: {reason}"
         case "interrupted":
             return "stopped"
         case "waiting":
             return "waiting"
+
+
+def counted(rounds: int) -> str:
+    return f"{rounds} round{'' if rounds == 1 else 's'}"
 
 
 def closing(result: RunResult) -> str:
@@ -84,11 +94,14 @@ def closing(result: RunResult) -> str:
 
 
 def failures(result: RunResult, root: Path, lines: int) -> str:
-    """Each failed step with its reason and the last lines that it printed."""
+    """Each failed step with its reason and the last lines that it printed; of many, the first."""
+    # A loop fails through its steps; what it says itself is why it could not begin.
+    failed = [s for s in result.steps.values() if s.status == "failed" and not s.rounds]
     shown = []
-    for step in result.steps.values():
-        if step.status == "failed":
-            shown += ["", *_failure(step, root, lines)]
+    for step in failed[:_MOST_FAILURES]:
+        shown += ["", *_failure(step, root, lines)]
+    if len(failed) > _MOST_FAILURES:
+        shown += ["", f"and {len(failed) - _MOST_FAILURES} more failed: mlc logs {result.run} STEP"]
     return "\n".join(shown)
 
 

@@ -8,28 +8,27 @@ for them in the cache key.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from compiler import evaluation
 from compiler.engine.artifacts import Artifact
+from compiler.engine.known import Known, Value, look_up
+from compiler.evaluation import Skipped
 from compiler.expr import (
     ArtifactList,
+    ArtifactType,
     Concat,
     Expr,
     InputRef,
-    Literal,
     OutputPath,
-    ParamRef,
-    PipelineInputRef,
-    RunField,
-    RunRef,
+    RunTimeRef,
     SecretRef,
-    StepOutputRef,
     VolumePath,
 )
 from compiler.ir import Argument, Flag, Step
-from compiler.values import JsonValue, to_text
+from compiler.values import to_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +41,6 @@ class Slot:
 
 Piece: TypeAlias = str | Slot
 Rendered: TypeAlias = tuple[Piece, ...]
-Value: TypeAlias = "JsonValue | Artifact"
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is known outside of a step: parameters, artifacts from outside, other steps' outputs.
-
-    `outputs` grows as steps end; its keys are a step and an output.
-    """
-
-    params: Mapping[str, JsonValue]
-    inputs: Mapping[str, Artifact]
-    run: Mapping[RunField, str]
-    outputs: dict[tuple[str, str], Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,29 +87,34 @@ def render(expression: Expr, site: Site) -> Rendered:
             return (Slot(site.secrets[name, key], f"secret {name} {key}"),)
         case ArtifactList(items=items):
             raise AssertionError(f"{len(items)} artifacts have no text")
-    value = evaluate(expression, site)
+    return (_piece(evaluate(expression, site)),)
+
+
+def _piece(value: Value) -> Piece:
     if isinstance(value, Artifact):
         # A program may look at the ending of a file's name, so that the name counts too.
-        return (Slot(value.path, f"{value.identity} {Path(value.path).name}"),)
-    return (to_text(value),)
+        return Slot(value.path, f"{value.identity} {Path(value.path).name}")
+    assert not isinstance(value, tuple), "a list of artifacts has no text"
+    return to_text(value)
 
 
 def evaluate(expression: Expr, site: Site) -> Value:
-    """The value of an expression: parameters keep their type."""
-    match expression:
-        case Literal(value=value):
-            return value
-        case ParamRef(name=name):
-            return site.known.params[name]
-        case PipelineInputRef(name=name):
-            return site.known.inputs[name]
-        case StepOutputRef(step=step, output=output):
-            return site.known.outputs[step, output]
-        case RunRef(field=field_):
-            return site.known.run[field_]
-        case InputRef(name=name):
-            return evaluate(site.step.input(name).value, site)
-    return text_of(render(expression, site))
+    """The value of an expression: parameters keep their type.
+
+    Raises:
+        EvaluationError: an item of a loop lacks a field that is taken from it.
+    """
+    if isinstance(expression, InputRef):
+        return evaluate(site.step.input(expression.name).value, site)
+
+    def value_of(part: Expr) -> Value | Skipped:
+        if isinstance(part, RunTimeRef):
+            return look_up(part, site.known)
+        return text_of(render(part, site))
+
+    found = evaluation.evaluate(expression, value_of)
+    assert not isinstance(found, Skipped), "a step that takes from a skipped one is skipped"
+    return found
 
 
 def words(argument: Argument, site: Site) -> Iterator[Rendered]:
@@ -151,4 +141,8 @@ def items(expression: Expr, site: Site) -> tuple[Rendered, ...]:
         return items(site.step.input(expression.name).value, site)
     if isinstance(expression, ArtifactList):
         return tuple(rendered for item in expression.items for rendered in items(item, site))
+    if isinstance(expression.type, ArtifactType) and expression.type.is_list:
+        collected = evaluate(expression, site)
+        assert isinstance(collected, tuple)
+        return tuple((_piece(item),) for item in collected)
     return (render(expression, site),)

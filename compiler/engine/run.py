@@ -15,17 +15,20 @@ from pathlib import Path
 
 from compiler.diagnostics import MlcError
 from compiler.engine import gpus
-from compiler.engine.attempt import Ground, Instance
-from compiler.engine.events import Listener, Note, RunEnded, RunResult, RunStarted
+from compiler.engine.attempt import Ground
+from compiler.engine.events import Listener, RunEnded, RunResult, RunStarted, RunStatus
+from compiler.engine.execution import Execution
+from compiler.engine.flow import Flow
 from compiler.engine.journal import Journal
-from compiler.engine.loop import Loop
+from compiler.engine.known import Known, Value, evaluate
 from compiler.engine.prepare import Prepared, prepare
-from compiler.engine.render import Known
-from compiler.engine.store import FOLDER, Recorder, open_store
+from compiler.engine.recorder import Recorder
+from compiler.engine.store import FOLDER, open_store
 from compiler.ir import Pipeline
 from compiler.settings import Project
 from compiler.values import JsonValue
 
+_MOST_NAMED = 10
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
@@ -57,8 +60,9 @@ def run(
 
     `params` are values over the defaults, typed and checked. What a person has to mend comes back
     as diagnostics, with nothing started. In the main thread SIGINT, SIGTERM, SIGHUP and
-    SIGQUIT interrupt the run: its processes are ended and it is recorded so. `on_event` is called
-    in the calling thread.
+    SIGQUIT interrupt the run: its processes are ended, the steps of `finally` run as after a
+    failure, and it is recorded as interrupted. A second signal kills what still runs, and starts
+    nothing more. `on_event` is called in the calling thread.
 
     Raises:
         MlcError: the disk, the record or the system failed.
@@ -100,11 +104,6 @@ def _run(
     name, folder = _folder(project.root, pipeline, started)
     recorder = Recorder(connection, project.root, name)
     recorder.begin(pipeline, prepared.params, prepared.uris, os.getpid(), started)
-    recorder.add_steps(step.name for step in pipeline.nodes)
-    recorder.commit()
-    on_event(RunStarted(name, pipeline.name, folder, tuple(step.name for step in pipeline.nodes)))
-    for note in (*prepared.notes, *_gpu_notes(pipeline, devices)):
-        on_event(note)
     ground = Ground(
         run=name,
         root=project.root,
@@ -122,19 +121,57 @@ def _run(
     )
     jobs = min(filter(None, (options.jobs or _cores(), pipeline.limits.parallel)))
     journal = Journal(recorder, on_event, folder)
-    loop = Loop(ground, journal, jobs, devices, options.grace)
-    loop.add(Instance(step.name, step, known) for step in pipeline.nodes)
+    main = Flow(pipeline.nodes, known, journal)
+    told = dict(known.run)
+    alone = replace(known, run=told, outputs={})
+    first = len(pipeline.nodes)
+    last = Flow(pipeline.finally_nodes, alone, journal, first=first, is_finally=True)
+    recorder.commit()
+    on_event(RunStarted(name, pipeline.name, folder, tuple(journal.places)))
+    for note in prepared.notes:
+        on_event(note)
+    execution = Execution(ground, journal, jobs, gpus.Devices(devices), options.grace)
     try:
-        with _interruptible(loop):
-            status = loop.run(pipeline.limits.timeout)
+        with _interruptible(execution):
+            status, reason = _run_main(main, journal, execution, pipeline.limits.timeout)
+            told["status"] = "succeeded" if status == "succeeded" else "failed"
+            stopped = execution.run(last)
+            if stopped and status != "interrupted":
+                status, reason = stopped
+        outputs = _outputs(pipeline, known) if status == "succeeded" else {}
+        recorder.add_outputs(pipeline, outputs)
     except BaseException as problem:
         recorder.break_off(f"mlc could not go on: {problem}", time.time())
         raise
     ended = time.time()
-    recorder.end(status, loop.reason, ended)
+    recorder.end(status, reason, ended)
     recorder.commit()
-    steps = {step.name: journal.results[step.name] for step in pipeline.nodes}
-    return RunResult(status, name, loop.reason, folder, ended - started, steps)
+    steps = journal.in_order()
+    return RunResult(status, name, reason, folder, ended - started, steps, outputs=outputs)
+
+
+def _run_main(
+    flow: Flow, journal: Journal, execution: Execution, timeout: int | None
+) -> tuple[RunStatus, str]:
+    """Run all but `finally`: the state of the run and why it is so."""
+    stopped = execution.run(flow, timeout)
+    if stopped:
+        return stopped
+    if not flow.failed:
+        return "succeeded", ""
+    # A loop has failed by itself only if it could not begin.
+    failed = [s.step for s in journal.results.values() if s.status == "failed" and not s.rounds]
+    return "failed", f"{_listed(failed)} failed"
+
+
+def _outputs(pipeline: Pipeline, known: Known) -> dict[str, Value]:
+    """What the algorithm hands on."""
+    return {output.name: evaluate(output.value, known) for output in pipeline.outputs}
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _folder(root: Path, pipeline: Pipeline, started: float) -> tuple[str, Path]:
@@ -155,30 +192,18 @@ def _cores() -> int:
 
 
 def _devices(pipeline: Pipeline, caller: Mapping[str, str]) -> tuple[str, ...]:
-    return gpus.detect(caller) if any(step.resources.gpu for step in pipeline.nodes) else ()
-
-
-def _gpu_notes(pipeline: Pipeline, devices: tuple[str, ...]) -> Iterator[Note]:
-    for step in pipeline.nodes:
-        gpu = step.resources.gpu
-        if gpu is None or gpu.count <= len(devices):
-            continue
-        wanted = f"{gpu.count} GPU{'s' if gpu.count > 1 else ''}"
-        if gpu.type:
-            wanted += f" of type {gpu.type}"
-        there = f"{len(devices)}, and it runs with these" if devices else "none: it runs without"
-        yield Note(f"{step.name} asks for {wanted}; this machine has {there}")
+    return gpus.detect(caller) if any(step.resources.gpu for step in pipeline.steps) else ()
 
 
 @contextlib.contextmanager
-def _interruptible(loop: Loop) -> Iterator[None]:
+def _interruptible(execution: Execution) -> Iterator[None]:
     """Let signals end the run in order, where this thread is the one that gets them."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
     before = {
-        number: signal.signal(number, lambda number, _: loop.interrupt(signal.Signals(number)))
+        number: signal.signal(number, lambda number, _: execution.interrupt(signal.Signals(number)))
         for number in numbers
         if signal.getsignal(number) is not signal.SIG_IGN  # as nohup has it
     }

@@ -1,85 +1,97 @@
-"""What can run next: the order of a run, told by what waits for what, without doing anything.
+"""What can run next among the nodes of one level: told by what waits for what, doing nothing.
 
-Tasks may be added while others run, since a loop or a used algorithm knows its own only once what
-it takes is there. A failed task stops those that depend on it and no others.
+A level are the pipeline's own nodes, those of `finally`, or one round of a loop. Each node starts
+when all that it waits for has ended, and only if none of that failed or, but for what it can do
+without, was skipped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+from compiler.graph import Waits
+
+Outcome = Literal["succeeded", "failed", "skipped", "omitted"]
+
+
+class Unrun(NamedTuple):
+    """A node that ended without a start, because of another: the failed one where it is omitted,
+    the skipped one where it is skipped."""
+
+    name: str
+    outcome: Literal["skipped", "omitted"]
+    because: str
 
 
 class Schedule:
-    """Tasks by their key: waiting, ready, taken, ended."""
+    """Nodes by name: waiting, ready, started, ended. Linear in nodes and edges."""
 
-    def __init__(self) -> None:
-        self._waits_for: dict[str, set[str]] = {}
-        self._dependants: dict[str, list[str]] = {}
+    def __init__(self, waits: Mapping[str, Waits]) -> None:
+        self._waits = waits
+        self._left: dict[str, int] = {}
+        self._users: dict[str, list[str]] = {}
         self._ready: dict[str, None] = {}
-        self._taken: set[str] = set()
-        self._succeeded: dict[str, bool] = {}
+        self._ended: dict[str, Outcome] = {}
+        for name, wait in waits.items():
+            others = dict.fromkeys(wait.all)
+            for other in others:
+                self._users.setdefault(other, []).append(name)
+            if others:
+                self._left[name] = len(others)
+            else:
+                self._ready[name] = None
+
+    @property
+    def ready(self) -> list[str]:
+        """The nodes that can start, in the order in which they got ready."""
+        return list(self._ready)
 
     @property
     def unfinished(self) -> bool:
-        return bool(self._waits_for or self._ready or self._taken)
+        return len(self._ended) < len(self._waits)
 
-    def add(self, key: str, after: Iterable[str]) -> None:
-        """Add a task that waits for others: none that failed, but some may be added later."""
-        waits = {other for other in after if not self._succeeded.get(other, False)}
-        for other in sorted(waits):
-            self._dependants.setdefault(other, []).append(key)
-        if waits:
-            self._waits_for[key] = waits
-        else:
-            self._ready[key] = None
+    def start(self, name: str) -> None:
+        del self._ready[name]
 
-    def take(self, fits: Callable[[str], bool]) -> str | None:
-        """The first ready task that fits, in the order of adding and of getting ready."""
-        for key in self._ready:
-            if fits(key):
-                del self._ready[key]
-                self._taken.add(key)
-                return key
-        return None
+    def end(self, name: str, outcome: Outcome) -> tuple[list[str], list[Unrun]]:
+        """End a started node: the nodes that get ready by it, and those that end with it."""
+        self._ended[name] = outcome
+        ready: list[str] = []
+        unrun: list[Unrun] = []
+        causes = deque([(name, name)])
+        while causes:
+            ended, cause = causes.popleft()
+            stops = self._ended[ended] in ("failed", "omitted")
+            for user in self._users.get(ended, ()):
+                if user not in self._left:  # omitted already, because of another
+                    continue
+                self._left[user] -= 1
+                if self._left[user] and not stops:
+                    continue
+                del self._left[user]
+                skipped = None if stops else self._skipped(user)
+                if stops:
+                    unrun.append(Unrun(user, "omitted", cause))
+                elif skipped is not None:
+                    unrun.append(Unrun(user, "skipped", skipped))
+                else:
+                    ready.append(user)
+                    continue
+                self._ended[user] = unrun[-1].outcome
+                causes.append((user, cause))
+        self._ready.update(dict.fromkeys(ready))
+        return ready, unrun
 
-    def give_back(self, key: str) -> None:
-        """Make a taken task ready again, for another try."""
-        self._taken.remove(key)
-        self._ready[key] = None
-
-    def end(self, key: str, succeeded: bool) -> list[str]:
-        """End a task. The tasks that can't run any more, which are ended with it."""
-        self._taken.discard(key)
-        self._ready.pop(key, None)
-        self._succeeded[key] = succeeded
-        if succeeded:
-            for other in self._dependants.pop(key, []):
-                self._stop_waiting(other, key)
-            return []
-        stopped = []
-        failed = [key]
-        while failed:
-            for other in self._dependants.pop(failed.pop(), []):
-                if self._waits_for.pop(other, None) is not None:
-                    self._succeeded[other] = False
-                    stopped.append(other)
-                    failed.append(other)
-        return stopped
-
-    def _stop_waiting(self, key: str, other: str) -> None:
-        waits = self._waits_for.get(key)
-        if waits is None:  # stopped already, by the failure of another
-            return
-        waits.remove(other)
-        if not waits:
-            del self._waits_for[key]
-            self._ready[key] = None
+    def _skipped(self, user: str) -> str | None:
+        """The first node that was skipped of those that a node can't do without."""
+        return next((n for n in self._waits[user].strict if self._ended[n] == "skipped"), None)
 
     def abandon(self) -> list[str]:
-        """End all that is not taken, as the run stops."""
-        left = [*self._ready, *self._waits_for]
-        for key in left:
-            self._succeeded[key] = False
+        """End all that has not started, as the run stops: the names of these nodes."""
+        left = [*self._ready, *self._left]
+        self._ended.update(dict.fromkeys(left, "omitted"))
         self._ready.clear()
-        self._waits_for.clear()
+        self._left.clear()
         return left

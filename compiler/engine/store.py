@@ -1,4 +1,4 @@
-"""The record of runs, `.mlc/runs.db`: written by the engine as a run goes, read by `mlc runs`.
+"""The record of runs, `.mlc/runs.db`: written by `recorder` as a run goes, read by `history`.
 
 SQLite in WAL mode, so that several runs of a project write side by side while others read. A
 commit does not wait for the disk: a power cut may lose the last moments of a record, never the
@@ -7,24 +7,17 @@ database.
 
 from __future__ import annotations
 
-import contextlib
-import platform
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from compiler.diagnostics import MlcError
-from compiler.engine.attempt import Tried
-from compiler.engine.liveness import process_mark
-from compiler.engine.outputs import Written
-from compiler.ir import Pipeline, Step
-from compiler.values import JsonValue, to_json
 
 FOLDER = ".mlc"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _PATIENCE = 30.0
+# Steps in loops have their rounds in their names. `position` counts within the loop, `rounds` is
+# there for loops only. The algorithm's own outputs are those of the step without a name.
 _SCHEMA = """
 CREATE TABLE runs (
   id TEXT PRIMARY KEY, pipeline TEXT NOT NULL, spec TEXT NOT NULL, profiles TEXT NOT NULL,
@@ -36,6 +29,7 @@ CREATE INDEX runs_by_start ON runs (started);
 CREATE TABLE steps (
   run TEXT NOT NULL, step TEXT NOT NULL, position INTEGER NOT NULL, status TEXT NOT NULL,
   reason TEXT NOT NULL, cached_from TEXT, started REAL, ended REAL,
+  loop TEXT, rounds INTEGER, is_finally INTEGER NOT NULL DEFAULT 0, cached_log TEXT,
   PRIMARY KEY (run, step)
 ) WITHOUT ROWID;
 CREATE TABLE tries (
@@ -64,6 +58,21 @@ CREATE TABLE digests (
   PRIMARY KEY (root, name)
 ) WITHOUT ROWID;
 """
+
+
+# From each format to the next.
+_UPGRADES = {
+    1: """
+ALTER TABLE steps ADD COLUMN loop TEXT;
+ALTER TABLE steps ADD COLUMN rounds INTEGER;
+ALTER TABLE steps ADD COLUMN is_finally INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE steps ADD COLUMN cached_log TEXT;
+UPDATE steps SET cached_log = (
+  SELECT log FROM tries WHERE tries.run = steps.cached_from AND tries.step = steps.step
+  ORDER BY try DESC LIMIT 1
+) WHERE cached_from IS NOT NULL;
+""",
+}
 
 
 def database(root: Path) -> Path:
@@ -110,13 +119,16 @@ def _in_wal_mode(connection: sqlite3.Connection) -> None:
 
 
 def _create(connection: sqlite3.Connection) -> None:
-    if _version(connection) == 0:
+    if _version(connection) < SCHEMA_VERSION:
         with connection:
             connection.execute("BEGIN IMMEDIATE")
-            if _version(connection) == 0:
-                for statement in _SCHEMA.split(";"):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            version = _version(connection)
+            scripts = (
+                [_UPGRADES[v] for v in range(version, SCHEMA_VERSION)] if version else [_SCHEMA]
+            )
+            for statement in "".join(scripts).split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     version = _version(connection)
     if version != SCHEMA_VERSION:
         raise MlcError(
@@ -127,171 +139,3 @@ def _create(connection: sqlite3.Connection) -> None:
 
 def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-@dataclass(frozen=True, slots=True)
-class Recorder:
-    """Writes one run's record: collects what happened, and writes it in one go with `commit`.
-
-    So the record is locked for moments only, and other runs of the project can write theirs.
-    """
-
-    connection: sqlite3.Connection
-    root: Path
-    run: str
-    _pending: list[tuple[str, Sequence[tuple[object, ...]]]] = field(default_factory=list)
-
-    def begin(
-        self,
-        pipeline: Pipeline,
-        params: Mapping[str, JsonValue],
-        inputs: Mapping[str, str],
-        pid: int,
-        started: float,
-    ) -> None:
-        """Record the run as running; times are seconds since the epoch."""
-        self._add_one(
-            "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, 'running', '', ?, ?, ?, ?, NULL)",
-            (
-                self.run,
-                pipeline.name,
-                pipeline.source,
-                to_json(list(pipeline.profiles)),
-                to_json(dict(params)),
-                to_json(dict(inputs)),
-                pipeline.git_commit,
-                pid,
-                process_mark(pid),
-                platform.node(),
-                started,
-            ),
-        )
-
-    def add_steps(self, keys: Iterable[str]) -> None:
-        self._add(
-            "INSERT INTO steps VALUES (?, ?, ?, 'waiting', '', NULL, NULL, NULL)",
-            [(self.run, key, position) for position, key in enumerate(keys)],
-        )
-
-    def start_try(self, step: str, number: int, log: Path, pid: int, started: float) -> None:
-        self._add_one(
-            "UPDATE steps SET status = 'running', reason = '', started = coalesce(started, ?) "
-            "WHERE run = ? AND step = ?",
-            (started, self.run, step),
-        )
-        self._add_one(
-            "INSERT INTO tries VALUES (?, ?, ?, 'running', '', NULL, ?, ?, ?, NULL)",
-            (self.run, step, number, pid, self._inside(log), started),
-        )
-
-    def end_try(self, tried: Tried) -> None:
-        self._add_one(
-            "INSERT OR REPLACE INTO tries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                self.run,
-                tried.key,
-                tried.number,
-                "failed" if tried.written is None else "succeeded",
-                tried.reason,
-                tried.exit_code,
-                tried.pid,
-                self._inside(tried.log),
-                tried.started,
-                tried.ended,
-            ),
-        )
-
-    def rest(self, step: str, reason: str) -> None:
-        """Record that a step waits for its next try."""
-        self._add_one(
-            "UPDATE steps SET status = 'retrying', reason = ? WHERE run = ? AND step = ?",
-            (reason, self.run, step),
-        )
-
-    def end_step(
-        self, step: str, status: str, reason: str, ended: float | None, cached_from: str | None
-    ) -> None:
-        self._add_one(
-            "UPDATE steps SET status = ?, reason = ?, ended = ?, cached_from = ?, "
-            "started = coalesce(started, ?) WHERE run = ? AND step = ?",
-            (status, reason, ended, cached_from, ended, self.run, step),
-        )
-
-    def add_results(
-        self, step: Step, key: str, written: Written, paths: Mapping[str, Path]
-    ) -> None:
-        """Record what a step wrote; `paths` is where a person finds its artifacts."""
-        self._add(
-            "INSERT INTO outputs VALUES (?, ?, ?, ?)",
-            [(self.run, key, name, to_json(value)) for name, value in written.values.items()],
-        )
-        self._add(
-            "INSERT INTO artifacts VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    self.run,
-                    key,
-                    name,
-                    str(step.output(name).type),
-                    self._inside(paths[name]),
-                    found.digest,
-                    found.size,
-                    len(found.files),
-                )
-                for name, found in written.artifacts.items()
-            ],
-        )
-        self._add(
-            "INSERT INTO metrics VALUES (?, ?, ?, ?, ?)",
-            [
-                (self.run, key, output, name, value)
-                for output, found in written.metrics.items()
-                for name, value in found.items()
-            ],
-        )
-
-    def end(self, status: str, reason: str, ended: float) -> None:
-        self._add_one(
-            "UPDATE runs SET status = ?, reason = ?, ended = ? WHERE id = ?",
-            (status, reason, ended, self.run),
-        )
-
-    def break_off(self, reason: str, ended: float) -> None:
-        """Record that mlc itself failed. What was to be written before may be why: it is tried."""
-        with contextlib.suppress(sqlite3.Error, ValueError, OverflowError):
-            self.commit()
-        self._pending.clear()
-        self._add_one(
-            "UPDATE tries SET status = 'failed', reason = ?, ended = ? "
-            "WHERE run = ? AND status = 'running'",
-            (reason, ended, self.run),
-        )
-        self._add_one(
-            "UPDATE steps SET status = 'interrupted', reason = ?, ended = ? "
-            "WHERE run = ? AND status IN ('running', 'retrying')",
-            (reason, ended, self.run),
-        )
-        self._add_one(
-            "UPDATE steps SET status = 'omitted', reason = ? WHERE run = ? AND status = 'waiting'",
-            (reason, self.run),
-        )
-        self.end("failed", reason, ended)
-        self.commit()
-
-    def commit(self) -> None:
-        if self._pending:
-            with self.connection:
-                for statement, rows in self._pending:
-                    self.connection.executemany(statement, rows)
-            self._pending.clear()
-
-    def _add_one(self, statement: str, row: tuple[object, ...]) -> None:
-        self._pending.append((statement, [row]))
-
-    def _add(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-        if rows:
-            self._pending.append((statement, rows))
-
-    def _inside(self, path: Path) -> str:
-        """A path relative to the project, which may move."""
-        return path.relative_to(self.root).as_posix()

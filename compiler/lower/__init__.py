@@ -10,13 +10,15 @@ from typing import cast
 
 from compiler import expr as ex
 from compiler import ir
-from compiler.binding import Git, Scope, Signature
+from compiler.binding import Git, Scope, bind_output
 from compiler.diagnostics import Diagnostic, Related, error
+from compiler.lower.nodes import lower_nodes
+from compiler.lower.outline import signatures
+from compiler.lower.schedules import lower_schedules
 from compiler.lower.settings import labels, seconds
-from compiler.lower.step import lower_step, output_type
-from compiler.nodes import Mapping, Node, mapping, text, texts, whole
+from compiler.nodes import Mapping, Node, Scalar, mapping, text, texts, whole
 from compiler.params import lower_param, overlay
-from compiler.resolve import Resolved
+from compiler.resolve import Resolved, broken_names
 from compiler.settings import Project
 
 
@@ -43,22 +45,25 @@ def lower(
         algorithm=text(spec.get("name")) or "",
         params=params,
         inputs={i.name: i.type for i in inputs},
-        steps=_signatures(steps_node),
+        steps={},
         git=git,
         diagnostics=diagnostics,
         broken={
             "params": broken_params,
             "inputs": _broken(spec.get("inputs")),
-            "steps": steps_node.broken if steps_node else frozenset(),
+            "steps": broken_names(steps_node),
         },
     )
-    nodes = []
-    for step_name, entry in steps_node or ():
-        if isinstance(entry.value, Mapping):
-            before = len(diagnostics)
-            nodes.append(lower_step(entry.key, entry.value, scope, project))
-            if len(diagnostics) > before or _has_broken(entry.value):
-                scope.flawed.add(step_name)
+    scope.steps = signatures(steps_node, scope, {})
+    nodes = lower_nodes(steps_node, scope, project)
+    scope.inside("", {}, {}, frozenset())
+    outputs = _handed_on(mapping(spec.get("outputs")), scope)
+    finally_node = mapping(spec.get("finally"))
+    main_steps = scope.steps
+    scope.main_steps = frozenset(main_steps)
+    scope.steps = signatures(finally_node, scope, main_steps)
+    scope.broken["steps"] = broken_names(finally_node)
+    finally_nodes = lower_nodes(finally_node, scope, project)
     limits = _limits(mapping(spec.get("limits")))
     pipeline = ir.Pipeline(
         name=scope.algorithm,
@@ -68,7 +73,7 @@ def lower(
         labels=labels(spec.get("labels"), scope),
         params=tuple(params.values()),
         inputs=inputs,
-        nodes=tuple(nodes),
+        nodes=nodes,
         limits=limits,
         profiles=resolved.profiles,
         git_commit=git.commit if git and scope.used_git else None,
@@ -76,6 +81,9 @@ def lower(
         span=(spec.get("name") or spec).span,
         sources=texts(spec.get("sources")),
         source=spec.file.path,
+        finally_nodes=finally_nodes,
+        outputs=outputs,
+        schedules=lower_schedules(spec, params, inputs, diagnostics),
     )
     return pipeline, scope, diagnostics
 
@@ -96,34 +104,17 @@ def _same_names(
     ]
 
 
-def _signatures(steps: Mapping | None) -> dict[str, Signature]:
-    signatures = {}
-    for name, entry in steps or ():
-        if not isinstance(entry.value, Mapping):
-            continue
-        outputs = mapping(entry.value.get("outputs"))
-        types = {o: output_type(e.value) for o, e in outputs} if outputs else {}
-        broken = outputs.broken if outputs else frozenset()
-        if "outputs" in entry.value.broken:
-            broken = _Everything()
-        signatures[name] = Signature(types, entry.key.span, broken)
-    return signatures
-
-
-class _Everything(frozenset[str]):
-    """Contains every name: the whole mapping is broken, so nothing can be said to be missing."""
-
-    def __contains__(self, name: object) -> bool:
-        return True
-
-
-def _has_broken(node: Mapping) -> bool:
-    inner = (entry.value for _, entry in node if isinstance(entry.value, Mapping))
-    return bool(node.broken) or any(map(_has_broken, inner))
-
-
 def _broken(node: Node | None) -> frozenset[str]:
     return node.broken if isinstance(node, Mapping) else frozenset()
+
+
+def _handed_on(node: Mapping | None, scope: Scope) -> tuple[ir.PipelineOutput, ...]:
+    found = []
+    for name, entry in node or ():
+        value = bind_output(entry.value, scope) if isinstance(entry.value, Scalar) else None
+        if value is not None:
+            found.append(ir.PipelineOutput(name, value, value.type, "", entry.key.span))
+    return tuple(found)
 
 
 def _inputs(node: Mapping | None, diagnostics: list[Diagnostic]) -> tuple[ir.PipelineInput, ...]:

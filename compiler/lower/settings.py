@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import cast
 
 from compiler import ir
-from compiler.binding import Scope, Where, bind
+from compiler.binding import Scope, Where, a_type, bind, bind_amount
 from compiler.diagnostics import error, listing, nearest
-from compiler.expr import Literal
+from compiler.expr import Expr, Literal, ValueType
 from compiler.nodes import Mapping, Node, Scalar, Sequence, mapping, text, texts, whole
-from compiler.quantities import duration, quantity
+from compiler.quantities import duration, quantity, quantity_hint
 from compiler.resolve import VOLUME_KINDS
 from compiler.settings import GpuType, Project
 from compiler.values import to_text
@@ -36,16 +36,27 @@ def _amount(node: Mapping, key: str, scope: Scope) -> ir.Amount | None:
     entry = node.entries.get(key)
     if entry is None or not isinstance(entry.value, Mapping):
         return None
-    for given in dict.fromkeys(e.value for _, e in entry.value):
-        amount = quantity(text(given) or "")
-        if key != "cpu" and amount is not None and amount < _LEAST_BYTES:
-            number = (text(given) or "").rstrip("m")
-            message = f"`{key}` of {text(given)} is {amount:f} bytes"
-            hint = f"give the unit: `{number}Gi` or `{number}Mi`" if amount else "leave it out"
-            scope.diagnostics.append(error("MLC201", message, given.span, hint=hint))
+    sides: dict[str, str | Expr | None] = {}
+    for side, given in entry.value:
+        value = _bound(given.value, scope)
+        if value is None:
             return None
-    request, limit = text(entry.value.get("request")), text(entry.value.get("limit"))
-    wanted, allowed = quantity(request or ""), quantity(limit or "")
+        sides[side] = value
+        amount = quantity(value) if isinstance(value, str) else None
+        if isinstance(value, str) and amount is None:
+            message = f"`{value}` is no quantity"
+            hint = quantity_hint(value)
+            scope.diagnostics.append(error("MLC201", message, given.value.span, hint=hint))
+            return None
+        if key != "cpu" and amount is not None and amount < _LEAST_BYTES:
+            number = str(value).rstrip("m")
+            message = f"`{key}` of {value} is {amount:f} bytes"
+            hint = f"give the unit: `{number}Gi` or `{number}Mi`" if amount else "leave it out"
+            scope.diagnostics.append(error("MLC201", message, given.value.span, hint=hint))
+            return None
+    request, limit = sides.get("request"), sides.get("limit")
+    wanted = quantity(request) if isinstance(request, str) else None
+    allowed = quantity(limit) if isinstance(limit, str) else None
     if wanted is not None and allowed is not None and wanted > allowed:
         span = entry.value.entries["request"].value.span
         message = f"`{key}` requests {request}, more than its limit of {limit}"
@@ -53,10 +64,34 @@ def _amount(node: Mapping, key: str, scope: Scope) -> ir.Amount | None:
     return ir.Amount(request, limit, entry.key.span)
 
 
+def _bound(node: Node, scope: Scope) -> str | Expr | None:
+    """A quantity as text, or the expression for one; None where that is wrong."""
+    if not isinstance(node, Scalar):
+        return None
+    if "${{" not in node.text:
+        return node.text
+    bound = bind_amount(node, scope)
+    return to_text(bound.value) if isinstance(bound, Literal) else bound
+
+
+def _count(node: Node | None, scope: Scope) -> int | Expr | None:
+    """The number of GPUs, or the expression for it; None where there is none or it is wrong."""
+    if not isinstance(node, Scalar) or "${{" not in node.text:
+        return whole(node)
+    bound = bind_amount(node, scope)
+    if bound is None or bound.type == ValueType("integer"):
+        if isinstance(bound, Literal) and isinstance(bound.value, int):
+            return bound.value
+        return bound
+    message = f"a number of GPUs is an integer, found {a_type(bound.type)}"
+    scope.diagnostics.append(error("MLC402", message, bound.span))
+    return None
+
+
 def _gpu(key: Scalar, node: Node, scope: Scope, project: Project) -> ir.Gpu | None:
     if not isinstance(node, Mapping):
         return None
-    count, type_node = whole(node.get("count")), node.get("type")
+    count, type_node = _count(node.get("count"), scope), node.get("type")
     kind = GpuType("")
     if isinstance(type_node, Scalar):
         known = project.gpus.get(type_node.text)

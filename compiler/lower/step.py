@@ -7,33 +7,39 @@ from typing import cast
 from compiler import expr as ex
 from compiler import ir
 from compiler.binding import Scope, Where, bind, bind_value, place
-from compiler.diagnostics import error, listing, nearest
+from compiler.diagnostics import error
 from compiler.lower import settings
+from compiler.lower.outline import output_type
 from compiler.nodes import Mapping, Node, Scalar, Sequence, mapping, text
 from compiler.settings import Project
-from compiler.values import VALUE_KINDS, carrying_problem
+from compiler.values import carrying_problem
 
 # Stands in for a program that is wrong, so that the step keeps its place in the graph.
 _NOTHING = ir.Command((), has_shell=True)
 
 
 def lower_step(name: Scalar, node: Mapping, scope: Scope, project: Project) -> ir.Step:
-    """The step of a resolved definition. What is wrong is added to the scope's diagnostics."""
+    """The step of a resolved definition, without `when` and `needs`.
+
+    What is wrong is added to the scope's diagnostics. The scope stays inside the step.
+    """
     inputs_node, outputs_node = mapping(node.get("inputs")), mapping(node.get("outputs"))
     volumes_node = mapping(node.get("volumes"))
     volumes = settings.volumes(volumes_node, scope)
     volume_names = frozenset(v.name for v in volumes) | _broken(volumes_node)
-    scope.inside(name.text, {}, {}, volume_names)
+    step = scope.prefix + name.text
+    scope.inside(step, {}, {}, volume_names)
     inputs = _inputs(inputs_node, scope)
     declared: dict[str, ex.Type | None] = dict.fromkeys(inputs_node.entries) if inputs_node else {}
     broken_inputs = inputs_node.broken if inputs_node else frozenset()
     declared |= dict.fromkeys(broken_inputs)
     outputs = _outputs(outputs_node)
     scope.inside(
-        name.text,
+        step,
         declared | {i.name: i.type for i in inputs},
         dict.fromkeys([*(outputs_node.entries if outputs_node else ()), *_broken(outputs_node)]),
         volume_names,
+        {i.name: i.value for i in inputs},
     )
     program = _program(node, scope)
     if isinstance(program, ir.Python):
@@ -45,7 +51,6 @@ def lower_step(name: Scalar, node: Mapping, scope: Scope, project: Project) -> i
     if isinstance(image_node, Scalar):
         bound = bind(image_node, scope, Where.COMPILE_TIME, text=True)
         image = cast(str, bound.value) if isinstance(bound, ex.Literal) else None
-    needs = _needs(node.get("needs"), scope)
     timeout_node = node.entries.get("timeout")
     seconds = settings.seconds(timeout_node.value) if timeout_node else None
     retry, cache = node.entries.get("retry"), node.entries.get("cache")
@@ -57,11 +62,11 @@ def lower_step(name: Scalar, node: Mapping, scope: Scope, project: Project) -> i
         default=bool(outputs),
     )
     return ir.Step(
-        name=name.text,
+        name=step,
         program=program,
         inputs=inputs,
         outputs=outputs,
-        needs=needs,
+        needs=(),
         image=image,
         env=step_env,
         resources=settings.resources(mapping(node.get("resources")), scope, project),
@@ -74,17 +79,6 @@ def lower_step(name: Scalar, node: Mapping, scope: Scope, project: Project) -> i
         description=text(node.get("description")) or "",
         span=name.span,
     )
-
-
-def output_type(node: Node) -> ex.Type | None:
-    """The type that an output's long form names, None where it is broken."""
-    definition = mapping(node)
-    name = text(definition.get("type")) if definition else None
-    if name in VALUE_KINDS:
-        return ex.ValueType(name)
-    if name in ex.ARTIFACT_KINDS:
-        return ex.ArtifactType(name)
-    return None
 
 
 def _inputs(node: Mapping | None, scope: Scope) -> tuple[ir.Input, ...]:
@@ -200,21 +194,6 @@ def _no_expressions(source: Scalar, scope: Scope) -> None:
     hint = 'declare it under `inputs` and use "$INPUT_NAME", or give it a name under `env`'
     message = "a script takes no expressions: what a user types is never pasted into a program"
     scope.diagnostics.append(error("MLC408", message, span, hint=hint))
-
-
-def _needs(node: Node | None, scope: Scope) -> tuple[str, ...]:
-    needs: list[str] = []
-    for item in node.items if isinstance(node, Sequence) else ():
-        if not isinstance(item, Scalar) or item.text in scope.broken["steps"]:
-            continue
-        if item.text not in scope.steps:
-            near = nearest(item.text, scope.steps)
-            hint = f"did you mean `{near}`?" if near else f"steps are {listing(scope.steps)}"
-            message = f"there is no step `{item.text}`"
-            scope.diagnostics.append(error("MLC301", message, item.span, hint=hint))
-        elif item.text not in needs:
-            needs.append(item.text)
-    return tuple(needs)
 
 
 def _no_lists(inputs: tuple[ir.Input, ...], scope: Scope) -> None:

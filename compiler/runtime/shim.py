@@ -159,6 +159,20 @@ def hook(kind: type[BaseException], error: BaseException, trace: TracebackType |
     sys.__excepthook__(kind, error.with_traceback(trace), trace)
 
 
+def paths(text: str) -> list[Path]:
+    if text.startswith("/") or ":{" not in text:
+        return [Path(text)]
+    # The name of a list of files, and all that KFP's launcher has for the step.
+    name, _, given = text.partition(":")
+    files = json.loads(given)["inputs"]["artifacts"][name]["artifacts"]
+    return [Path(file.get("customPath") or local(file["uri"])) for file in files]
+
+
+def local(uri: str) -> str:
+    scheme, _, rest = uri.partition("://")
+    return "/" + ("gcs" if scheme == "gs" else scheme) + "/" + rest
+
+
 def arguments(
     inputs: dict[str, str], outputs: dict[str, str], pairs: list[tuple[str, str]]
 ) -> dict[str, Any]:
@@ -168,7 +182,7 @@ def arguments(
         kind = inputs.get(name) or outputs[name]
         try:
             if kind == "paths":
-                values[name].append(Path(text))
+                values[name] += paths(text)
             elif kind in FILES:
                 values[name] = Path(text)
             elif name in inputs:

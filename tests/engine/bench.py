@@ -10,7 +10,7 @@ from pathlib import Path
 from builders import pipeline
 
 from compiler.engine import Event, Note, Options, RunResult, StepChanged, run
-from compiler.ir import Limits, Param, PipelineInput, Step
+from compiler.ir import Limits, Node, Param, PipelineInput, PipelineOutput
 from compiler.settings import Project
 from compiler.values import JsonValue
 
@@ -37,6 +37,15 @@ class Outcome:
     @property
     def notes(self) -> list[str]:
         return [e.text for e in self.events if isinstance(e, Note) and not e.detail]
+
+    @property
+    def traced(self) -> dict[str, str]:
+        """The last line that each step printed that ran."""
+        return {
+            name: step.log.read_text().rstrip("\n").rpartition("\n")[2]
+            for name, step in self.result.steps.items()
+            if step.log is not None
+        }
 
     def reason(self, step: str) -> str:
         return self.result.steps[step].reason
@@ -82,7 +91,9 @@ class Bench:
 
     def run(
         self,
-        *steps: Step,
+        *nodes: Node,
+        finally_nodes: tuple[Node, ...] = (),
+        outputs: tuple[PipelineOutput, ...] = (),
         params: tuple[Param, ...] = (),
         values: Mapping[str, JsonValue] | None = None,
         inputs: tuple[PipelineInput, ...] = (),
@@ -107,5 +118,7 @@ class Bench:
             grace=grace,
             environment={**os.environ, **env} if env is not None else None,
         )
-        made = pipeline(*steps, params=params, inputs=inputs, limits=limits)
+        made = pipeline(params=params, inputs=inputs, limits=limits)._replace(
+            nodes=nodes, finally_nodes=finally_nodes, outputs=outputs
+        )
         return Outcome(run(made, self.project, values or {}, options, listen), events)

@@ -296,6 +296,171 @@ def test_a_second_interrupt_does_not_wait(project: Path) -> None:
     assert not running(parent)
 
 
+LAST = """\
+finally:
+  tell:
+    env: {STATUS: "${{ run.status }}"}
+    script: "echo $STATUS > told; [ -e slow ] && { trap '' TERM; echo $$ > teller; sleep 300; }; :"
+"""
+
+
+def test_an_interrupted_run_still_runs_finally(project: Path) -> None:
+    process = start(project, SLEEPER + LAST)
+    wait_for(project / "parent")
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert (project / "told").read_text() == "failed\n"
+    assert re.search(r"^interrupted after \S+: the run was interrupted$", stderr, re.MULTILINE)
+    data = last(project)
+    assert (data["status"], data["reason"]) == ("interrupted", "the run was interrupted")
+    assert [step["status"] for step in data["steps"]] == [  # type: ignore[attr-defined]
+        "interrupted", "omitted", "succeeded",
+    ]  # fmt: skip
+    shown = mlc(project, "show", "last").stdout
+    assert re.search(r"^finally\n  tell  succeeded", shown, re.MULTILINE)
+
+
+def test_a_second_interrupt_ends_finally_too(project: Path) -> None:
+    (project / "slow").touch()
+    process = start(project, SLEEPER + LAST)
+    wait_for(project / "parent")
+    process.send_signal(signal.SIGINT)
+    teller = wait_for(project / "teller")
+    before = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert time.monotonic() - before < 5
+    assert process.returncode == 130
+    assert not running(teller)
+    assert [step["status"] for step in last(project)["steps"]] == [  # type: ignore[attr-defined]
+        "interrupted", "omitted", "interrupted",
+    ]  # fmt: skip
+
+
+def test_two_interrupts_at_once_leave_finally_out(project: Path) -> None:
+    stubborn = SLEEPER.replace("sleep 300 &", "trap '' TERM; sleep 300 &").replace(
+        "wait", "while :; do sleep 1; done"
+    )
+    process = start(project, stubborn + LAST)
+    wait_for(project / "parent")
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert not (project / "told").exists()
+    steps = last(project)["steps"]
+    assert isinstance(steps, list)
+    assert (steps[-1]["status"], steps[-1]["finally"]) == ("omitted", True)
+
+
+def test_an_interrupt_in_a_loop(project: Path) -> None:
+    spec = SLEEPER.replace("  sleep: {", "  sleep: {foreach: {n: [1, 2, 3]}, parallel: 1, ")
+    process = start(project, spec)
+    parent = wait_for(project / "parent")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert not running(parent)
+    steps = last(project)["steps"]
+    assert isinstance(steps, list)
+    assert [(step["name"], step["status"], step["loop"], step["rounds"]) for step in steps] == [
+        ("sleep", "interrupted", None, 3),
+        ("sleep.0", "interrupted", "sleep", None),
+        ("after", "omitted", None, None),
+    ]
+
+
+LOOPS = """\
+apiVersion: mlc/v1
+kind: Algorithm
+name: loops
+image: registry.example.com/demo:1
+params:
+  numbers: {type: array, items: {type: integer}, default: [1, 2]}
+  least: 0
+steps:
+  grid:
+    foreach: {n: "${{ params.numbers }}"}
+    steps:
+      fit:
+        inputs: {n: "${{ each.n }}"}
+        outputs: {square: integer, model: Model}
+        script: |
+          echo "fitting $INPUT_N"
+          [ "$INPUT_N" -ge 0 ]
+          echo $((INPUT_N * INPUT_N)) | tee "$OUTPUT_SQUARE" > "$OUTPUT_MODEL"
+      check:
+        when: ${{ steps.fit.outputs.square > params.least }}
+        command: [echo, checked, "${{ steps.fit.outputs.square }}"]
+  all: {command: [echo, "${{ steps.fit.outputs.square }}"]}
+outputs:
+  squares: ${{ steps.fit.outputs.square }}
+"""
+
+
+def rows(text: str, heading: str) -> list[str]:
+    """The lines under a heading, a space between columns; what a step took is left out."""
+    found = text.split(f"\n{heading}\n")[1].split("\n\n")[0].splitlines()
+    return [" ".join(re.sub(r" +[0-9.]+m?s(?= |$)", "", line).split()) for line in found]
+
+
+def test_loops_in_what_is_shown(project: Path) -> None:
+    (project / "spec.yaml").write_text(LOOPS)
+    done = mlc(project, "run", "spec.yaml", "-p", "least=1")
+    assert done.returncode == 0, done.stderr
+    assert re.search("^  grid  2 rounds$", done.stderr, re.MULTILINE)
+    assert re.search(r"^  check.0  skipped: `when` is false$", done.stderr, re.MULTILINE)
+    shown = mlc(project, "show", "last").stdout
+    assert rows(shown, "steps") == [
+        "grid [2 rounds] succeeded",
+        "fit.0 succeeded",
+        "check.0 skipped `when` is false",
+        "fit.1 succeeded",
+        "check.1 succeeded",
+        "all succeeded",
+    ]
+    assert re.search("^  grid .*\n    fit.0 ", shown, re.MULTILINE)
+    assert rows(shown, "outputs") == ["squares [1,4]", "fit.0.square 1",
+                                      "fit.1.square 4"]  # fmt: skip
+    assert mlc(project, "get", "last", "squares").stdout == "[1,4]\n"
+    assert mlc(project, "get", "last", "fit.1.square").stdout == "4\n"
+    assert mlc(project, "get", "last", "fit.1.model").stdout == "4\n"
+    refused = mlc(project, "get", "last", "fit.square")
+    assert (refused.returncode, refused.stderr) == (1, "`fit` ran in rounds: fit.0, fit.1\n")
+    fits = "==> fit.0 <==\nfitting 1\n==> fit.1 <==\nfitting 2\n"
+    assert mlc(project, "logs", "last", "fit").stdout == fits
+    assert mlc(project, "logs", "last", "fit.1").stdout == "fitting 2\n"
+    grid = f"{fits}==> check.1 <==\nchecked 4\n"
+    assert mlc(project, "logs", "last", "grid").stdout == grid
+    assert last(project)["outputs"] == {"squares": [1, 4]}
+
+    again = mlc(project, "run", "spec.yaml", "-p", "numbers=[2,3]")
+    assert re.search("^  fit.0  cached, from loops-", again.stderr, re.MULTILINE)
+    assert mlc(project, "logs", "last", "fit.0").stdout == "fitting 2\n", "that of another round"
+
+
+def test_a_long_loop_is_shown_by_what_did_not_succeed(project: Path) -> None:
+    (project / "spec.yaml").write_text(LOOPS)
+    numbers = [*range(30), -1, -2]
+    done = mlc(project, "run", "spec.yaml", "-p", f"numbers={numbers}")
+    assert done.returncode == 1
+    assert done.stderr.count("failed: exit code 1") == 2
+    shown = mlc(project, "show", "last").stdout
+    assert rows(shown, "steps") == [
+        "grid [32 rounds] failed 2 of 32 rounds failed",
+        "check.0 skipped `when` is false",
+        "fit.30 failed exit code 1",
+        "check.30 omitted needs fit.30, which failed",
+        "fit.31 failed exit code 1",
+        "check.31 omitted needs fit.31, which failed",
+        "and 59 more succeeded",
+        "all omitted needs grid, which failed",
+    ]
+    assert re.search(r"^status +failed: fit.30, fit.31 failed$", shown, re.MULTILINE)
+    assert last(project)["outputs"] == {}
+
+
 def test_a_run_whose_process_was_killed_is_shown_as_lost(project: Path) -> None:
     process = start(project, SLEEPER)
     parent, child = wait_for(project / "parent"), wait_for(project / "child")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import time
@@ -12,9 +13,11 @@ import pytest
 from bench import Bench
 from builders import output_of, pipeline_input, pipeline_input_ref, script, step, volume
 
+from compiler.diagnostics import MlcError
 from compiler.engine import digests, store
 from compiler.engine.digests import UntoldError, code_digest
 from compiler.engine.events import Event, StepChanged
+from compiler.engine.history import find, open_history
 from compiler.ir import Step
 
 
@@ -126,3 +129,37 @@ def test_only_a_lock_is_waited_for(tmp_path: Path) -> None:
     with pytest.raises(sqlite3.OperationalError):
         store._in_wal_mode(connection)
     assert time.monotonic() - begun < 5
+
+
+FORMAT_1 = """
+CREATE TABLE steps (
+  run TEXT NOT NULL, step TEXT NOT NULL, position INTEGER NOT NULL, status TEXT NOT NULL,
+  reason TEXT NOT NULL, cached_from TEXT, started REAL, ended REAL,
+  PRIMARY KEY (run, step)
+) WITHOUT ROWID;
+INSERT INTO steps VALUES ('new', 'fit', 0, 'cached', '', 'old', 2, 2);
+PRAGMA user_version = 1;
+"""
+
+
+def test_a_record_of_an_earlier_format_is_brought_up_to_date(bench: Bench) -> None:
+    done = bench.run(make())
+    path = store.database(bench.root)
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE steps")
+        connection.executescript(FORMAT_1)
+        connection.execute("UPDATE tries SET run = 'old', step = 'fit'")
+        connection.execute("UPDATE runs SET id = 'new'")
+        connection.commit()
+    history = open_history(bench.root)
+    assert history is not None
+    (step,) = find(history, "new").steps
+    history.close()
+    assert (step.name, step.status, step.loop, step.rounds) == ("fit", "cached", None, None)
+    assert step.cached_log == f".mlc/runs/{done.result.run}/make.1.log"
+    assert bench.run(make()).steps == {"make": "cached"}
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+        connection.commit()
+    with pytest.raises(MlcError, match="has format 99, this mlc writes 2"):
+        bench.run(make())

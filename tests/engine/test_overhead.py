@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from bench import Bench
-from builders import command, step
+from builders import command, each, looped, op, param, param_ref, step
 
 COUNT = 100
 
@@ -39,4 +39,28 @@ def test_a_step_costs_under_15_ms_over_its_process(bench: Bench, jobs: int) -> N
     def ours() -> None:
         assert bench.run(*chain, jobs=jobs).status == "succeeded"
 
-    assert (seconds(ours) - seconds(bare)) / COUNT < 0.015
+    def rounds() -> None:
+        loop = looped(step("it", command("true")), {"n": list(range(COUNT))})
+        assert bench.run(loop, jobs=jobs).status == "succeeded"
+
+    plain = seconds(bare)
+    assert (seconds(ours) - plain) / COUNT < 0.015
+    assert (seconds(rounds) - plain) / COUNT < 0.015
+
+
+def test_many_steps_and_rounds_that_start_nothing_take_little(bench: Bench) -> None:
+    never = op(param_ref("go", "boolean"), "&&", True)
+    wide = [step(f"s{number}", command("true"), needs=["top"]) for number in range(10_000)]
+    it = step("it", command("true"))._replace(when=op(each("it", "n"), "<", 0))
+    before = time.perf_counter()
+    done = bench.run(
+        step("top", command("true"))._replace(when=never),
+        *wide,
+        step("end", command("true"), needs=[each.name for each in wide]),
+        looped(it, {"n": list(range(10_000))}),
+        params=(param("go", False),),
+    )
+    assert time.perf_counter() - before < 10
+    assert done.status == "succeeded"
+    assert len(done.steps) == 20_003
+    assert set(done.steps.values()) == {"succeeded", "skipped"}

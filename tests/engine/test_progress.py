@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import get_args
 
@@ -54,6 +55,10 @@ def test_each_change_of_state_is_one_line() -> None:
         StepChanged("longer", "cached", 0, cached_from="r-0"),
         StepChanged("longer", "omitted", 0, "needs a, which failed"),
         StepChanged("longer", "interrupted", 1, "the run was interrupted"),
+        StepChanged("longer", "skipped", 0, "`when` is false"),
+        StepChanged("loop", "running", 0, rounds=1),
+        StepChanged("longest.10", "running", 1, loop="loop"),
+        StepChanged("loop", "failed", 0, "1 of 1 rounds failed", 2, rounds=1),
         RunEnded(RunResult("failed", "r-1", "a failed", None, 3, {})),
     ):
         progress(event)
@@ -68,6 +73,10 @@ def test_each_change_of_state_is_one_line() -> None:
         "  longer  cached, from r-0\n"
         "  longer  not run: needs a, which failed\n"
         "  longer  stopped\n"
+        "  longer  skipped: `when` is false\n"
+        "  loop    1 round\n"
+        "  longest.10  started\n"
+        "  loop        failed after 2s: 1 of 1 rounds failed\n"
         "failed after 3s: a failed\n"
     )
 
@@ -125,6 +134,63 @@ def test_a_terminal_too_small_for_all_steps_shows_those_that_say_most(
     assert "s58" in text
     assert "s57" not in text
     assert "and 40 more" in text
+
+
+def test_of_many_failures_the_first_are_shown(tmp_path: Path) -> None:
+    steps = {
+        name: StepResult(name, "failed", "exit code 1", 1, 1, tmp_path / name, None, None)
+        for name in (f"s.{number}" for number in range(30))
+    }
+    steps["s"] = StepResult("s", "failed", "30 rounds", 0, 1, None, None, None, rounds=30)
+    lines = failures(RunResult("failed", "r", "", None, 1, steps), tmp_path, 1).splitlines()
+    assert lines[-1] == "and 20 more failed: mlc logs r STEP"
+    assert [line for line in lines if "exit code" in line] == [
+        f"s.{number} failed: exit code 1" for number in range(10)
+    ]
+
+
+def drawn(*events: StepChanged, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The lines that a terminal ends with after these events of a run of `grid` and `after`."""
+    monkeypatch.setenv("LINES", "30")
+    monkeypatch.setenv("COLUMNS", "100")
+    out = io.StringIO()
+    live = LiveProgress(out, verbose=False, color=False)
+    live(RunStarted("r", "r", Path("x"), ("grid", "after")))
+    for event in events:
+        live(event)
+    live.close()
+    last = out.getvalue().rpartition("run r")[2]
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", last)
+    return [line.rstrip() for line in text.splitlines()[1:] if line.strip()]
+
+
+def test_a_loop_is_one_line_and_those_of_what_runs_or_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    changes = [StepChanged("grid", "running", 0, rounds=1000)]
+    for number in range(900):
+        name = f"fit.{number}"
+        changes.append(StepChanged(name, "running", 1, loop="grid"))
+        status = "failed" if number == 7 else "succeeded" if number < 898 else "running"
+        changes.append(StepChanged(name, status, 1, "exit code 7", loop="grid"))  # type: ignore[arg-type]
+    changes += [
+        StepChanged("inner.899", "running", 0, loop="grid", rounds=2),
+        StepChanged("deep.899.1", "running", 1, loop="inner.899"),
+        StepChanged("deep.899.0", "skipped", 0, loop="inner.899"),
+    ]
+    lines = drawn(*changes, monkeypatch=monkeypatch)
+    assert [re.sub(r" +[0-9.]+m?s", "", line).split(maxsplit=2) for line in lines] == [
+        ["▶", "grid", "1000 rounds: 3 running, 1 failed, 897 succeeded"],
+        ["✗", "fit.7", "failed after: exit code 7"],
+        ["▶", "fit.898"],
+        ["▶", "fit.899"],
+        ["▶", "inner.899", "2 rounds: 1 running, 1 skipped"],
+        ["▶", "deep.899.1"],
+        ["·", "after"],
+    ]
+    assert lines[2].index("fit") - lines[0].index("grid") == 2
+    ended = StepChanged("grid", "succeeded", 0, rounds=1000)
+    assert "897 succeeded" in drawn(*changes, ended, monkeypatch=monkeypatch)[0]
 
 
 def test_secrets_are_masked_longest_first(tmp_path: Path) -> None:

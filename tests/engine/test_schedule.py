@@ -1,100 +1,111 @@
-"""The order of a run against a plain model: random graphs, random failures, any order of ends."""
+"""The order of a level against a plain model: random graphs, random ends, in any order."""
 
 from __future__ import annotations
 
 import random
+import time
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.engine.schedule import Schedule
+from compiler.engine.schedule import Outcome, Schedule
+from compiler.graph import Waits
 
 
 @st.composite
-def graphs(draw: st.DrawFn) -> dict[str, set[str]]:
-    """Tasks and what each waits for; those waited for may be added later."""
-    count = draw(st.integers(1, 12))
-    names = [f"t{number}" for number in range(count)]
-    after = {
-        name: draw(st.sets(st.sampled_from(names[:place]), max_size=3)) if place else set()
-        for place, name in enumerate(names)
-    }
-    return {name: after[name] for name in draw(st.permutations(names))}
+def graphs(draw: st.DrawFn) -> dict[str, Waits]:
+    """Nodes in any order, and what each waits for."""
+    names = [f"t{number}" for number in range(draw(st.integers(1, 12)))]
+    waits = {}
+    for place, name in enumerate(names):
+        others = draw(st.sets(st.sampled_from(names[:place]), max_size=4)) if place else set()
+        strict = {other for other in others if draw(st.booleans())}
+        waits[name] = Waits(tuple(sorted(strict)), tuple(sorted(others - strict)))
+    return {name: waits[name] for name in draw(st.permutations(names))}
 
 
-@given(graphs(), st.sets(st.integers(0, 11)), st.integers(0, 2**32))
+OUTCOMES = st.sampled_from(["succeeded", "succeeded", "failed", "skipped"])
+
+
+@given(graphs(), st.lists(OUTCOMES, min_size=12, max_size=12), st.integers(0, 2**32))
 def test_what_runs_is_what_can_run(
-    graph: dict[str, set[str]], failures: set[int], seed: int
+    graph: dict[str, Waits], outcomes: list[Outcome], seed: int
 ) -> None:
-    failing = {f"t{number}" for number in failures}
+    would_end = {f"t{number}": outcome for number, outcome in enumerate(outcomes)}
     chance = random.Random(seed)
-    schedule = Schedule()
-    for name, after in graph.items():
-        schedule.add(name, after)
+    schedule = Schedule(graph)
     running: list[str] = []
-    ended: dict[str, bool] = {}
-    stopped: list[str] = []
+    ended: dict[str, Outcome] = {}
+    ready = schedule.ready
     while schedule.unfinished:
-        taken = schedule.take(lambda _: True) if chance.random() < 0.5 else None
-        if taken:
-            assert all(ended[other] for other in graph[taken]), "all it waits for has succeeded"
-            assert taken not in ended
-            assert taken not in running
-            running.append(taken)
+        if ready and chance.random() < 0.5:
+            name = ready.pop(0)
+            assert all(other in ended for other in graph[name].all)
+            schedule.start(name)
+            running.append(name)
         elif running:
             name = running.pop(chance.randrange(len(running)))
-            if chance.random() < 0.2:
-                schedule.give_back(name)
-                continue
-            ended[name] = name not in failing
-            stopped += schedule.end(name, ended[name])
+            assert name not in ended
+            ended[name] = would_end[name]
+            more, unrun = schedule.end(name, ended[name])
+            ready += more
+            for each in unrun:
+                assert each.name not in ended, "each ends once"
+                ended[each.name] = each.outcome
+                wanted = "skipped" if each.outcome == "skipped" else "failed"
+                assert ended[each.because] == wanted
 
-    def can_run(name: str) -> bool:
-        return all(can_run(other) and other not in failing for other in graph[name])
+    def model(name: str) -> Outcome:
+        if any(model(other) in ("failed", "omitted") for other in graph[name].all):
+            return "omitted"
+        if any(model(other) == "skipped" for other in graph[name].strict):
+            return "skipped"
+        return would_end[name]
 
-    assert set(ended) == {name for name in graph if can_run(name)}
-    assert sorted(stopped) == sorted(set(graph) - set(ended)), "each stopped once"
-
-
-def test_ready_tasks_are_taken_in_order_as_far_as_they_fit() -> None:
-    schedule = Schedule()
-    for name in ("big", "small", "late"):
-        schedule.add(name, ["small"] if name == "late" else [])
-    assert schedule.take(lambda name: name != "big") == "small"
-    assert schedule.take(lambda name: name != "big") is None
-    assert schedule.end("small", True) == []
-    assert [schedule.take(lambda _: True) for _ in range(3)] == ["big", "late", None]
+    assert ended == {name: model(name) for name in graph}
 
 
-def test_tasks_can_be_added_while_others_run() -> None:
-    schedule = Schedule()
-    schedule.add("loop", [])
-    assert schedule.take(lambda _: True) == "loop"
-    schedule.add("item", ["loop"])
-    schedule.add("after", ["item", "later"])
-    schedule.end("loop", True)
-    schedule.add("later", ["loop"])
-    assert [schedule.take(lambda _: True) for _ in range(3)] == ["item", "later", None]
-    assert schedule.end("item", True) == schedule.end("later", True) == []
-    assert schedule.take(lambda _: True) == "after"
+def chain(count: int) -> dict[str, Waits]:
+    names = [f"t{number}" for number in range(count)]
+    return {
+        name: Waits((before,) if before else (), ())
+        for before, name in zip([None, *names], names, strict=False)
+    }
 
 
-def test_a_stopped_run_leaves_only_what_is_running() -> None:
-    schedule = Schedule()
-    for name, after in (("a", []), ("b", []), ("c", ["a"])):
-        schedule.add(name, after)
-    assert schedule.take(lambda _: True) == "a"
-    assert schedule.abandon() == ["b", "c"]
+def test_a_skip_waits_for_all_as_a_failure_would_count_for_more() -> None:
+    schedule = Schedule({"a": Waits((), ()), "b": Waits((), ()), "c": Waits(("a", "b"), ())})
+    for name in schedule.ready:
+        schedule.start(name)
+    assert schedule.end("a", "skipped") == ([], [])
+    assert schedule.end("b", "failed") == ([], [("c", "omitted", "b")])
+
+
+def test_a_stopped_level_leaves_only_what_has_started() -> None:
+    schedule = Schedule({**chain(3), "other": Waits((), ())})
+    assert schedule.ready == ["t0", "other"]
+    schedule.start("t0")
+    assert schedule.abandon() == ["other", "t1", "t2"]
     assert schedule.unfinished
-    assert schedule.end("a", True) == []
+    assert schedule.end("t0", "succeeded") == ([], [])
     assert not schedule.unfinished
 
 
-def test_a_long_chain_fails_at_once() -> None:
-    schedule = Schedule()
-    names = [f"t{number}" for number in range(5000)]
-    for before, name in zip([None, *names], names, strict=False):
-        schedule.add(name, [before] if before else [])
-    schedule.take(lambda _: True)
-    assert schedule.end("t0", False) == names[1:]
-    assert not schedule.unfinished
+def test_a_long_chain_fails_at_once_and_a_wide_one_too() -> None:
+    names = list(chain(10_000))
+    schedule = Schedule(chain(10_000))
+    schedule.start("t0")
+    before = time.perf_counter()
+    ready, unrun = schedule.end("t0", "failed")
+    assert not ready
+    assert [each.name for each in unrun] == names[1:]
+    assert {each.because for each in unrun} == {"t0"}
+    wide = Schedule({"t0": Waits((), ()), **{n: Waits(("t0",), ()) for n in names[1:]},
+                     "end": Waits(tuple(names), ())})  # fmt: skip
+    wide.start("t0")
+    assert wide.end("t0", "succeeded") == (names[1:], [])
+    for name in names[1:]:
+        wide.start(name)
+        wide.end(name, "succeeded")
+    assert wide.ready == ["end"]
+    assert time.perf_counter() - before < 2, "linear, not with the square of their number"

@@ -1,20 +1,21 @@
 """A model of Argo for tests: checks the references of WorkflowTemplates and runs them in thought.
 
 It knows what the compiler writes and fails on all else. What it does with tags and values follows
-argo-workflows v4.1.2 (util/template, workflow/common/util.go, workflow/controller/dag.go); the
-kubelet's part is modelled in test_kubelet.
+argo-workflows v4.1.2 (util/template, workflow/common/util.go, workflow/controller/dag.go,
+operator.go, scope.go, exit_handler.go); the kubelet's part is modelled in test_kubelet.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import expr_lang
 import yaml
+from expr_lang import ExprError
 from test_kubelet import expand
 
 Manifest = dict[str, Any]
@@ -28,7 +29,8 @@ class ModelError(AssertionError):
 class Leaf:
     """A container that runs: `before` are the tasks that have ended by then, whatever happens.
 
-    `container` is the template's, with tags filled in and the kubelet's expansion done.
+    `container` is the template's, with tags filled in and the kubelet's expansion done; `patch`
+    is that of its pod. `rounds` are the numbers of the rounds that it is in.
     """
 
     task: str
@@ -37,6 +39,12 @@ class Leaf:
     artifacts: Mapping[str, Any]
     memoize: str | None
     before: frozenset[str]
+    rounds: tuple[int, ...] = ()
+    patch: Any = None
+
+    @property
+    def instance(self) -> str:
+        return ".".join((self.task, *map(str, self.rounds)))
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,7 @@ class Result:
 
 # What a container does: its outputs, or None where it fails.
 Act = Callable[[Leaf], "Result | None"]
+NONE_BEFORE: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -54,48 +63,26 @@ class _Ended:
     """A task that has ended: its phase, outputs, and the leaves that must have ended by then."""
 
     phase: str
-    result: Result
-    leaves: frozenset[str]
-
-
-@dataclass(frozen=True)
-class Scope:
-    """The names that tags may use: those of the template, and outputs of tasks before."""
-
-    values: Mapping[str, str]
-    artifacts: Mapping[str, Any]
-    tasks: Mapping[str, Result] = field(default_factory=dict)
-
-    def value(self, path: str) -> str | None:
-        if made := _TASK_OUTPUT.fullmatch(path):
-            task, kind, name = made.groups()
-            if kind == "parameters" and task in self.tasks:
-                return self.tasks[task].parameters.get(name)
-            return None
-        return self.values.get(path)
-
-    def artifact(self, tag: str) -> Any:
-        path = _simple(tag)
-        if made := _TASK_OUTPUT.fullmatch(path):
-            task, kind, name = made.groups()
-            assert kind == "artifacts"
-            if task in self.tasks and name in self.tasks[task].artifacts:
-                return self.tasks[task].artifacts[name]
-        elif path in self.artifacts:
-            return self.artifacts[path]
-        raise ModelError(f"nothing is called {path} here")
-
-
-_TASK_OUTPUT = re.compile(r"tasks\.([^.]+)\.outputs\.(parameters|artifacts)\.([^.]+)")
+    result: Result = Result()
+    leaves: frozenset[str] = NONE_BEFORE
 
 
 class Argo:
-    """WorkflowTemplates as a cluster has them; the last one is started."""
+    """Manifests as a cluster has them; the last WorkflowTemplate is started.
 
-    def __init__(self, text: str) -> None:
-        self.documents: list[Manifest] = list(yaml.load_all(text, yaml.CSafeLoader))
+    `outputs_of_skipped` is what tasks see of one that was skipped: names without a value, as from
+    3.7.16 and 4.0.7 on, or no names at all.
+    """
+
+    def __init__(self, text: str, *, outputs_of_skipped: bool = True) -> None:
+        documents: list[Manifest] = list(yaml.load_all(text, yaml.CSafeLoader))
+        self.documents = [d for d in documents if d["kind"] == "WorkflowTemplate"]
+        self.crons = documents[len(self.documents) :]
+        if any(d["kind"] != "CronWorkflow" for d in self.crons):
+            raise ModelError("a schedule stands before a template")
         self.main = self.documents[-1]["metadata"]["name"]
         self.templates: dict[tuple[str, str], Manifest] = {}
+        self._outputs_of_skipped = outputs_of_skipped
         for document in self.documents:
             name = document["metadata"]["name"]
             for template in document["spec"]["templates"]:
@@ -104,27 +91,29 @@ class Argo:
                 self.templates[name, template["name"]] = template
 
     def run(self, arguments: Mapping[str, str], act: Act) -> str:
-        """The phase in which a run ends."""
+        """The phase in which a run ends; `outputs` are the workflow's from then on, `phases` the
+        states of all tasks by name and rounds."""
         spec = self.documents[-1]["spec"]
-        values = {}
+        values: dict[str, str] = {}
         for parameter in spec.get("arguments", {}).get("parameters", []):
             name = parameter["name"]
             if name not in arguments and "value" not in parameter:
                 raise ModelError(f"parameter {name} is not given")
-            values[f"workflow.parameters.{name}"] = arguments.get(name, parameter.get("value"))
-            if (
-                "enum" in parameter
-                and values[f"workflow.parameters.{name}"] not in parameter["enum"]
-            ):
+            values[name] = arguments.get(name, parameter.get("value"))
+            if "enum" in parameter and values[name] not in parameter["enum"]:
                 raise ModelError(f"{name} is not in its enum")
-        values |= {
-            "workflow.name": "doc-type-x7k2p",
-            "workflow.uid": "0c5a9f8e",
-            "workflow.creationTimestamp.RFC3339": "2026-11-23T20:00:00Z",
+        self._globals = {
+            "parameters": values,
+            "name": "doc-type-x7k2p",
+            "uid": "0c5a9f8e",
+            "creationTimestamp": {"RFC3339": "2026-11-23T20:00:00Z"},
         }
-        self._globals = values
         self._act = act
-        return self._execute(self.main, spec["entrypoint"], {}, {}, frozenset(), "").phase
+        self.outputs: dict[str, Any] = {}
+        self.phases: dict[str, str] = {}
+        # What was written to keys of the store that the manifest itself chose.
+        self.store: dict[str, Any] = {}
+        return self._execute(self.main, spec["entrypoint"], {}, {}, NONE_BEFORE, "", ()).phase
 
     def _execute(
         self,
@@ -134,38 +123,68 @@ class Argo:
         artifacts: Mapping[str, Any],
         before: frozenset[str],
         task: str,
+        rounds: tuple[int, ...],
     ) -> _Ended:
         template = self.templates[document, name]
         inputs = template.get("inputs", {})
-        for kind, given in (("parameters", parameters), ("artifacts", artifacts)):
-            wanted = [i["name"] for i in inputs.get(kind, [])]
-            if sorted(wanted) != sorted(given):
-                raise ModelError(f"{name} takes {kind} {wanted}, and gets {sorted(given)}")
-        values = {**self._globals, **{f"inputs.parameters.{n}": v for n, v in parameters.items()}}
-        scope = Scope(values, {f"inputs.artifacts.{n}": a for n, a in artifacts.items()})
+        if sorted(i["name"] for i in inputs.get("parameters", [])) != sorted(parameters):
+            raise ModelError(f"{name} does not take {sorted(parameters)}")
+        wanted = {i["name"]: i.get("optional", False) for i in inputs.get("artifacts", [])}
+        missing = {n for n, optional in wanted.items() if n not in artifacts and not optional}
+        if missing or not wanted.keys() >= artifacts.keys():
+            raise ModelError(f"{name} takes {sorted(wanted)}, and gets {sorted(artifacts)}")
+        env = {
+            "workflow": self._globals,
+            "inputs": {"parameters": dict(parameters), "artifacts": dict(artifacts)},
+        }
         if "dag" in template:
-            return self._dag(document, template, scope, before)
-        container = _container(template["container"], scope)
+            return self._dag(document, template, env, before, rounds)
+        return self._container(template, env, artifacts, before, task, rounds)
+
+    def _container(
+        self,
+        template: Manifest,
+        env: Manifest,
+        artifacts: Mapping[str, Any],
+        before: frozenset[str],
+        task: str,
+        rounds: tuple[int, ...],
+    ) -> _Ended:
         memoize = template.get("memoize", {}).get("key")
+        patch = template.get("podSpecPatch")
         leaf = Leaf(
             task,
             template,
-            container,
+            _container(template["container"], env),
             artifacts,
-            None if memoize is None else fill(memoize, scope),
+            None if memoize is None else fill(memoize, env),
             before,
+            rounds,
+            None if patch is None else json.loads(fill_json(patch, env)),
         )
         result = self._act(leaf)
+        leaves = frozenset([leaf.instance])
         if result is None:
-            return _Ended("Failed", Result(), frozenset([task]))
+            return _Ended("Failed", Result(), leaves)
         given = {
-            p["name"]: result.parameters[p["name"]] if "valueFrom" in p else fill(p["value"], scope)
+            p["name"]: result.parameters[p["name"]] if "valueFrom" in p else fill(p["value"], env)
             for p in template.get("outputs", {}).get("parameters", [])
         }
-        return _Ended("Succeeded", Result(given, result.artifacts), frozenset([task]))
+        for artifact in template.get("outputs", {}).get("artifacts", []):
+            for kind in artifact.keys() & {"s3", "gcs"}:
+                key = fill(artifact[kind]["key"], env)
+                if key in self.store:
+                    raise ModelError(f"{key} is written twice")
+                self.store[key] = result.artifacts[artifact["name"]]
+        return _Ended("Succeeded", Result(given, result.artifacts), leaves)
 
     def _dag(
-        self, document: str, template: Manifest, scope: Scope, before: frozenset[str]
+        self,
+        document: str,
+        template: Manifest,
+        env: Manifest,
+        before: frozenset[str],
+        rounds: tuple[int, ...],
     ) -> _Ended:
         dag = template["dag"]
         if dag["failFast"] is not False:
@@ -175,58 +194,152 @@ class Argo:
             raise ModelError("two tasks with one name")
         waits = {name: _depends(task, tasks) for name, task in tasks.items()}
         ended: dict[str, _Ended] = {}
+        seen: dict[str, Manifest] = {}
         closed: dict[str, frozenset[str]] = {}
         ancestors: dict[str, set[str]] = {}
         for name in _ordered(waits):
             others = waits[name]
             ancestors[name] = {a for o in others for a in (o, *ancestors[o])}
             by_then = before.union(*(closed[o] for o in others))
-            if any(ended[other].phase != "Succeeded" for other in others):
-                ended[name] = _Ended("Omitted", Result(), frozenset())
+            inside = {**env, "tasks": {o: seen[o] for o in ancestors[name]}}
+            if _may_run(tasks[name], {o: ended[o].phase for o in others}):
+                ended[name] = self._task(document, tasks[name], inside, by_then, rounds)
             else:
-                seen = {other: ended[other].result for other in ancestors[name]}
-                inside = Scope(scope.values, scope.artifacts, seen)
-                ended[name] = self._task(document, tasks[name], inside, by_then)
+                ended[name] = _Ended("Omitted")
+            self.phases[".".join((name, *map(str, rounds)))] = ended[name].phase
+            seen[name] = self._node(document, tasks[name], ended[name])
             closed[name] = by_then | ended[name].leaves
-        leaves = frozenset().union(*(end.leaves for end in ended.values()))
-        # What depends on a failed task is omitted and counts as failed.
-        if any(end.phase != "Succeeded" for end in ended.values()):
+            hook = tasks[name].get("hooks", {}).get("exit")
+            if hook and ended[name].phase in ("Succeeded", "Failed"):
+                self._hook(document, name, hook, ended[name].phase, closed[name])
+        leaves = NONE_BEFORE.union(*(end.leaves for end in ended.values()))
+        if _failed(waits, {name: end.phase for name, end in ended.items()}):
             return _Ended("Failed", Result(), leaves)
-        results = {name: end.result for name, end in ended.items()}
-        inside = Scope(scope.values, scope.artifacts, results)
+        for task in tasks:
+            self._publish(document, tasks[task], ended[task])
+        inside = {"inputs": env["inputs"], "tasks": seen}
         outputs = template.get("outputs", {})
-        parameters = {
-            p["name"]: _present(inside.value(_simple(p["valueFrom"]["parameter"])))
-            for p in outputs.get("parameters", [])
-        }
-        artifacts = {a["name"]: inside.artifact(a["from"]) for a in outputs.get("artifacts", [])}
+        parameters = {p["name"]: _output(p, inside) for p in outputs.get("parameters", [])}
+        artifacts = {a["name"]: _artifact(a, inside) for a in outputs.get("artifacts", [])}
         return _Ended("Succeeded", Result(parameters, artifacts), leaves)
 
-    def _task(self, document: str, task: Manifest, scope: Scope, before: frozenset[str]) -> _Ended:
+    def _hook(
+        self, document: str, task: str, hook: Manifest, phase: str, before: frozenset[str]
+    ) -> None:
+        arguments = {}
+        for parameter in hook.get("arguments", {}).get("parameters", []):
+            if parameter["value"] != f"{{{{tasks.{task}.status}}}}":
+                raise ModelError(f"{parameter['value']} is not known to a hook")
+            arguments[parameter["name"]] = phase
+        document, name = self._called(document, hook)
+        self.last = self._execute(document, name, arguments, {}, before, "", ())
+
+    def _publish(self, document: str, task: Manifest, ended: _Ended) -> None:
+        """Outputs of the workflow: those of a task's template that have a global name."""
+        template = self.templates[self._called(document, task)]
+        for kind in ("parameters", "artifacts"):
+            for output in template.get("outputs", {}).get(kind, []):
+                if "globalName" in output:
+                    self.outputs[output["globalName"]] = getattr(ended.result, kind)[output["name"]]
+
+    def _node(self, document: str, task: Manifest, ended: _Ended) -> Manifest:
+        """What other tasks see of one."""
+        if ended.phase == "Succeeded":
+            outputs = {
+                "parameters": dict(ended.result.parameters),
+                "artifacts": dict(ended.result.artifacts),
+            }
+            return {"status": ended.phase, "outputs": outputs}
+        if not self._outputs_of_skipped:
+            return {"status": ended.phase}
+        declared = self.templates[self._called(document, task)].get("outputs", {})
+        names = [p["name"] for p in declared.get("parameters", [])]
+        return {"status": ended.phase, "outputs": {"parameters": dict.fromkeys(names)}}
+
+    def _called(self, document: str, task: Manifest) -> tuple[str, str]:
+        if "templateRef" in task:
+            return task["templateRef"]["name"], task["templateRef"]["template"]
+        return document, task["template"]
+
+    def _task(
+        self,
+        document: str,
+        task: Manifest,
+        env: Manifest,
+        before: frozenset[str],
+        rounds: tuple[int, ...],
+    ) -> _Ended:
+        if "when" in task:
+            told = fill(task["when"], env)
+            if told not in ("true", "false"):
+                raise ModelError(f"{told} is no condition")
+            if told == "false":
+                return _Ended("Skipped")
+        if "withParam" not in task:
+            return self._call(document, task, env, before, rounds)
+        if "when" in task:
+            raise ModelError("a condition for each item")
+        items = json.loads(fill(task["withParam"], env))
+        if not items:
+            return _Ended("Skipped")
+        ends = []
+        for number, item in enumerate(items):
+            if not isinstance(item, list):
+                raise ModelError("an item that Argo alters")
+            inside = {**env, "item": expr_lang.to_json(expr_lang.from_json(json.dumps(item)))}
+            ends.append(self._call(document, task, inside, before, (*rounds, number)))
+        leaves = NONE_BEFORE.union(*(end.leaves for end in ends))
+        if any(end.phase == "Failed" for end in ends):
+            return _Ended("Failed", Result(), leaves)
+        names = ends[0].result.parameters
+        joined = {n: _joined([end.result.parameters[n] for end in ends]) for n in names}
+        return _Ended("Succeeded", Result(joined), leaves)
+
+    def _call(
+        self,
+        document: str,
+        task: Manifest,
+        env: Manifest,
+        before: frozenset[str],
+        rounds: tuple[int, ...],
+    ) -> _Ended:
         arguments = task.get("arguments", {})
-        parameters = {p["name"]: fill(p["value"], scope) for p in arguments.get("parameters", [])}
+        parameters = {p["name"]: fill(p["value"], env) for p in arguments.get("parameters", [])}
         artifacts = {}
         for artifact in arguments.get("artifacts", []):
-            if "from" in artifact:
-                artifacts[artifact["name"]] = scope.artifact(artifact["from"])
-            else:
-                artifacts[artifact["name"]] = _located(artifact, scope)
-        if "templateRef" in task:
-            reference = task["templateRef"]
-            document, name = reference["name"], reference["template"]
-        else:
-            name = task["template"]
-        return self._execute(document, name, parameters, artifacts, before, task["name"])
+            if "from" in artifact or "fromExpression" in artifact:
+                artifacts[artifact["name"]] = _artifact(artifact, env)
+                continue
+            found = _located(artifact, env)
+            for place in found.values():
+                if place.keys() == {"key"}:
+                    found = self._folder(place["key"])
+            if found is not None:
+                artifacts[artifact["name"]] = found
+        document, name = self._called(document, task)
+        return self._execute(document, name, parameters, artifacts, before, task["name"], rounds)
+
+    def _folder(self, key: str) -> dict[str, Any] | None:
+        found = {k[len(key) + 1 :]: v for k, v in self.store.items() if k.startswith(f"{key}/")}
+        return found or None
 
 
-def fill(text: str, scope: Scope) -> str:
+def fill(text: str, env: Manifest) -> str:
     """A text with its tags replaced; Argo looks at what comes out again."""
+    return _filled(text, env, lambda value: value if isinstance(value, str) else _json(value))
 
+
+def fill_json(text: str, env: Manifest) -> str:
+    """The same for text that is JSON itself: what is put in stands there as it is."""
+    return fill(text, env)
+
+
+def _filled(text: str, env: Manifest, write: Callable[[Any], str]) -> str:
     def one(found: re.Match[str]) -> str:
         tag = found[1]
         if not tag.startswith("="):
             raise ModelError(f"{found[0]} puts a value into text unescaped")
-        return evaluate(tag[1:], scope)
+        return write(evaluate(tag[1:], env))
 
     filled = re.sub(r"\{\{(.*?)\}\}", one, text, flags=re.DOTALL)
     if "{{" in filled:
@@ -234,76 +347,131 @@ def fill(text: str, scope: Scope) -> str:
     return filled
 
 
-def evaluate(expression: str, scope: Scope) -> str:
-    """The value of an expression, in the few forms that the compiler writes."""
-    if chosen := re.fullmatch(r"(\S+) matches ('.*?') \? (.*) : (.*)", expression):
-        matches = re.search(chosen[2][1:-1], evaluate(chosen[1], scope))
-        return evaluate(chosen[3] if matches else chosen[4], scope)
-    if alternative := re.fullmatch(r"(workflow\.\w+) \?\? (.*)", expression):
-        given = scope.value(alternative[1])
-        return evaluate(alternative[2], scope) if given is None else given
-
-    def reference(found: re.Match[str]) -> str:
-        path = re.sub(r"\['([^']+)'\]", r".\1", found[0])
-        value = scope.value(path)
-        if value is None:
-            raise ModelError(f"nothing is called {path} here")
-        return repr(value)
-
-    code = re.sub(
-        r"'[^']*'|(?:inputs|workflow|tasks)(?:\.\w+|\['[^']+'\])+",
-        lambda found: found[0] if found[0].startswith("'") else reference(found),
-        expression,
-    )
-    functions = {
-        "replace": lambda text, old, new: text.replace(old, new),
-        "trim": lambda text: text.strip(),
-        "split": lambda text, by: text.split(by),
-        "join": lambda parts, by: by.join(parts),
-        "sprig_trimSuffix": lambda end, text: text.removesuffix(end),
-        "sprig_sha256sum": lambda text: hashlib.sha256(text.encode()).hexdigest(),
-        "toJson": _go_json,
-    }
-    code = code.replace("sprig.", "sprig_")
-    found = eval(code, {"__builtins__": {}}, functions)
-    assert isinstance(found, str)
+def evaluate(expression: str, env: Manifest) -> Any:
+    """The value of an expression in a tag. Each path in it must be there, wanted or not."""
+    if '"' in expression:
+        raise ModelError(f"{expression} stands inside JSON")
+    for path in expr_lang.paths(expression):
+        if path.startswith("tasks.") and not _is_there(path, env):
+            raise ModelError(f"Argo would wait for {path} for ever")
+    try:
+        found = expr_lang.evaluate(expression, env)
+    except ExprError as error:
+        raise ModelError(f"{expression}: {error}") from error
+    if found is None:
+        raise ModelError(f"{expression} has no value")
     return found
 
 
-def _go_json(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return re.sub("[<>&\u2028\u2029]", lambda sign: f"\\u{ord(sign[0]):04x}", text)
+def _is_there(path: str, env: Any) -> bool:
+    for part in path.split("."):
+        if not isinstance(env, Mapping) or part not in env:
+            return False
+        env = env[part]
+    return True
 
 
-def _container(container: Manifest, scope: Scope) -> Manifest:
+def _json(value: Any) -> str:
+    return expr_lang.to_json(value)
+
+
+def _joined(values: list[str]) -> str:
+    """What Argo makes of an output of several tasks: JSON where each is a list or an object."""
+    try:
+        parsed = [json.loads(value) for value in values]
+    except ValueError:
+        parsed = []
+    if parsed and all(isinstance(value, list | dict) for value in parsed):
+        return _json([expr_lang.from_json(value) for value in values])
+    return _json(values)
+
+
+def _output(parameter: Manifest, env: Manifest) -> str:
+    """An output of a DAG; its expressions know neither the workflow nor tags."""
+    way = parameter["valueFrom"]
+    try:
+        if "expression" in way:
+            found = expr_lang.evaluate(way["expression"], env)
+        else:
+            found = expr_lang.evaluate(_by_index(way["parameter"]), env)
+    except ExprError as error:
+        raise ModelError(f"{parameter['name']}: {error}") from error
+    if not isinstance(found, str):
+        raise ModelError(f"{parameter['name']} hands on {found!r}")
+    return found
+
+
+def _artifact(argument: Manifest, env: Manifest) -> Any:
+    expression = argument.get("fromExpression") or _by_index(argument["from"])
+    try:
+        found = expr_lang.evaluate(expression, env)
+    except ExprError as error:
+        raise ModelError(f"{argument['name']}: {error}") from error
+    if found is None:
+        raise ModelError(f"nothing is called {expression} here")
+    return found
+
+
+def _by_index(tag: str) -> str:
+    if not re.fullmatch(r"\{\{[-.\w]+\}\}", tag):
+        raise ModelError(f"{tag} is no name in braces")
+    root, *rest = tag[2:-2].split(".")
+    return root + "".join(f"['{name}']" for name in rest)
+
+
+def _container(container: Manifest, env: Manifest) -> Manifest:
     """What the container gets: variables in their order, each expanded with those before it."""
     variables: dict[str, str] = {}
     for variable in container.get("env", []):
         name = variable["name"]
         if "value" in variable:
-            variables[name] = expand(fill(variable["value"], scope), variables)
+            variables[name] = expand(fill(variable["value"], env), variables)
         else:
             variables[name] = "<secret>"
     if "args" in container:
         raise ModelError("long arguments would be moved away")
-    command = [expand(fill(word, scope), variables) for word in container["command"]]
+    command = [expand(fill(word, env), variables) for word in container["command"]]
     return {**container, "command": command, "env": variables}
+
+
+_RESULT = re.compile(r"([a-zA-Z][-a-zA-Z0-9]*)\.(Succeeded|Skipped|Omitted)")
+_WORDS = {"and", "contains", "else", "false", "if", "in", "let", "matches", "nil", "not", "or"}
 
 
 def _depends(task: Manifest, tasks: Mapping[str, Manifest]) -> list[str]:
     logic = task.get("depends")
     if logic is None:
         return []
-    if not re.fullmatch(
-        r"[a-zA-Z][-a-zA-Z0-9]*\.Succeeded( && [a-zA-Z][-a-zA-Z0-9]*\.Succeeded)*", logic
-    ):
+    if re.sub(r"[()]|&&|\|\|", "", _RESULT.sub("", logic)).strip():
         raise ModelError(f"{logic} is no form that the compiler writes")
-    names = [part.removesuffix(".Succeeded") for part in logic.split(" && ")]
-    words = {"and", "contains", "else", "false", "if", "in", "let", "matches", "nil", "not", "or"}
+    names = list(dict.fromkeys(found[1] for found in _RESULT.finditer(logic)))
     for name in names:
-        if name not in tasks or name in words | {"true"}:
+        if name not in tasks or name in _WORDS | {"true"}:
             raise ModelError(f"{task['name']} waits for {name}, which is no task here")
     return names
+
+
+def _may_run(task: Manifest, phases: Mapping[str, str]) -> bool:
+    logic = task.get("depends")
+    if logic is None:
+        return True
+    results = {
+        name.replace("-", "_"): {r: phase == r for r in ("Succeeded", "Skipped", "Omitted")}
+        for name, phase in phases.items()
+    }
+    return expr_lang.evaluate(logic.replace("-", "_"), results) is True
+
+
+def _failed(waits: Mapping[str, list[str]], phases: Mapping[str, str]) -> bool:
+    """Whether a DAG has failed: by its last tasks, which take on what was before where not run."""
+    branch: dict[str, set[str]] = {}
+    for name in _ordered(waits):
+        if phases[name] in ("Succeeded", "Failed"):
+            branch[name] = {phases[name]}
+        else:
+            branch[name] = set().union(*(branch[o] for o in waits[name])) or {"Succeeded"}
+    waited_for = {other for others in waits.values() for other in others}
+    return any("Failed" in branch[name] for name in phases if name not in waited_for)
 
 
 def _ordered(waits: Mapping[str, list[str]]) -> list[str]:
@@ -318,19 +486,7 @@ def _ordered(waits: Mapping[str, list[str]]) -> list[str]:
     return list(done)
 
 
-def _present(value: str | None) -> str:
-    if value is None:
-        raise ModelError("a part hands on what is not there")
-    return value
-
-
-def _simple(tag: str) -> str:
-    if not re.fullmatch(r"\{\{[-.\w]+\}\}", tag):
-        raise ModelError(f"{tag} is no name in braces")
-    return tag[2:-2]
-
-
-def _located(artifact: Manifest, scope: Scope) -> Manifest:
+def _located(artifact: Manifest, env: Manifest) -> Manifest:
     """The location of an artifact from outside, its tags filled in."""
     if artifact["archive"] != {"none": {}}:
         raise ModelError("what is fetched would be unpacked")
@@ -338,7 +494,25 @@ def _located(artifact: Manifest, scope: Scope) -> Manifest:
     fields = artifact[kind]
     return {
         kind: {
-            name: fill(value, scope) if isinstance(value, str) else value
+            name: fill(value, env) if isinstance(value, str) else value
             for name, value in fields.items()
         }
     }
+
+
+def expressions(documents: list[Manifest]) -> Iterator[str]:
+    """All expressions in manifests: those in tags, and those that stand alone."""
+
+    def walk(value: Any, key: str = "") -> Iterator[str]:
+        if isinstance(value, dict):
+            for name, inner in value.items():
+                yield from walk(inner, name)
+        elif isinstance(value, list):
+            for inner in value:
+                yield from walk(inner)
+        elif key in ("expression", "fromExpression"):
+            yield value
+        elif isinstance(value, str):
+            yield from re.findall(r"\{\{=(.*?)\}\}", value, flags=re.DOTALL)
+
+    yield from walk(documents)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from argo_cases import SETTINGS, chain, everything, fan, many_templates, pipelines, tangle, values
-from argo_model import Argo, Leaf, ModelError, Result, Scope, evaluate
+from argo_model import Argo, Leaf, ModelError, Result, evaluate
 from builders import (
     Given,
     command,
@@ -42,6 +42,12 @@ NONE = TargetSettings()
 RUN = {"id": "0c5a9f8e", "name": "doc-type-x7k2p", "scheduled_at": "2026-11-23T20:00:00Z"}
 
 
+def upstream(made: Pipeline) -> dict[str, tuple[str, ...]]:
+    """What each step waits for, where nothing is in a loop."""
+    waits = graph.Graph(made.nodes).waits(made.nodes)
+    return {name: wait.all for name, wait in waits.items()}
+
+
 @dataclass
 class Watched:
     """Plays a pipeline's containers: checks what each gets, and fails the steps it is told to."""
@@ -52,10 +58,11 @@ class Watched:
     ran: dict[str, Leaf] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        names = task_names(s.name for s in self.pipeline.nodes)
-        self.steps = {s.name: s for s in self.pipeline.nodes}
-        self.step_of = {names[s.name]: s for s in self.pipeline.nodes}
+        names = task_names(s.name for s in self.pipeline.steps)
+        self.steps = {s.name: s for s in self.pipeline.steps}
+        self.step_of = {names[s.name]: s for s in self.pipeline.steps}
         self.task_of = names
+        self.waits = upstream(self.pipeline)
 
     def play(self, project: TargetSettings = NONE) -> str:
         return Argo(argo.emit(self.pipeline, project)).run(self.arguments, self.act)
@@ -64,7 +71,7 @@ class Watched:
         step = self.step_of[leaf.task]
         assert step.name not in self.ran, "a step runs twice"
         self.ran[step.name] = leaf
-        waits = {self.task_of[other] for other in graph.upstream(step)}
+        waits = {self.task_of[other] for other in self.waits[step.name]}
         assert waits <= leaf.before
         self.check(step, leaf)
         if step.name in self.failing:
@@ -254,11 +261,10 @@ def test_what_depends_on_a_failure_never_runs(seed: int, failing: set[int]) -> N
     made = tangle(250, seed)
     watched = Watched(made, {}, frozenset(f"s{n}" for n in failing))
     phase = watched.play()
-    steps = {s.name: s for s in made.nodes}
     lost: set[str] = set()
-    for name in graph.in_order({n: graph.upstream(s) for n, s in steps.items()}):
-        ups = graph.upstream(steps[name])
-        if any(other in lost or other in watched.failing for other in ups):
+    ups = upstream(made)
+    for name in graph.in_order(ups):
+        if any(other in lost or other in watched.failing for other in ups[name]):
             lost.add(name)
     assert not lost & watched.ran.keys()
     assert phase == ("Failed" if failing else "Succeeded")
@@ -271,8 +277,9 @@ def test_in_one_dag_other_branches_run_on(count: int) -> None:
     assert watched.play() == "Failed"
     steps = {s.name: s for s in made.nodes}
     lost: set[str] = set()
-    for name in graph.in_order({n: graph.upstream(s) for n, s in steps.items()}):
-        if any(o in lost or o in watched.failing for o in graph.upstream(steps[name])):
+    ups = upstream(made)
+    for name in graph.in_order(ups):
+        if any(other in lost or other in watched.failing for other in ups[name]):
             lost.add(name)
     assert watched.ran.keys() == steps.keys() - lost
 
@@ -379,7 +386,9 @@ def test_what_follows_from_an_uncached_step_is_reused_in_no_other_run() -> None:
     made = two(first(Cache(False)))
     (document,) = Argo(argo.emit(made, TargetSettings(memoize="results"))).documents
     outputs = {t["name"]: t.get("outputs") for t in document["spec"]["templates"]}
-    assert {"name": "mlc-key", "value": "{{=workflow.uid}}"} in outputs["first"]["parameters"]
+    assert {"name": "mlc-key", "value": "{{=workflow.uid+'/first'}}"} in outputs["first"][
+        "parameters"
+    ]
     assert keys(made, {})["first"] is None
     assert keys(made, {})["second"] is not None
 
@@ -390,7 +399,7 @@ def test_nothing_is_memoised_unless_the_project_says_so() -> None:
 
 def test_the_model_refuses_what_it_does_not_know() -> None:
     with pytest.raises(ModelError):
-        evaluate("trim(inputs.parameters['y'])", Scope({"inputs.parameters.x": "1"}, {}))
+        evaluate("trim(inputs.parameters['y'])", {"inputs": {"parameters": {"x": "1"}}})
     text = argo.emit(chain(3), NONE)
     for found, put in (
         ("s0.Succeeded", "s9.Succeeded"),

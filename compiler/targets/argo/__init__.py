@@ -17,5 +17,5 @@ FILENAME = "argo.yaml"
 
 def emit(pipeline: Pipeline, settings: TargetSettings) -> str:
     """The text of argo.yaml: one WorkflowTemplate, or several where one would be too large."""
-    launches = map(launched, pipeline.nodes)
+    launches = map(launched, pipeline.steps)
     return dump_all(manifests(pipeline, settings, plan(pipeline, launches, settings)))

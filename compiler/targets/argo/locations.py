@@ -57,6 +57,14 @@ def location(given: PipelineInput, settings: TargetSettings) -> Data:
     return {"s3": {"bucket": bucket, "key": key, **_s3(settings.s3 or ObjectStore())}}
 
 
+def store_of(settings: TargetSettings) -> Literal["s3", "gcs"] | None:
+    """The kind of the store that Argo keeps artifacts in, as far as the settings tell: that of
+    the only store configured."""
+    if settings.s3 and settings.gcs:
+        return None
+    return "s3" if settings.s3 else "gcs" if settings.gcs else None
+
+
 def _s3(store: ObjectStore) -> Data:
     data: Data = {"endpoint": store.endpoint or _AWS}
     if store.region:

@@ -9,50 +9,64 @@ key, so that what follows from its artifacts is reused within that run at most.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from compiler.capture import words_of
-from compiler.expr import ArtifactType, PipelineInputRef, StepOutputRef
+from compiler.expr import (
+    STRING,
+    ArtifactType,
+    Expr,
+    Operation,
+    ParamRef,
+    PipelineInputRef,
+    StepOutputRef,
+    walk,
+)
 from compiler.ir import Step
 from compiler.launch import Capture, Launch, Text
-from compiler.targets.argo.plan import Anywhere, Data, FromStep
-from compiler.targets.argo.tags import (
-    digest,
-    expression,
-    input_parameter,
-    run_field,
-    workflow_parameter,
-)
+from compiler.targets.argo.plan import Data
+from compiler.targets.argo.tags import digest, expression, input_parameter, run_field
 from compiler.values import JsonValue, to_json
 
 # With a dash, which no name of the language has.
 _KEY = "mlc-key"
 
 
-def is_memoised(step: Step, config_map: str | None) -> bool:
-    return config_map is not None and step.cache.enabled and bool(step.outputs)
+def is_memoised(step: Step, config_map: str | None, gathered: Container[tuple[str, str]]) -> bool:
+    """Not where an output is `gathered`: rounds write these where the run looks for them."""
+    return (
+        config_map is not None
+        and step.cache.enabled
+        and bool(step.outputs)
+        and not any((step.name, output.name) in gathered for output in step.outputs)
+    )
 
 
-def sources(launch: Launch) -> list[tuple[str, Anywhere | FromStep]]:
+def sources(launch: Launch) -> list[tuple[str, Expr]]:
     """The inputs that say how the artifacts of a memoised step came about, and what fills them."""
-    found: list[tuple[str, Anywhere | FromStep]] = []
-    for capture in _artifacts(launch):
-        match capture.ref:
-            case StepOutputRef(step=step):
-                found.append((_key_of(capture), FromStep(step, _KEY)))
-            case PipelineInputRef(name=name):
-                found.append((_key_of(capture), Anywhere(workflow_parameter(name))))
-    return found
+    return [(_key_of(capture), _origin(capture.ref)) for capture in _artifacts(launch)]
 
 
-def asked_for_keys(steps: Iterable[tuple[Step, Launch]], config_map: str | None) -> set[str]:
-    """The steps whose artifacts a memoised step takes."""
+def _origin(ref: Expr) -> Expr:
+    """An artifact's own key where it comes from a step, its URI where it comes from outside."""
+    match ref:
+        case StepOutputRef():
+            return ref._replace(output=_KEY, type=STRING)
+        case PipelineInputRef(name=name, span=span):
+            return ParamRef(name, STRING, span)
+        case Operation(operands=operands):
+            return ref._replace(operands=tuple(map(_origin, operands)), type=STRING)
+    return ref
+
+
+def asked_for_keys(steps: Iterable[tuple[Step, Launch]]) -> set[str]:
+    """The steps whose artifacts these memoised steps take."""
     return {
-        capture.ref.step
-        for step, launch in steps
-        if is_memoised(step, config_map)
+        part.step
+        for _, launch in steps
         for capture in _artifacts(launch)
-        if isinstance(capture.ref, StepOutputRef)
+        for part in walk(capture.ref)
+        if isinstance(part, StepOutputRef)
     }
 
 
@@ -73,9 +87,16 @@ def fields(key: str, step: Step, config_map: str) -> Data:
     }
 
 
-def handed_on(key: str | None) -> Data:
-    """The output that tells a step's consumers how its artifacts came about."""
-    return {"name": _KEY, "value": key or expression(run_field("id"))}
+def handed_on(key: str | None, step: Step, rounds: str | None) -> Data:
+    """The output that tells a step's consumers how its artifacts came about.
+
+    Without a `key` of its own it is this run's, of the step and of the `rounds` of loops that the
+    input of that name gives.
+    """
+    if key is None:
+        own = f"{run_field('id')}+'/{step.name}'"
+        key = expression(f"{own}+'/'+{input_parameter(rounds)}" if rounds else own)
+    return {"name": _KEY, "value": key}
 
 
 def _fixed(template: Data, step: Step, launch: Launch) -> str:

@@ -1,6 +1,7 @@
 """Names on Argo: what a step, a part of the graph or a volume is called there.
 
-Steps' names are unique, without dashes, and stay so when their underscores become dashes.
+Names of steps and loops are made of letters, digits and underscores; those of steps that another
+algorithm brings along are joined by dots.
 """
 
 from __future__ import annotations
@@ -12,29 +13,48 @@ from collections.abc import Collection, Iterable
 _DEPENDS_WORDS = frozenset(
     ("and", "contains", "else", "false", "if", "in", "let", "matches", "nil", "not", "or", "true")
 )
-# A pod is called WORKFLOW-TEMPLATE-HASH, and its hostname is cut after 63 characters. A run's
-# workflow has the name of its template and 6 characters more, the hash has up to 10.
-_ROOM = 63 - 6 - 2 - 10
+# A pod is called RUN-TEMPLATE-HASH, and its hostname is cut after 63 characters; the hash has up
+# to 10.
+_ROOM = 63 - 2 - 10
 _LEAST = 12
+# Argo takes names of tasks and templates up to 128 characters; some are added at the end.
+_LONGEST = 100
 
 
-def task_names(steps: Iterable[str]) -> dict[str, str]:
-    """The task of each step; one that `depends` would read as a word ends in `-s`."""
-    plain = {step: step.replace("_", "-") for step in steps}
+def task_names(nodes: Iterable[str]) -> dict[str, str]:
+    """The task of each node; one that `depends` would read as a word ends in `-s`."""
+    nodes = list(dict.fromkeys(nodes))
+    plain = {node: _short(node.replace("_", "-").replace(".", "--")) for node in nodes}
     taken = set(plain.values())
-    return {
-        step: free(f"{name}-s", taken) if name in _DEPENDS_WORDS else name
-        for step, name in plain.items()
-    }
+    found: dict[str, str] = {}
+    used: set[str] = set()
+    for node, name in plain.items():
+        wanted = free(f"{name}-s", taken) if name in _DEPENDS_WORDS else name
+        found[node] = free(wanted, taken) if wanted in used else wanted
+        used.add(found[node])
+        taken.add(found[node])
+    return found
 
 
-def template_name(task: str, workflow: str) -> str:
-    """The template of a task, cut where a pod's hostname would be and there is room to do so."""
-    room = max(_ROOM - len(workflow), _LEAST)
+def _short(name: str) -> str:
+    if len(name) <= _LONGEST:
+        return name
+    return f"{name[: _LONGEST - 5].rstrip('-')}-{_mark(name)}"
+
+
+def _mark(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:4]
+
+
+def template_name(task: str, run_length: int) -> str:
+    """The template of a task, cut where a pod's hostname would be and there is room to do so.
+
+    `run_length` is that of the longest name that a run can have.
+    """
+    room = max(_ROOM - run_length, _LEAST)
     if len(task) <= room:
         return task
-    mark = hashlib.sha256(task.encode()).hexdigest()[:4]
-    return f"{task[: room - 5].rstrip('-')}-{mark}"
+    return f"{task[: room - 5].rstrip('-')}-{_mark(task)}"
 
 
 def free(name: str, taken: Collection[str]) -> str:

@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from compiler import graph
-from compiler.expr import ArtifactType, ParamRef, PipelineInputRef, RunRef, StepOutputRef
-from compiler.ir import Pipeline
+from compiler.expr import (
+    ArtifactType,
+    Operation,
+    PipelineInputRef,
+    StepOutputRef,
+    walk,
+)
+from compiler.ir import Loop, Node, Pipeline
 from compiler.launch import Launch
 from compiler.settings import TargetSettings
 from compiler.targets.argo import memo
-from compiler.targets.argo.locations import location
+from compiler.targets.argo.flow import dag_of, flow_of
+from compiler.targets.argo.locations import location, store_of
 from compiler.targets.argo.names import free, task_names, template_name
-from compiler.targets.argo.plan import Anywhere, Data, FromStep, Located, Plan, Task
-from compiler.targets.argo.tags import run_field, workflow_parameter
-from compiler.targets.argo.template import template
+from compiler.targets.argo.plan import (
+    Data,
+    Flow,
+    Gathered,
+    Given,
+    GivenArtifact,
+    Level,
+    Located,
+    Plan,
+    Round,
+    Task,
+)
+from compiler.targets.argo.schedules import longest_run_name
+from compiler.targets.argo.template import ROUNDS, Use, gathering, template
 from compiler.values import to_json
 
-# The template that a run starts with.
-ENTRYPOINT = "main"
+# The template of the steps; a run starts with it, or with that around it and the last steps.
+MAIN = "main"
+FINAL = "finally"
+RUN = "run"
 
 
 def plan(pipeline: Pipeline, launches: Iterable[Launch], settings: TargetSettings) -> Plan:
@@ -26,54 +45,96 @@ def plan(pipeline: Pipeline, launches: Iterable[Launch], settings: TargetSetting
 
     Steps whose templates would be equal share one, named after the first of them.
     """
-    pairs = list(zip(pipeline.nodes, launches, strict=True))
-    asked = memo.asked_for_keys(pairs, settings.memoize)
+    pairs = list(zip(pipeline.steps, launches, strict=True))
+    main = flow_of(pipeline.nodes)
+    last = flow_of(pipeline.finally_nodes) if pipeline.finally_nodes else None
+    flows = (main, last) if last else (main,)
+    home = {step: flow for flow in flows for step in flow.graph.home}
+    names = task_names(_names((*pipeline.nodes, *pipeline.finally_nodes)))
+    taken = {MAIN, FINAL, RUN}
+    run_length = longest_run_name(pipeline)
+    gathered = set(gathered_outputs(launch for _, launch in pairs))
+    memoised = {
+        step.name for step, _ in pairs if memo.is_memoised(step, settings.memoize, gathered)
+    }
+    asked = memo.asked_for_keys((s, launch) for s, launch in pairs if s.name in memoised)
     places = {given.name: Located(location(given, settings)) for given in pipeline.inputs}
-    names = task_names(step.name for step in pipeline.nodes)
     templates: dict[str, Data] = {}
-    taken = {ENTRYPOINT}
     shared: dict[str, str] = {}
     tasks: dict[str, Task] = {}
     for step, launch in pairs:
-        made = template(step, launch, config_map=settings.memoize, hands_key_on=step.name in asked)
+        level = home[step.name].graph.home[step.name]
+        use = Use(
+            settings.memoize if step.name in memoised else None,
+            step.name in asked,
+            tuple(o.name for o in step.outputs if (step.name, o.name) in gathered),
+            store_of(settings) or "",
+            bool(level),
+        )
+        made = template(step, launch, use)
         content = to_json(made)
         if content not in shared:
-            wanted = template_name(names[step.name], pipeline.kubernetes_name)
+            wanted = template_name(names[step.name], run_length)
             name = free(wanted, taken)
             taken.add(name)
             templates[name] = {"name": name, **made}
             shared[content] = name
-        parameters, artifacts = _sources(launch, places)
-        if memo.is_memoised(step, settings.memoize):
+        parameters: list[tuple[str, Given]] = [
+            (c.name, c.ref) for c in launch.captures if not isinstance(c.type, ArtifactType)
+        ]
+        if use.takes_rounds:
+            parameters.append((ROUNDS, Round(level)))
+        if use.config_map is not None:
             parameters += memo.sources(launch)
-        tasks[step.name] = Task(
-            names[step.name],
-            shared[content],
-            tuple(parameters),
-            tuple(artifacts),
-            graph.upstream(step),
-        )
-    return Plan(tasks, templates)
+        artifacts = tuple(_artifacts(launch, level, home[step.name], places, use.store))
+        tasks[step.name] = Task(names[step.name], shared[content], tuple(parameters), artifacts)
+
+    taken |= set(names.values())
+
+    def call(node: str, kind: str) -> str:
+        """A name for the template of a DAG; parts are numbered after it."""
+        name = template_name(f"{names[node]}-{kind}" if node else kind, run_length)
+        while any(known == name or known.startswith(f"{name}-") for known in taken):
+            name += "-x"
+        taken.add(name)
+        return name
+
+    whole = dag_of(MAIN, pipeline.nodes, main, call)
+    final = dag_of(FINAL, pipeline.finally_nodes, last, call) if last else None
+    run = RUN if final or pipeline.outputs else None
+    return Plan(tasks, templates, names, whole, final, run, flows)
 
 
-def _sources(
-    launch: Launch, places: dict[str, Located]
-) -> tuple[list[tuple[str, Anywhere | FromStep]], list[tuple[str, Located | FromStep]]]:
-    """What fills the inputs of a step's template: parameters and artifacts."""
-    parameters: list[tuple[str, Anywhere | FromStep]] = []
-    artifacts: list[tuple[str, Located | FromStep]] = []
+def gathered_outputs(launches: Iterable[Launch]) -> Iterator[tuple[str, str]]:
+    """The outputs that a step takes as a list of what rounds of a loop wrote."""
+    for launch in launches:
+        for capture in launch.captures:
+            if isinstance(capture.type, ArtifactType) and capture.type.is_list:
+                for part in walk(capture.ref):
+                    if isinstance(part, StepOutputRef):
+                        yield part.step, part.output
+
+
+def _names(nodes: Iterable[Node]) -> Iterator[str]:
+    for node in nodes:
+        yield node.name
+        if isinstance(node, Loop):
+            yield from _names(node.body)
+
+
+def _artifacts(
+    launch: Launch, level: Level, flow: Flow, places: dict[str, Located], store: str
+) -> Iterator[tuple[str, GivenArtifact]]:
+    """What fills the artifacts that a step's template takes."""
     for capture in launch.captures:
         match capture.ref:
-            case ParamRef(name=name):
-                parameters.append((capture.name, Anywhere(workflow_parameter(name))))
-            case RunRef(field=field):
-                parameters.append((capture.name, Anywhere(run_field(field))))
             case PipelineInputRef(name=name):
-                artifacts.append((capture.name, places[name]))
-            case StepOutputRef(step=step, output=output):
-                source = FromStep(step, output)
-                if isinstance(capture.type, ArtifactType):
-                    artifacts.append((capture.name, source))
-                else:
-                    parameters.append((capture.name, source))
-    return parameters, artifacts
+                yield capture.name, places[name]
+            case StepOutputRef(step=step, output=output, type=ArtifactType(is_list=True)):
+                loops = flow.graph.home[step]
+                around = loops[: len(loops) - len(flow.graph.collected(step, level))]
+                yield capture.name, Gathered(store, gathering(step, output), around)
+            case StepOutputRef(type=ArtifactType()) | Operation(type=ArtifactType()) as ref:
+                yield capture.name, ref
+            case _:
+                pass

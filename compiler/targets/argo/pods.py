@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+from compiler.expr import Expr
 from compiler.ir import Amount, Gpu, Resources, Retry, Security, Step, Toleration, Volume
 from compiler.targets.argo.names import volume_name
 from compiler.targets.argo.plan import Data
 from compiler.targets.argo.tags import readable
 from compiler.targets.argo.words import OUTPUTS
-from compiler.values import JsonValue
 
 _OUTPUTS_VOLUME = "mlc-outputs"
 SHM = "/dev/shm"
-_SHM_VOLUME = "mlc-shm"
+SHM_VOLUME = "mlc-shm"
 _DESCRIPTION = "workflows.argoproj.io/description"
 
 
 def resources(wanted: Resources) -> Data:
-    """`requests` and `limits`; a GPU is a limit, which is its request too."""
+    """`requests` and `limits` as written; a GPU is a limit, which is its request too."""
     amounts = (
         ("cpu", wanted.cpu),
         ("memory", wanted.memory),
         ("ephemeral-storage", wanted.disk),
     )
-    requests: Data = {name: a.request for name, a in amounts if a and a.request}
-    limits: Data = {name: a.limit for name, a in amounts if a and a.limit}
-    if wanted.gpu:
+    requests: Data = {n: a.request for n, a in amounts if a and isinstance(a.request, str)}
+    limits: Data = {n: a.limit for n, a in amounts if a and isinstance(a.limit, str)}
+    if wanted.gpu and isinstance(wanted.gpu.count, int):
         limits[wanted.gpu.resource] = str(wanted.gpu.count)
     sides = {"requests": requests, "limits": limits}
     return {name: side for name, side in sides.items() if side}
@@ -34,8 +34,11 @@ def volumes(step: Step) -> list[tuple[Data, Data]]:
     """The volumes of a step's pod, each with its mount."""
     found = [(_volume(volume), _mount(volume)) for volume in step.volumes]
     if step.resources.shm:
-        memory: Data = {"medium": "Memory", "sizeLimit": _size(step.resources.shm)}
-        found.append(_own(_SHM_VOLUME, memory, SHM))
+        memory: Data = {"medium": "Memory"}
+        size = shm_size(step.resources.shm)
+        if isinstance(size, str):
+            memory["sizeLimit"] = size
+        found.append(_own(SHM_VOLUME, memory, SHM))
     if step.outputs:
         found.append(_own(_OUTPUTS_VOLUME, {}, OUTPUTS))
     return found
@@ -143,5 +146,5 @@ def _own(name: str, empty_dir: Data, path: str) -> tuple[Data, Data]:
     return {"name": name, "emptyDir": empty_dir}, {"name": name, "mountPath": path}
 
 
-def _size(amount: Amount) -> JsonValue:
+def shm_size(amount: Amount) -> str | Expr | None:
     return amount.limit or amount.request

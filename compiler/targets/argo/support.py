@@ -13,13 +13,15 @@ from compiler.ir import Command, Limits, Param, Pipeline, PipelineInput, Require
 from compiler.launch import Launch, Text
 from compiler.settings import TargetSettings
 from compiler.targets import Level, Support
-from compiler.targets.argo import dag, memo
+from compiler.targets.argo import memo
+from compiler.targets.argo.flowsupport import of_flow, of_parts, of_schedules
 from compiler.targets.argo.locations import scheme
-from compiler.targets.argo.parts import MOST_PARAMETERS, MOST_TASKS
-from compiler.targets.argo.planning import plan
+from compiler.targets.argo.parts import MOST_PARAMETERS
+from compiler.targets.argo.plan import Data
+from compiler.targets.argo.planning import gathered_outputs, plan
 from compiler.targets.argo.podsupport import of_pod, of_resources, of_volumes, unlabelled
 from compiler.targets.argo.template import launched
-from compiler.targets.argo.workflow import graph, manifests
+from compiler.targets.argo.workflow import manifests, templates_of
 from compiler.targets.kubelet import ESCAPES, MOST_WORD_BYTES
 from compiler.targets.uses import emulated, exact, impossible, weaker
 from compiler.values import to_json, to_text
@@ -33,7 +35,8 @@ _ALL = "the algorithm"
 
 def explain(pipeline: Pipeline, settings: TargetSettings) -> list[Support]:
     """How each field that the pipeline uses fares on Argo, in the spec's order."""
-    launches = [launched(step) for step in pipeline.nodes]
+    launches = [launched(step) for step in pipeline.steps]
+    gathered = set(gathered_outputs(launches))
     found = [
         *_of_texts(pipeline),
         *(use for param in pipeline.params for use in _of_param(param)),
@@ -41,9 +44,11 @@ def explain(pipeline: Pipeline, settings: TargetSettings) -> list[Support]:
         *(use for given in pipeline.inputs for use in _of_input(given, pipeline, settings)),
         *(
             use
-            for step, launch in zip(pipeline.nodes, launches, strict=True)
-            for use in _of_step(step, launch, settings)
+            for step, launch in zip(pipeline.steps, launches, strict=True)
+            for use in _of_step(step, launch, settings, gathered)
         ),
+        *of_flow(pipeline, settings),
+        *of_schedules(pipeline),
         *_of_limits(pipeline.limits),
     ]
     if all(use.level is not Level.REFUSED for use in found):
@@ -135,7 +140,9 @@ def _of_input(
         yield impossible("inputs", where, given.span, reason)
 
 
-def _of_step(step: Step, launch: Launch, settings: TargetSettings) -> Iterator[Support]:
+def _of_step(
+    step: Step, launch: Launch, settings: TargetSettings, gathered: set[tuple[str, str]]
+) -> Iterator[Support]:
     where = f"step {step.name}"
     if step.description:
         yield exact("description", where, step.span, "an annotation of the pod")
@@ -164,7 +171,7 @@ def _of_step(step: Step, launch: Launch, settings: TargetSettings) -> Iterator[S
             yield exact("retry.max_backoff", where, step.retry.span, "`cap`, from Argo 3.7")
     if step.timeout:
         yield exact("timeout", where, step.timeout.span)
-    yield from _of_cache(step, settings)
+    yield from _of_cache(step, settings, gathered)
 
 
 def _of_program(step: Step, launch: Launch) -> Iterator[Support]:
@@ -223,13 +230,18 @@ def _of_shell(step: Step, launch: Launch) -> Iterator[Support]:
             yield exact(field, where, span)
 
 
-def _of_cache(step: Step, settings: TargetSettings) -> Iterator[Support]:
+def _of_cache(
+    step: Step, settings: TargetSettings, gathered: set[tuple[str, str]]
+) -> Iterator[Support]:
     where, span = f"step {step.name}", step.cache.span
     if span is None:
         return
-    if memo.is_memoised(step, settings.memoize):
+    if memo.is_memoised(step, settings.memoize, gathered):
         reason = "memoised; artifacts are told apart by how they came about"
         yield emulated("cache", where, span, reason)
+    elif step.cache.enabled and memo.is_memoised(step, settings.memoize, ()):
+        reason = "not reused: artifacts of all rounds of a loop are taken from it as a list"
+        yield weaker("cache", where, span, reason)
     elif step.cache.enabled:
         reason = "Argo never reuses results, unless [targets.argo] sets `memoize`"
         yield weaker("cache", where, span, reason)
@@ -245,23 +257,13 @@ def _of_limits(limits: Limits) -> Iterator[Support]:
 def _of_whole(
     pipeline: Pipeline, launches: list[Launch], settings: TargetSettings
 ) -> Iterator[Support]:
-    """The graph and the size of the manifests, once nothing else stands in the way."""
+    """The graphs and the size of the manifests, once nothing else stands in the way."""
     planned = plan(pipeline, launches, settings)
-    root, count = graph(planned.tasks), len(planned.tasks)
-    if len(root.members) > MOST_TASKS:
-        reason = f"steps pass on so many values that {count} of them can't be cut into DAGs"
-        yield impossible("steps", _ALL, pipeline.span, reason)
-        return
-    if any(not isinstance(member, str) for member in root.members):
-        if dag.is_cut(root, planned.tasks):
-            reason = (
-                f"{count} steps, and a DAG has {MOST_TASKS} at most: they are cut into parts, and "
-                "a part starts when all of the parts that it takes from have succeeded"
-            )
-            yield weaker("steps", _ALL, pipeline.span, reason)
-        else:
-            yield emulated("steps", _ALL, pipeline.span, "in parts that are independent")
-    size = sum(len(to_json(d).encode()) for d in manifests(pipeline, settings, planned))
+    for root, flow in zip(planned.graphs, planned.flows, strict=True):
+        yield from of_parts(root, flow, pipeline)
+    found = manifests(pipeline, settings, planned)
+    yield from _of_templates(found, pipeline)
+    size = sum(len(to_json(d).encode()) for d in found)
     if size > _BUDGET:
         limit = "more than etcd stores" if size > _MOST_BYTES else "near what etcd stores"
         reason = (
@@ -269,3 +271,18 @@ def _of_whole(
             "the run): put long scripts into the image, or split the algorithm"
         )
         yield weaker("size", _ALL, pipeline.span, reason)
+
+
+def _of_templates(found: list[Data], pipeline: Pipeline) -> Iterator[Support]:
+    """DAGs that take more values than a template may have parameters."""
+    for template in templates_of(found):
+        inputs = template.get("inputs") or {}
+        assert isinstance(inputs, dict)
+        values = inputs.get("parameters") or []
+        assert isinstance(values, list)
+        if "dag" in template and len(values) > MOST_PARAMETERS:
+            reason = (
+                f"what is in `{template['name']}` takes {len(values)} values from outside, and "
+                f"Argo gives a template {MOST_PARAMETERS} parameters at most; use arrays"
+            )
+            yield impossible("foreach", _ALL, pipeline.span, reason)

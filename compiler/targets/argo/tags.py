@@ -48,6 +48,20 @@ def task_parameter(task: str, output: str) -> str:
     return f"tasks['{task}'].outputs.parameters['{output}']"
 
 
+def is_there(task: str) -> str:
+    """Whether a task that has ended has outputs."""
+    return f"tasks['{task}'].status == 'Succeeded'"
+
+
+def task_parameter_if_any(task: str, output: str) -> str:
+    """An output of a task that may have been skipped, for where `is_there` guards it.
+
+    Not spelled as a path: many releases of 3.7 and 4.0 wait for ever for one that is missing
+    (util/template/expression_template.go).
+    """
+    return f"get(get(get(tasks['{task}'],'outputs'),'parameters'),'{output}')"
+
+
 def word(name: str, type_: Type) -> str:
     """An input parameter as part of an argument or of a variable's value.
 

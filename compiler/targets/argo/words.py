@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from itertools import pairwise
 
+from compiler.expr import ArtifactType, Type
 from compiler.launch import ArgumentWord, Launch, OutputPathOf, PathOf, Text, ValueOf
 from compiler.targets.argo.tags import word
 from compiler.targets.kubelet import ESCAPES, Placeholder, escape, escape_text
@@ -28,6 +29,11 @@ def spelled(launch: Launch) -> tuple[list[str], list[tuple[str, str]]]:
     return command, [*(ESCAPES if escaped else ()), *variables]
 
 
+def is_list(type_: Type) -> bool:
+    """Whether a captured artifact is a list, which is a folder of them that the shim reads."""
+    return isinstance(type_, ArtifactType) and type_.is_list
+
+
 def _speller(launch: Launch) -> Callable[[Placeholder], str]:
     types = {capture.name: capture.type for capture in launch.captures}
 
@@ -36,7 +42,7 @@ def _speller(launch: Launch) -> Callable[[Placeholder], str]:
             case ValueOf(capture=name):
                 return word(name, types[name])
             case PathOf(capture=name):
-                return f"{INPUTS}/{name}"
+                return f"{INPUTS}/{name}/*" if is_list(types[name]) else f"{INPUTS}/{name}"
             case OutputPathOf(output=name):
                 return f"{OUTPUTS}/{name}"
 

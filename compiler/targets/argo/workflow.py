@@ -1,20 +1,23 @@
-"""A plan as WorkflowTemplates: the one that runs are started from, and more where it is too large.
+"""A plan as WorkflowTemplates: the one that runs start from, and more where it is too large.
 
 A task refers to a template of another manifest by `templateRef`. Each manifest refers to earlier
-ones alone, so that a server can check them as they come; the one to start runs from is the last.
+ones alone, so that a server can check them as they come; the one to start runs from is the last
+WorkflowTemplate, and only schedules come after it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 
 from compiler.ir import Param, Pipeline, PipelineInput, Required
 from compiler.settings import TargetSettings
-from compiler.targets.argo import dag
-from compiler.targets.argo.parts import Part, divide
-from compiler.targets.argo.plan import Data, Plan, Task
-from compiler.targets.argo.planning import ENTRYPOINT
-from compiler.targets.argo.tags import readable
+from compiler.targets.argo.dag import Dags
+from compiler.targets.argo.plan import Data, Plan
+from compiler.targets.argo.planning import MAIN
+from compiler.targets.argo.reading import Places
+from compiler.targets.argo.schedules import scheduled
+from compiler.targets.argo.tags import expression, readable, simple, workflow_parameter
 from compiler.values import JsonValue, to_text
 
 # Cap of the CustomResourceDefinition.
@@ -25,19 +28,29 @@ _OWN = "mlc/"
 
 
 def manifests(pipeline: Pipeline, settings: TargetSettings, plan: Plan) -> list[Data]:
-    """The manifests of a plan, as plain data."""
-    root = graph(plan.tasks)
-    dags = dag.names(root)
-    documents = _documents([*plan.templates, *dags], pipeline.kubernetes_name)
-    templates = {str(t["name"]): t for t in dag.templates(root, plan.tasks, documents)}
-    # The DAG that a run starts with first, then its parts, and the steps in the spec's order.
-    ordered = {name: templates[name] for name in reversed(dags)} | plan.templates
+    """The manifests of a plan, as plain data; schedules come last."""
+    graphs = [
+        Dags(
+            Places(root, flow, plan.names),
+            plan.tasks,
+            pipeline.outputs if root is plan.main else (),
+        )
+        for root, flow in zip(plan.graphs, plan.flows, strict=True)
+    ]
+    dags = [name for graph in graphs for name in graph.names]
+    around = [plan.run] if plan.run else []
+    documents = _documents([*plan.templates, *dags, *around], pipeline.kubernetes_name)
+    templates = {str(t["name"]): t for graph in graphs for t in graph.templates(documents)}
+    if plan.run:
+        templates[plan.run] = _around(plan, [graph.inputs for graph in graphs], documents)
+    # The DAG that a run starts with first, then those in it, and the steps in the spec's order.
+    ordered = {name: templates[name] for name in reversed([*dags, *around])} | plan.templates
     found: list[Data] = []
     for document in dict.fromkeys(documents.values()):
         spec: Data = {"templates": [t for n, t in ordered.items() if documents[n] == document]}
         metadata: Data = {"name": document}
         if document == pipeline.kubernetes_name:
-            spec = {**_run(pipeline, settings), **spec}
+            spec = {**_run(pipeline, settings, plan.run or plan.main.name), **spec}
             metadata |= _metadata(pipeline)
         found.append(
             {
@@ -47,21 +60,46 @@ def manifests(pipeline: Pipeline, settings: TargetSettings, plan: Plan) -> list[
                 "spec": spec,
             }
         )
-    return found
+    return [*found, *map(partial(scheduled, pipeline), pipeline.schedules)]
 
 
-def graph(tasks: Mapping[str, Task]) -> Part:
-    """The steps as the DAG that a run starts with, cut into parts where there are too many."""
-    taken = {name for task in tasks.values() for name in (task.name, task.template)}
-    prefix = "part"
-    while any(name.startswith(f"{prefix}-") for name in taken):
-        prefix += "-x"
-    waits = {step: task.waits for step, task in tasks.items()}
-    takes = {
-        step: frozenset((source.step, source.output) for source in task.taken())
-        for step, task in tasks.items()
-    }
-    return Part(ENTRYPOINT, divide(waits, takes, prefix))
+def templates_of(documents: Iterable[Data]) -> Iterator[Data]:
+    """The templates in manifests."""
+    for document in documents:
+        spec = document["spec"]
+        assert isinstance(spec, dict)
+        templates = spec.get("templates", [])
+        assert isinstance(templates, list)
+        for template in templates:
+            assert isinstance(template, dict)
+            yield template
+
+
+def _around(plan: Plan, inputs: list[list[str]], documents: Mapping[str, str]) -> Data:
+    """The DAG of a run with the steps as its one task, and what comes last as that task's hook.
+
+    A hook leaves the result of the run as it is, unlike an exit handler of the whole workflow.
+    """
+    main, *last = inputs
+    task: Data = {"name": MAIN, **_call(plan.main.name, plan.run, documents)}
+    if main:
+        task["arguments"] = {
+            "parameters": [{"name": n, "value": expression(workflow_parameter(n))} for n in main]
+        }
+    if plan.final is not None:
+        hook = _call(plan.final.name, plan.run, documents)
+        if last[0]:
+            status = simple(f"tasks.{MAIN}.status")
+            hook["arguments"] = {"parameters": [{"name": n, "value": status} for n in last[0]]}
+        task["hooks"] = {"exit": hook}
+    return {"name": plan.run, "dag": {"failFast": False, "tasks": [task]}}
+
+
+def _call(template: str, user: str | None, documents: Mapping[str, str]) -> Data:
+    document = documents[template]
+    if user and document != documents[user]:
+        return {"templateRef": {"name": document, "template": template}}
+    return {"template": template}
 
 
 def _documents(templates: list[str], name: str) -> dict[str, str]:
@@ -91,14 +129,14 @@ def _metadata(pipeline: Pipeline) -> Data:
     return {name: value for name, value in fields.items() if value}
 
 
-def _run(pipeline: Pipeline, settings: TargetSettings) -> Data:
+def _run(pipeline: Pipeline, settings: TargetSettings, entrypoint: str) -> Data:
     """The fields about a run as a whole."""
-    secrets = dict.fromkeys(s for step in pipeline.nodes for s in step.pod.pull_secrets)
+    secrets = dict.fromkeys(s for step in pipeline.steps for s in step.pod.pull_secrets)
     parameters: list[JsonValue] = [_parameter(param) for param in pipeline.params]
     parameters += [_uri(given) for given in pipeline.inputs]
     limits = pipeline.limits
     fields: Data = {
-        "entrypoint": ENTRYPOINT,
+        "entrypoint": entrypoint,
         "arguments": {"parameters": parameters} if parameters else None,
         "serviceAccountName": settings.service_account,
         "imagePullSecrets": [{"name": name} for name in secrets] or None,

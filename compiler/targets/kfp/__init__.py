@@ -18,12 +18,12 @@ from compiler.targets.manifest import dump_all
 FILENAME = "kfp.yaml"
 
 
-def explain(pipeline: Pipeline, _settings: TargetSettings) -> list[Support]:
+def explain(pipeline: Pipeline, settings: TargetSettings) -> list[Support]:
     """How each field that the pipeline uses fares on KFP, in the spec's order."""
-    return of_pipeline(pipeline)
+    return of_pipeline(pipeline, settings)
 
 
-def emit(pipeline: Pipeline, _settings: TargetSettings) -> str:
+def emit(pipeline: Pipeline, settings: TargetSettings) -> str:
     """One or two YAML documents: the PipelineSpec, and the platform document where needed."""
-    planned = plan(pipeline)
+    planned = plan(pipeline, settings)
     return dump_all(filter(None, (pipeline_spec(planned), platform_spec(planned))))

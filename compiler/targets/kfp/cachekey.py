@@ -12,9 +12,12 @@ import hashlib
 from compiler.expr import (
     ArtifactList,
     Concat,
+    EachRef,
     Expr,
     InputRef,
+    ListOf,
     Literal,
+    Operation,
     OutputPath,
     ParamRef,
     PipelineInputRef,
@@ -52,7 +55,7 @@ def _shape(expression: Expr, step: Step) -> JsonValue:
     match expression:
         case Literal(value=value):
             return {"value": value}
-        case Concat(parts=parts) | ArtifactList(items=parts):
+        case Concat(parts=parts) | ArtifactList(items=parts) | ListOf(items=parts):
             return [_shape(part, step) for part in parts]
         case InputRef(name=name):
             return _shape(step.input(name).value, step)
@@ -62,6 +65,10 @@ def _shape(expression: Expr, step: Step) -> JsonValue:
             return f"inputs.{name}"
         case StepOutputRef(step=producer, output=output):
             return f"steps.{producer}.outputs.{output}"
+        case EachRef(name=name, path=path):
+            return ".".join(("each", name, *path))
+        case Operation(sign=sign, operands=operands):
+            return {sign: [_shape(operand, step) for operand in operands]}
         case RunRef(field=field):
             return f"run.{field}"
         case OutputPath(name=name):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
-from compiler.expr import ArtifactType
-from compiler.ir import Amount, Command, Python, Script, Step
+from compiler.expr import ArtifactType, Expr
+from compiler.ir import Command, Python, Script, Step
 from compiler.launch import (
     ArgumentWord,
     Dialect,
@@ -21,6 +20,7 @@ from compiler.launch import Text as LaunchText
 from compiler.targets.kfp import amounts
 from compiler.targets.kfp.plan import (
     Container,
+    ExecutorInput,
     InputPath,
     InputValue,
     OutputFile,
@@ -55,8 +55,19 @@ def launched(step: Step) -> Launch:
     return launch(step, DIALECT)
 
 
-def container(step: Step, launch: Launch, inputs: dict[str, str]) -> Container:
-    """The container; `inputs` names the component input of each capture."""
+def unnamed(_: Expr) -> InputValue:
+    """Stands for the input of an amount where only the size of a container counts."""
+    return InputValue("amount")
+
+
+def container(
+    step: Step,
+    launch: Launch,
+    inputs: dict[str, str],
+    amount: Callable[[Expr], InputValue] = unnamed,
+) -> Container:
+    """The container; `inputs` names the component input of each capture, and `amount` that of an
+    amount that is known only at run time."""
     words = _arguments(step, launch, inputs)
     split = _program_words(step, launch, words)
     variables = [(name, _constant(word)) for name, word in launch.env]
@@ -67,7 +78,7 @@ def container(step: Step, launch: Launch, inputs: dict[str, str]) -> Container:
         command=words[:split],
         args=words[split:],
         env=(*escapes, (STEP_VARIABLE, step.name), *variables),
-        resources=_resources(step),
+        resources=_resources(step, amount),
     )
 
 
@@ -83,6 +94,11 @@ def has_shell(step: Step) -> bool:
 def _arguments(step: Step, launch: Launch, inputs: dict[str, str]) -> tuple[Word, ...]:
     """The argument vector; KFP has no field for a working folder, so a shell goes there."""
     artifacts = {o.name for o in step.outputs if isinstance(o.type, ArtifactType)}
+    lists = {
+        capture.name
+        for capture in launch.captures
+        if isinstance(capture.type, ArtifactType) and capture.type.is_list
+    }
     argv = launch.argv
     if step.workdir:
         call = ("/bin/sh", "-c", _CHANGE_FOLDER, "mlc", step.workdir)
@@ -92,11 +108,11 @@ def _arguments(step: Step, launch: Launch, inputs: dict[str, str]) -> tuple[Word
         match slot:
             case LaunchText(text=text):
                 escaped = escape_text(text, before=before, after=after)
-                return Text(escaped if before else _no_clause(escaped))
+                return Text(escaped if before else no_clause(escaped))
             case ValueOf(capture=name):
                 return InputValue(inputs[name])
             case PathOf(capture=name):
-                return InputPath(inputs[name])
+                return (ExecutorInput if name in lists else InputPath)(inputs[name])
             case OutputPathOf(output=name):
                 return OutputPath(name) if name in artifacts else OutputFile(name)
 
@@ -106,7 +122,7 @@ def _arguments(step: Step, launch: Launch, inputs: dict[str, str]) -> tuple[Word
     )
 
 
-def _no_clause(text: str) -> str:
+def no_clause(text: str) -> str:
     """The beginning of a word, kept apart from what the driver parses as a condition."""
     clause = text.lstrip().startswith(_CLAUSE)
     return text.replace("{", "{$(MLC_E)", 1) if clause else text
@@ -142,19 +158,22 @@ def _texts(words: tuple[Word, ...]) -> list[str]:
     return [part.text for word in words for part in word if isinstance(part, Text)]
 
 
-def _resources(step: Step) -> Resources:
-    wanted = step.resources
+def _resources(step: Step, amount: Callable[[Expr], InputValue]) -> Resources:
+    cpu, memory, gpu = step.resources.cpu, step.resources.memory, step.resources.gpu
+
+    def spelled(given: str | Expr | None, spell: Callable[[str], str]) -> str | InputValue | None:
+        if given is None or isinstance(given, str):
+            return spell(given) if given else None
+        return amount(given)
+
+    accelerator = None
+    if gpu:
+        count = gpu.count if isinstance(gpu.count, int) else amount(gpu.count)
+        accelerator = (gpu.resource, count)
     return Resources(
-        cpu_request=_amount(wanted.cpu, "request", amounts.cpu),
-        cpu_limit=_amount(wanted.cpu, "limit", amounts.cpu),
-        memory_request=_amount(wanted.memory, "request", amounts.memory),
-        memory_limit=_amount(wanted.memory, "limit", amounts.memory),
-        accelerator=(wanted.gpu.resource, wanted.gpu.count) if wanted.gpu else None,
+        cpu_request=spelled(cpu.request, amounts.cpu) if cpu else None,
+        cpu_limit=spelled(cpu.limit, amounts.cpu) if cpu else None,
+        memory_request=spelled(memory.request, amounts.memory) if memory else None,
+        memory_limit=spelled(memory.limit, amounts.memory) if memory else None,
+        accelerator=accelerator,
     )
-
-
-def _amount(
-    amount: Amount | None, side: Literal["request", "limit"], spell: Callable[[str], str]
-) -> str | None:
-    text = None if amount is None else amount.request if side == "request" else amount.limit
-    return spell(text) if text else None

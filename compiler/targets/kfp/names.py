@@ -19,12 +19,12 @@ _DRIVER = "-driver"
 _IMPORTER = re.compile(r"importer(-[0-9]+)?")
 # `Output` is what the SDK calls the one unnamed output of a component; `dsl` is its own module in
 # the source that kfp-dsl writes.
-_TAKEN_BY_THE_SDK = frozenset({"Output", "dsl"})
+TAKEN_BY_THE_SDK = frozenset({"Output", "dsl"})
 
 
 def dashed(name: str) -> str:
-    """A name as the SDK sanitises it: `a__b_` is `a-b`."""
-    return re.sub("-+", "-", name.lower().replace("_", "-")).strip("-")
+    """A name as the SDK sanitises it: `a__b_` is `a-b`, and so is `a.b`."""
+    return re.sub("-+", "-", re.sub(r"[_.]", "-", name.lower())).strip("-")
 
 
 def task_names(names: Iterable[str]) -> dict[str, str]:
@@ -50,12 +50,58 @@ def input_names(captures: Iterable[str], outputs: Iterable[str]) -> dict[str, st
     Inputs and outputs of a component share one namespace: both are parameters of one Python
     function in the DSL.
     """
-    taken = {*outputs, *_TAKEN_BY_THE_SDK}
+    taken = {*outputs, *TAKEN_BY_THE_SDK}
     names: dict[str, str] = {}
     for capture in captures:
-        names[capture] = unique(capture, taken, "_")
+        names[capture] = unique(capture.replace(".", "_"), taken, "_")
         taken.add(names[capture])
     return names
+
+
+class Names:
+    """Hands out the names of tasks and components of one plan, each once in the whole plan.
+
+    A DAG and the task in it that gives its output must not share a name: the driver would look
+    for the output of one in the other (CollectInputs in driver/resolve.go).
+    """
+
+    def __init__(self, steps: Iterable[str], imports: Iterable[str]) -> None:
+        self._tasks = task_names([*(f"import-{name}" for name in imports), *steps])
+        self._taken = set(self._tasks.values())
+        self._components = {f"comp-{task}" for task in self._taken}
+
+    def step(self, name: str) -> str:
+        return self._tasks[name]
+
+    def imported(self, name: str) -> str:
+        """The importer of an input; a new one each time but the first."""
+        task = self._tasks.pop(f"import-{name}", None)
+        return task or self.task(f"import-{name}")
+
+    def task(self, wanted: str) -> str:
+        """A task's name that is new; `wanted` may be a step's name."""
+        plain = dashed(wanted)
+        name, number = plain, 1
+        while self._is_taken(name):
+            number += 1
+            name = f"{plain}-{number}"
+        self._taken.add(name)
+        return name
+
+    def component(self, task: str, *, loop: bool = False) -> str:
+        """The component of a task; of a loop also free for the templates that the backend adds
+        (argocompiler/dag.go)."""
+        own = f"comp-{task}"
+        added = {f"{own}-iteration", f"{own}-{task}-iterator"} if loop else set()
+        if added & self._components:
+            own = unique(f"{own}-loop", self._components, "-")
+            added = {f"{own}-iteration", f"{own}-{task}-iterator"}
+        self._components |= {own, *added}
+        return own
+
+    def _is_taken(self, name: str) -> bool:
+        driven = name.endswith(_DRIVER) and name.removesuffix(_DRIVER) in self._taken
+        return name in self._taken or driven or f"{name}{_DRIVER}" in self._taken
 
 
 def unique(name: str, taken: set[str], joint: str) -> str:

@@ -6,36 +6,30 @@ refuses unknown ones. Of fields that exist twice only the newer is written.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Iterable
 
 from compiler.ir import Required, Retry
+from compiler.targets.kfp.executorspec import JsonObject, container_spec, filled
 from compiler.targets.kfp.plan import (
     ArtifactInput,
     ArtifactOutput,
     Constant,
-    Container,
+    Dag,
+    DagOutput,
     FromScope,
     FromTask,
     Import,
-    InputPath,
-    InputValue,
-    OutputFile,
-    OutputPath,
+    Iterator,
     Parameter,
     ParameterInput,
     ParameterOutput,
-    Part,
     Plan,
-    Resources,
     SchemaTitle,
     Scope,
     Task,
-    Text,
-    Word,
 )
+from compiler.targets.kfp.selections import quoted, selector
 from compiler.values import JsonValue
-
-JsonObject: TypeAlias = dict[str, JsonValue]
 
 IMPORTED_OUTPUT = "artifact"
 IMPORTED_URI = "uri"
@@ -45,51 +39,37 @@ LONGEST_RETRY = 365 * 24 * 3600
 
 
 def pipeline_spec(plan: Plan) -> JsonObject:
-    scope = plan.root
+    components: JsonObject = {}
+    executors: JsonObject = {}
+    for scope in plan.root.scopes():
+        for imported in scope.imports:
+            components[imported.component] = _import_component(imported)
+            executors[label(imported)] = {"importer": _importer(imported)}
+        for task in scope.tasks:
+            components[task.component] = _component(task)
+            if isinstance(task, Task):
+                executors[label(task)] = {"container": container_spec(task.container)}
     return {
-        "pipelineInfo": _filled({"name": plan.name, "description": plan.description}),
+        "pipelineInfo": filled({"name": plan.name, "description": plan.description}),
         "schemaVersion": "2.1.0",
         "sdkVersion": "mlc",
-        "root": _filled(
+        "root": filled(
             {
-                "inputDefinitions": _filled(
+                "inputDefinitions": filled(
                     {"parameters": {p.name: _parameter(p) for p in plan.parameters}}
                 ),
-                "dag": {"tasks": _tasks(scope)},
+                "outputDefinitions": _outputs([output.port for output in plan.outputs]),
+                "dag": _dag(plan.root, plan.outputs),
             }
         ),
-        "components": {
-            **{f"comp-{i.name}": _import_component(i) for i in scope.imports},
-            **{f"comp-{t.name}": _component(t) for t in scope.tasks},
-        },
-        "deploymentSpec": {
-            "executors": {
-                **{f"exec-{i.name}": {"importer": _importer(i)} for i in scope.imports},
-                **{
-                    f"exec-{t.name}": {"container": container_spec(t.container)}
-                    for t in scope.tasks
-                },
-            }
-        },
+        "components": components,
+        "deploymentSpec": {"executors": executors},
     }
 
 
-def text(word: Word) -> str:
-    """A word with its placeholders, as the driver and the launcher read them."""
-    return "".join(map(_part, word))
-
-
-def container_spec(container: Container) -> JsonObject:
-    """A container with its placeholders."""
-    return _filled(
-        {
-            "image": container.image,
-            "command": [text(word) for word in container.command],
-            "args": [text(word) for word in container.args],
-            "env": [{"name": name, "value": value} for name, value in container.env],
-            "resources": _resources(container.resources),
-        }
-    )
+def label(task: Task | Import) -> str:
+    """The executor of a task."""
+    return f"exec-{task.component.removeprefix('comp-')}"
 
 
 def input_source(source: Constant | FromScope | FromTask) -> JsonObject:
@@ -101,20 +81,6 @@ def input_source(source: Constant | FromScope | FromTask) -> JsonObject:
             return {"componentInputParameter": name}
         case FromTask(task=task, output=output):
             return {"taskOutputParameter": {"producerTask": task, "outputParameterKey": output}}
-
-
-def _part(part: Part) -> str:
-    match part:
-        case Text(text=literal):
-            return literal
-        case InputValue(name=name):
-            return f"{{{{$.inputs.parameters['{name}']}}}}"
-        case InputPath(name=name):
-            return f"{{{{$.inputs.artifacts['{name}'].path}}}}"
-        case OutputFile(name=name):
-            return f"{{{{$.outputs.parameters['{name}'].output_file}}}}"
-        case OutputPath(name=name):
-            return f"{{{{$.outputs.artifacts['{name}'].path}}}}"
 
 
 def _parameter(parameter: Parameter) -> JsonObject:
@@ -129,49 +95,107 @@ def _parameter(parameter: Parameter) -> JsonObject:
     return definition
 
 
-def _tasks(scope: Scope) -> JsonObject:
-    return {
-        **{i.name: _import_task(i) for i in scope.imports},
-        **{t.name: _task(t) for t in scope.tasks},
-    }
-
-
-def _task(task: Task) -> JsonObject:
-    return _filled(
+def _dag(scope: Scope, outputs: tuple[DagOutput, ...]) -> JsonObject:
+    return filled(
         {
-            "taskInfo": {"name": task.name},
-            "componentRef": {"name": f"comp-{task.name}"},
-            "cachingOptions": {"enableCache": task.cached},
-            "dependentTasks": list(task.after),
-            "inputs": _filled(
+            "tasks": {
+                **{i.name: _import_task(i) for i in scope.imports},
+                **{t.name: _task(t) for t in scope.tasks},
+            },
+            "outputs": filled(
                 {
                     "parameters": {
-                        i.name: input_source(i.source)
-                        for i in task.inputs
-                        if isinstance(i, ParameterInput)
+                        o.port.name: _parameter_sources(o.sources)
+                        for o in outputs
+                        if isinstance(o.port, ParameterOutput)
                     },
                     "artifacts": {
-                        i.name: _artifact_source(i.source)
-                        for i in task.inputs
-                        if isinstance(i, ArtifactInput)
+                        o.port.name: {"artifactSelectors": _selectors(o.sources, "Artifact")}
+                        for o in outputs
+                        if isinstance(o.port, ArtifactOutput)
                     },
                 }
             ),
-            "retryPolicy": _retry(task.retry) if task.retry else {},
         }
     )
+
+
+def _parameter_sources(sources: tuple[FromTask, ...]) -> JsonObject:
+    selectors = _selectors(sources, "Parameter")
+    if len(selectors) == 1:
+        return {"valueFromParameter": selectors[0]}
+    return {"valueFromOneof": {"parameterSelectors": selectors}}
+
+
+def _selectors(sources: tuple[FromTask, ...], kind: str) -> list[JsonValue]:
+    return [
+        {"producerSubtask": source.task, f"output{kind}Key": source.output} for source in sources
+    ]
+
+
+def _task(task: Task | Dag) -> JsonObject:
+    iterator = task.iterator if isinstance(task, Dag) else None
+    fields: JsonObject = {
+        "taskInfo": {"name": task.name},
+        "componentRef": {"name": task.component},
+        "dependentTasks": list(task.after),
+        "inputs": filled(
+            {
+                "parameters": {
+                    i.name: _parameter_source(i)
+                    for i in task.inputs
+                    if isinstance(i, ParameterInput)
+                },
+                "artifacts": {
+                    i.name: _artifact_source(i.source)
+                    for i in task.inputs
+                    if isinstance(i, ArtifactInput)
+                },
+            }
+        ),
+        "triggerPolicy": _trigger(task),
+        "parameterIterator": _iterator(iterator) if iterator else {},
+        "iteratorPolicy": filled({"parallelismLimit": iterator.parallel}) if iterator else {},
+        "retryPolicy": _retry(task.retry) if isinstance(task, Task) and task.retry else {},
+    }
+    caching: JsonObject = (
+        {"cachingOptions": {"enableCache": task.cached}} if isinstance(task, Task) else {}
+    )
+    return {**filled(fields), **caching}
+
+
+def _trigger(task: Task | Dag) -> JsonObject:
+    if isinstance(task, Dag) and task.role == "exit":
+        return {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"}
+    return {"condition": task.condition.text} if task.condition else {}
+
+
+def _iterator(iterator: Iterator) -> JsonObject:
+    if isinstance(iterator.items, FromScope):
+        return {"itemInput": iterator.item, "items": {"inputParameter": iterator.items.name}}
+    raw = quoted(list(iterator.items))
+    return {"itemInput": iterator.item, "items": {"raw": raw}}
 
 
 def _import_task(imported: Import) -> JsonObject:
     return {
         "taskInfo": {"name": imported.name},
-        "componentRef": {"name": f"comp-{imported.name}"},
+        "componentRef": {"name": imported.component},
         "cachingOptions": {"enableCache": True},
         "inputs": {"parameters": {IMPORTED_URI: {"componentInputParameter": imported.uri}}},
     }
 
 
-def _artifact_source(source: FromTask) -> JsonObject:
+def _parameter_source(given: ParameterInput) -> JsonObject:
+    source = input_source(given.source)
+    if given.selection is not None:
+        source["parameterExpressionSelector"] = selector(given.selection, given.type)
+    return source
+
+
+def _artifact_source(source: FromScope | FromTask) -> JsonObject:
+    if isinstance(source, FromScope):
+        return {"componentInputArtifact": source.name}
     return {
         "taskOutputArtifact": {
             "producerTask": source.task,
@@ -189,53 +213,73 @@ def _retry(retry: Retry) -> JsonObject:
     }
 
 
-def _component(task: Task) -> JsonObject:
-    outputs = task.outputs
-    return _filled(
+def _component(task: Task | Dag) -> JsonObject:
+    inputs = task.inputs
+    if isinstance(task, Task):
+        made: JsonObject = {"executorLabel": label(task)}
+        outputs = task.outputs
+    else:
+        made = {"dag": _dag(task.scope, task.outputs)}
+        outputs = tuple(output.port for output in task.outputs)
+        if task.iterator:
+            name, kind = task.iterator.item, task.iterator.item_type
+            inputs = (*inputs, ParameterInput(name, kind, FromScope(name)))
+    return filled(
         {
-            "executorLabel": f"exec-{task.name}",
-            "inputDefinitions": _filled(
+            **made,
+            "inputDefinitions": filled(
                 {
                     "parameters": {
                         i.name: {"parameterType": i.type}
-                        for i in task.inputs
+                        for i in inputs
                         if isinstance(i, ParameterInput)
                     },
                     "artifacts": {
-                        i.name: _artifact(i.schema, "")
-                        for i in task.inputs
+                        i.name: _artifact(i.schema, "", is_list=i.is_list)
+                        for i in inputs
                         if isinstance(i, ArtifactInput)
                     },
                 }
             ),
-            "outputDefinitions": _filled(
-                {
-                    "parameters": {
-                        o.name: _filled({"parameterType": o.type, "description": o.description})
-                        for o in outputs
-                        if isinstance(o, ParameterOutput)
-                    },
-                    "artifacts": {
-                        o.name: _artifact(o.schema, o.description)
-                        for o in outputs
-                        if isinstance(o, ArtifactOutput)
-                    },
-                }
-            ),
+            "outputDefinitions": _outputs(outputs),
+        }
+    )
+
+
+def _outputs(ports: Iterable[ParameterOutput | ArtifactOutput]) -> JsonObject:
+    ports = tuple(ports)
+    return filled(
+        {
+            "parameters": {
+                o.name: filled({"parameterType": o.type, "description": o.description})
+                for o in ports
+                if isinstance(o, ParameterOutput)
+            },
+            "artifacts": {
+                o.name: _artifact(o.schema, o.description, is_list=o.is_list)
+                for o in ports
+                if isinstance(o, ArtifactOutput)
+            },
         }
     )
 
 
 def _import_component(imported: Import) -> JsonObject:
     return {
-        "executorLabel": f"exec-{imported.name}",
+        "executorLabel": label(imported),
         "inputDefinitions": {"parameters": {IMPORTED_URI: {"parameterType": "STRING"}}},
         "outputDefinitions": {"artifacts": {IMPORTED_OUTPUT: _artifact(imported.schema, "")}},
     }
 
 
-def _artifact(schema: SchemaTitle, description: str) -> JsonObject:
-    return _filled({"artifactType": _type(schema), "description": description})
+def _artifact(schema: SchemaTitle, description: str, *, is_list: bool = False) -> JsonObject:
+    return filled(
+        {
+            "artifactType": _type(schema),
+            "isArtifactList": is_list or None,
+            "description": description,
+        }
+    )
 
 
 def _type(schema: SchemaTitle) -> JsonObject:
@@ -247,24 +291,3 @@ def _importer(imported: Import) -> JsonObject:
         "artifactUri": {"runtimeParameter": IMPORTED_URI},
         "typeSchema": _type(imported.schema),
     }
-
-
-def _resources(resources: Resources) -> JsonObject:
-    accelerator: JsonObject = {}
-    if resources.accelerator:
-        kind, count = resources.accelerator
-        accelerator = {"resourceType": kind, "resourceCount": str(count)}
-    return _filled(
-        {
-            "resourceCpuRequest": resources.cpu_request,
-            "resourceCpuLimit": resources.cpu_limit,
-            "resourceMemoryRequest": resources.memory_request,
-            "resourceMemoryLimit": resources.memory_limit,
-            "accelerator": accelerator,
-        }
-    )
-
-
-def _filled(fields: JsonObject) -> JsonObject:
-    """The fields that say something: protobuf reads absent and empty alike."""
-    return {name: value for name, value in fields.items() if value not in (None, "", {}, [])}

@@ -2,191 +2,134 @@
 
 `compiler.targets.kfp` prints a plan as IR, `compiler.targets.kfp_dsl` as Python source; neither
 decides anything of its own that shows in the other, so the two can't drift apart.
+
+A scope is a DAG. Its tasks are containers (`Task`), importers (`Import`) and DAGs of their own
+(`Dag`): a loop, a choice between tasks, a guard that carries a loop's condition, and where there
+is a `finally` the main part and the exit part. What a DAG's tasks take from around it are inputs
+of the DAG (`FromScope`), what others take from its tasks are its outputs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from compiler.ir import Pairs, Required, Retry, Security, Toleration
+from compiler.expr import Expr, RunTimeRef
+from compiler.ir import Required, Retry
+from compiler.targets.kfp.containerplan import (
+    Container,
+    EmptyDir,
+    ExecutorInput,
+    InputPath,
+    InputValue,
+    Mount,
+    OutputFile,
+    OutputPath,
+    Part,
+    Platform,
+    Resources,
+    SecretVariable,
+    Text,
+    Word,
+)
+from compiler.targets.kfp.ports import (
+    Around,
+    ArtifactInput,
+    ArtifactOutput,
+    Constant,
+    Field,
+    FromScope,
+    FromTask,
+    Otherwise,
+    ParameterInput,
+    ParameterOutput,
+    ParameterType,
+    SchemaTitle,
+)
 from compiler.values import JsonValue
 
-ParameterType = Literal["STRING", "NUMBER_INTEGER", "NUMBER_DOUBLE", "BOOLEAN", "LIST", "STRUCT"]
-SchemaTitle = Literal[
-    "system.Artifact",
-    "system.Dataset",
-    "system.Model",
-    "system.Metrics",
-    "system.HTML",
-    "system.Markdown",
+__all__ = [
+    "Around",
+    "ArtifactInput",
+    "ArtifactOutput",
+    "Condition",
+    "Constant",
+    "Container",
+    "Dag",
+    "DagOutput",
+    "EmptyDir",
+    "ExecutorInput",
+    "Field",
+    "FromScope",
+    "FromTask",
+    "Import",
+    "InputPath",
+    "InputValue",
+    "Iterator",
+    "Mount",
+    "Otherwise",
+    "OutputFile",
+    "OutputPath",
+    "Parameter",
+    "ParameterInput",
+    "ParameterOutput",
+    "ParameterType",
+    "Part",
+    "Plan",
+    "Platform",
+    "Resources",
+    "Role",
+    "SchemaTitle",
+    "Scope",
+    "SecretVariable",
+    "Task",
+    "Text",
+    "Word",
 ]
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """Literal text of a word, already escaped for the kubelet and the driver."""
+class DagOutput:
+    """An output of a DAG, taken from its tasks.
 
+    With several sources it is that of the first one that ran (`OneOf`): they are containers, and
+    all give it under the same name.
+    """
+
+    port: ParameterOutput | ArtifactOutput
+    sources: tuple[FromTask, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What has to hold for a task to run, else it is skipped.
+
+    `test` is the boolean expression, None where only lists count; `inputs` names the input of the
+    task for each reference in it. `lists` are inputs that are tested for having items or none.
+    `text` says all of it in CEL.
+    """
+
+    test: Expr | None
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class InputValue:
-    """The value of an input parameter."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class InputPath:
-    """The local path of an input artifact."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class OutputFile:
-    """The file that an output parameter is written to."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class OutputPath:
-    """The local path of an output artifact."""
-
-    name: str
-
-
-Part: TypeAlias = Text | InputValue | InputPath | OutputFile | OutputPath
-Word: TypeAlias = tuple[Part, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Constant:
-    """A value given to a task as it stands; the driver resolves `{{$.pipeline_job_uuid}}` etc."""
-
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class FromScope:
-    """An input of the DAG that the task is in."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class FromTask:
-    """An output of another task of the same DAG."""
-
-    task: str
-    output: str
-
-
-@dataclass(frozen=True, slots=True)
-class ParameterInput:
-    name: str
-    type: ParameterType
-    source: Constant | FromScope | FromTask
-
-
-@dataclass(frozen=True, slots=True)
-class ArtifactInput:
-    name: str
-    schema: SchemaTitle
-    source: FromTask
-
-
-@dataclass(frozen=True, slots=True)
-class ParameterOutput:
-    name: str
-    type: ParameterType
-    description: str
-
-
-@dataclass(frozen=True, slots=True)
-class ArtifactOutput:
-    name: str
-    schema: SchemaTitle
-    description: str
-
-
-@dataclass(frozen=True, slots=True)
-class Resources:
-    """Quantities that Kubernetes and the SDK both read; `accelerator` is type and count."""
-
-    cpu_request: str | None
-    cpu_limit: str | None
-    memory_request: str | None
-    memory_limit: str | None
-    accelerator: tuple[str, int] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Container:
-    image: str
-    command: tuple[Word, ...]
-    args: tuple[Word, ...]
-    env: Pairs
-    resources: Resources
-
-
-@dataclass(frozen=True, slots=True)
-class SecretVariable:
-    """An environment variable that takes its value from a key of a secret."""
-
-    variable: str
-    secret: str
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """A claim, config map or secret, mounted as a folder."""
-
-    source: str
-    path: str
-    sub_path: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class EmptyDir:
-    name: str
-    path: str
-    in_memory: bool
-    size: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Platform:
-    """What the platform document says of an executor; `timeout` in seconds."""
-
-    secrets: tuple[SecretVariable, ...]
-    secret_mounts: tuple[Mount, ...]
-    config_mounts: tuple[Mount, ...]
-    claims: tuple[Mount, ...]
-    empty_dirs: tuple[EmptyDir, ...]
-    node_selector: Pairs
-    tolerations: tuple[Toleration, ...]
-    labels: Pairs
-    annotations: Pairs
-    pull_policy: str | None
-    pull_secrets: tuple[str, ...]
-    timeout: int | None
-    security: Security | None
+    inputs: tuple[tuple[RunTimeRef, str], ...]
+    lists: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A step: a task with a component and an executor of its own.
+    """A container: a task with a component and an executor of its own.
 
-    `after` holds every task that has to succeed first, be it for data or for order alone, sorted;
-    `needs` those of them that give it no data.
+    `name` is unique in its DAG, `component` in the whole plan. `step` is the step that it is, or
+    that a helper of mlc's own (`is_helper`) serves. `inputs` holds what its `condition` tests too.
+    `after` holds every task of the DAG that has to succeed first, be it for data or for order
+    alone, sorted; `needs` those of them that give it no data.
     """
 
     name: str
+    component: str
     step: str
+    is_helper: bool
     description: str
     inputs: tuple[ParameterInput | ArtifactInput, ...]
     outputs: tuple[ParameterOutput | ArtifactOutput, ...]
@@ -194,6 +137,7 @@ class Task:
     platform: Platform
     retry: Retry | None
     cached: bool
+    condition: Condition | None
     needs: tuple[str, ...]
     after: tuple[str, ...]
 
@@ -203,6 +147,7 @@ class Import:
     """An importer task: takes the URI in the DAG's input `uri`, gives the artifact `artifact`."""
 
     name: str
+    component: str
     schema: SchemaTitle
     uri: str
 
@@ -219,20 +164,81 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
+class Iterator:
+    """Makes a loop of a DAG: its input `item` is one of `items` in each round.
+
+    `items` are values known at compile time (of a loop over several such lists the combinations,
+    as objects with a field for each), or an input of the DAG that holds the list.
+    """
+
+    items: tuple[JsonValue, ...] | FromScope
+    item: str
+    item_type: ParameterType
+    parallel: int | None
+
+
+Role: TypeAlias = Literal["loop", "guard", "choice", "main", "exit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Dag:
+    """A task with a DAG of its own.
+
+    loop: has an `iterator`; one for each list that is known only at run time, one in the other.
+    guard: holds a loop, and has its condition, or the list that it picks out of an item.
+    choice: tasks of which one runs, with outputs from that one.
+    main and exit: where there is a `finally`, the root holds these two; `exit` runs when all
+    tasks of `main` have ended.
+
+    `node` is the step or loop that it stands for, empty for main and exit. `after` and `needs`
+    are as in `Task`.
+    """
+
+    name: str
+    component: str
+    role: Role
+    node: str
+    inputs: tuple[ParameterInput | ArtifactInput, ...]
+    outputs: tuple[DagOutput, ...]
+    scope: Scope
+    iterator: Iterator | None
+    condition: Condition | None
+    needs: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """A DAG. Each task comes after those that it depends on."""
 
     imports: tuple[Import, ...]
-    tasks: tuple[Task, ...]
+    tasks: tuple[Task | Dag, ...]
+
+    def containers(self) -> Iterable[Task]:
+        """The containers in it and in its DAGs."""
+        for task in self.tasks:
+            if isinstance(task, Dag):
+                yield from task.scope.containers()
+            else:
+                yield task
+
+    def scopes(self) -> Iterable[Scope]:
+        """It and those in it, from outer to inner."""
+        yield self
+        for task in self.tasks:
+            if isinstance(task, Dag):
+                yield from task.scope.scopes()
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`timeout` and `ttl` are those of the whole run, in seconds."""
+    """`outputs` are what the pipeline hands on; `timeout` and `ttl` are those of the whole run,
+    in seconds."""
 
     name: str
     description: str
     parameters: tuple[Parameter, ...]
     root: Scope
+    outputs: tuple[DagOutput, ...]
     timeout: int | None
     ttl: int | None

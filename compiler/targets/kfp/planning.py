@@ -3,70 +3,99 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-from compiler import graph
-from compiler.expr import (
-    ArtifactKind,
-    ArtifactType,
-    ParamRef,
-    PipelineInputRef,
-    RunField,
-    RunRef,
-    StepOutputRef,
-    ValueType,
+from compiler.expr import ArtifactKind, PipelineInputRef, RunRef, ValueType, walk
+from compiler.ir import (
+    REQUIRED,
+    Node,
+    Param,
+    Pipeline,
+    PipelineInput,
+    PipelineOutput,
+    Required,
 )
-from compiler.ir import REQUIRED, Output, Param, Pipeline, PipelineInput, Required, Step
-from compiler.launch import Capture, Launch
-from compiler.targets.kfp import cachekey
+from compiler.settings import TargetSettings
+from compiler.targets import Support
 from compiler.targets.kfp.carrying import plain, readable
-from compiler.targets.kfp.containers import container, launched
-from compiler.targets.kfp.names import input_names, task_names, unique
+from compiler.targets.kfp.helpers import IMAGE, Helper, Written
+from compiler.targets.kfp.levels import Part, UnfitError
+from compiler.targets.kfp.names import Names
+from compiler.targets.kfp.nodes import build
 from compiler.targets.kfp.plan import (
-    ArtifactInput,
     ArtifactOutput,
-    Constant,
-    FromScope,
+    DagOutput,
     FromTask,
-    Import,
     Parameter,
-    ParameterInput,
     ParameterOutput,
     Plan,
-    Scope,
-    Task,
 )
-from compiler.targets.kfp.pods import platform
-from compiler.targets.kfp.schemas import parameter_type, schema
+from compiler.targets.kfp.schemas import parameter_type
+from compiler.targets.kfp.scopes import Frame, Kind
+from compiler.targets.kfp.sources import Context, given, kind_of
+from compiler.targets.uses import impossible
 from compiler.values import JsonValue, to_text
 
 # Schemes that the importer knows (backend/src/v2/component/importer_launcher.go); oci holds models.
 _IMPORTED = re.compile(r"(gs|s3|minio|oci)://.+", re.DOTALL)
-# What the driver puts in for a field of the run, as a whole constant (driver/resolve.go).
-_RUN_FIELDS: dict[RunField, str] = {
-    "id": "{{$.pipeline_job_uuid}}",
-    "name": "{{$.pipeline_job_name}}",
-    "scheduled_at": "{{$.pipeline_job_schedule_time_utc}}",
-}
+_STATUS = Kind(parameter="STRING")
 
 
-def plan(pipeline: Pipeline) -> Plan:
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A plan, and what KFP has no way for in it: with anything in `refused` it is no use."""
+
+    plan: Plan
+    refused: list[Support]
+
+
+def plan(pipeline: Pipeline, settings: TargetSettings) -> Plan:
     """The plan of a pipeline in which the target refuses nothing."""
-    launches = {step.name: launched(step) for step in pipeline.nodes}
-    imported = [i for i in pipeline.inputs if i.name in _imported(launches)]
-    names = task_names([*(f"import-{i.name}" for i in imported), *launches])
-    imports = tuple(
-        Import(names[f"import-{i.name}"], schema(i.type.kind), i.name) for i in imported
+    return draft(pipeline, settings).plan
+
+
+def draft(pipeline: Pipeline, settings: TargetSettings) -> Draft:
+    """The plan of a pipeline as far as there can be one."""
+    names = Names((step.name for step in pipeline.steps), _imported(pipeline))
+    steps = {step.name: step for step in pipeline.steps}
+    image = settings.helper_image or IMAGE
+    main = Context(
+        Part(pipeline.nodes, tuple(output.value for output in pipeline.outputs)),
+        names,
+        image,
+        steps,
     )
-    steps = {step.name: step for step in pipeline.nodes}
-    order = graph.in_order({name: graph.upstream(step) for name, step in steps.items()})
-    return Plan(
+    root = Frame(names, holds_imports=not pipeline.finally_nodes)
+    outputs: list[DagOutput] = []
+    refused = main.refused
+    if pipeline.finally_nodes:
+        last = Context(Part(pipeline.finally_nodes), names, image, steps, refused)
+        outputs = _with_finally(pipeline, root, main, last)
+    else:
+        build(main, root, ())
+        outputs = [
+            DagOutput(_port(output), (source,))
+            for output in pipeline.outputs
+            for source in _output(main, root, output)
+        ]
+    scope = root.scope()
+    for cycle in root.cycles:
+        reason = (
+            f"on KFP a step waits for the value that stands for its own, and {', '.join(cycle)} "
+            "would wait for each other; take that value in a step of its own"
+        )
+        refused.append(impossible("??", "the algorithm", pipeline.span, reason))
+    planned = Plan(
         pipeline.kubernetes_name,
         _description(pipeline),
         (*map(_parameter, pipeline.params), *map(_uri, pipeline.inputs)),
-        Scope(imports, tuple(_task(steps[name], launches[name], names) for name in order)),
+        scope,
+        tuple(outputs),
         pipeline.limits.timeout,
         None if pipeline.limits.ttl is None else max(pipeline.limits.ttl, 1),
     )
+    return Draft(planned, refused)
 
 
 def importable(uri: str, kind: ArtifactKind) -> bool:
@@ -75,14 +104,81 @@ def importable(uri: str, kind: ArtifactKind) -> bool:
     return found is not None and (found[1] != "oci" or kind == "Model")
 
 
-def _imported(launches: dict[str, Launch]) -> set[str]:
-    """The inputs of the pipeline that some step takes."""
-    return {
-        capture.ref.name
-        for launch in launches.values()
-        for capture in launch.captures
-        if isinstance(capture.ref, PipelineInputRef)
+def uses_status(nodes: Iterable[Node]) -> bool:
+    """Whether a step of `finally` looks at the run's status."""
+    return any(
+        isinstance(part, RunRef) and part.field == "status"
+        for expression in Part(tuple(nodes)).expressions()
+        for part in walk(expression)
+    )
+
+
+def _with_finally(pipeline: Pipeline, root: Frame, main: Context, last: Context) -> list[DagOutput]:
+    """The main part as a DAG, and `finally` as one that is run at its end, which becomes the exit
+    hook of the first: of these the backend keeps one (argocompiler/dag.go).
+
+    What MLMD says of a DAG's state is not to be relied on. So for `run.status` a container that
+    runs in any case writes `failed` and one that runs after the main part `succeeded`.
+    """
+    names = main.names
+    outer = watched = root.within("main", "main")
+    if uses_status(pipeline.finally_nodes):
+        watched = outer.within("main", "all-steps")
+        begin, end = (
+            Helper(name, names.component(name), "", main.image, cached=False)
+            for name in (names.task("run-begins"), names.task("run-succeeds"))
+        )
+        begin.write("status", _STATUS, Written("failed"))
+        end.write("status", _STATUS, Written("succeeded"))
+        end.needs = (watched.name,)
+        outer.drafts += [begin, end]
+        sources = (FromTask(end.name, "status"), FromTask(begin.name, "status"))
+        root.own["run", "status"] = outer.hand_out("status", _STATUS, *sources)
+    watched.holds_imports = True
+    build(main, watched, ())
+    outputs = []
+    for output in pipeline.outputs:
+        for source in _output(main, watched, output):
+            kind = kind_of(output.type)
+            out = source
+            for frame in dict.fromkeys((watched.name, outer.name)):
+                holder = watched if frame == watched.name else outer
+                out = holder.hand_out(output.name, kind, out)
+            outputs.append(DagOutput(_port(output), (out,)))
+    exit_ = root.within("exit", "finally")
+    exit_.holds_imports = True
+    exit_.needs = (outer.name,)
+    build(last, exit_, ())
+    return outputs
+
+
+def _output(context: Context, frame: Frame, output: PipelineOutput) -> list[FromTask]:
+    """Where an output of the algorithm is found; empty where KFP has no way for it."""
+    try:
+        value = given(context, frame, context.part.plain(output.value, ()), ())
+        if isinstance(value.source, FromTask) and value.selection is None:
+            return [value.source]
+        raise UnfitError(output.value, "KFP can hand on outputs of steps only", "outputs")
+    except UnfitError as found:
+        context.refuse(f"output {output.name}", found)
+    return []
+
+
+def _port(output: PipelineOutput) -> ParameterOutput | ArtifactOutput:
+    return kind_of(output.type).output(output.name, plain(output.description))
+
+
+def _imported(pipeline: Pipeline) -> list[str]:
+    """The inputs of the pipeline that some step takes, in their order."""
+    parts = (Part(pipeline.nodes), Part(pipeline.finally_nodes))
+    taken = {
+        part.name
+        for of in parts
+        for expression in of.expressions()
+        for part in walk(expression)
+        if isinstance(part, PipelineInputRef)
     }
+    return [given_input.name for given_input in pipeline.inputs if given_input.name in taken]
 
 
 def _description(pipeline: Pipeline) -> str:
@@ -123,51 +219,3 @@ def _uri(given: PipelineInput) -> Parameter:
     return Parameter(
         given.name, "STRING", given.default if usable else REQUIRED, (), plain(given.description)
     )
-
-
-def _task(step: Step, launch: Launch, tasks: dict[str, str]) -> Task:
-    outputs = tuple(map(_output, step.outputs))
-    names = input_names((c.name for c in launch.captures), (o.name for o in outputs))
-    taken = [_input(capture, names[capture.name], tasks) for capture in launch.captures]
-    data = {i.source.task for i in taken if isinstance(i.source, FromTask)}
-    digest = cachekey.digest(step, launch) if step.cache.enabled else None
-    if digest is not None:
-        name = unique("mlc_key", {*names.values(), *(o.name for o in outputs)}, "_")
-        taken.append(ParameterInput(name, "STRING", Constant(digest)))
-    needs = tuple(task for task in dict.fromkeys(tasks[n] for n in step.needs) if task not in data)
-    return Task(
-        name=tasks[step.name],
-        step=step.name,
-        description=step.description,
-        inputs=tuple(taken),
-        outputs=outputs,
-        container=container(step, launch, names),
-        platform=platform(step, launch),
-        retry=step.retry if step.retry and step.retry.max else None,
-        cached=step.cache.enabled,
-        needs=needs,
-        after=tuple(sorted(data.union(needs))),
-    )
-
-
-def _output(output: Output) -> ParameterOutput | ArtifactOutput:
-    description = plain(output.description)
-    if isinstance(output.type, ArtifactType):
-        return ArtifactOutput(output.name, schema(output.type.kind), description)
-    return ParameterOutput(output.name, parameter_type(output.type), description)
-
-
-def _input(capture: Capture, name: str, tasks: dict[str, str]) -> ParameterInput | ArtifactInput:
-    match capture.ref:
-        case PipelineInputRef(name=uri):
-            source: FromTask | FromScope | Constant = FromTask(tasks[f"import-{uri}"], "artifact")
-        case StepOutputRef(step=step, output=output):
-            source = FromTask(tasks[step], output)
-        case ParamRef(name=param):
-            source = FromScope(param)
-        case RunRef(field=field):
-            source = Constant(_RUN_FIELDS[field])
-    if isinstance(capture.type, ArtifactType):
-        assert isinstance(source, FromTask), "artifacts come from tasks"
-        return ArtifactInput(name, schema(capture.type.kind), source)
-    return ParameterInput(name, parameter_type(capture.type), source)

@@ -8,7 +8,8 @@ stands twice, the older field serves servers before 2.5; the SDK writes both too
 from __future__ import annotations
 
 from compiler.ir import Pairs, Security, Toleration
-from compiler.targets.kfp.pipelinespec import JsonObject, input_source
+from compiler.targets.kfp.executorspec import JsonObject
+from compiler.targets.kfp.pipelinespec import input_source, label
 from compiler.targets.kfp.plan import Constant, EmptyDir, Mount, Plan, Platform, SecretVariable
 from compiler.values import JsonValue
 
@@ -16,8 +17,8 @@ from compiler.values import JsonValue
 def platform_spec(plan: Plan) -> JsonObject | None:
     """The platform document, or None where there is nothing to say."""
     executors: JsonObject = {
-        f"exec-{task.name}": config
-        for task in plan.root.tasks
+        label(task): config
+        for task in plan.root.containers()
         if (config := _executor(task.platform))
     }
     limits = _given({"activeDeadlineSeconds": plan.timeout, "resourceTtlOnCompletion": plan.ttl})

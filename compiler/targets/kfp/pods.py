@@ -60,5 +60,7 @@ def _empty_dirs(step: Step) -> tuple[EmptyDir, ...]:
 
 
 def _shared_memory(amount: Amount) -> EmptyDir:
+    """Its size is literal: what is worked out in a run `support` refuses."""
     size = amount.limit or amount.request
-    return EmptyDir(SHM_VOLUME, "/dev/shm", in_memory=True, size=size)
+    written = size if isinstance(size, str) else None
+    return EmptyDir(SHM_VOLUME, "/dev/shm", in_memory=True, size=written)

@@ -26,7 +26,12 @@ def of_resources(step: Step) -> Iterator[Support]:
         reason = "KFP can't ask for scratch space; mount a claim, or an empty volume with a size"
         yield refused("resources.disk", where, wanted.disk.span, reason)
     if wanted.shm:
-        yield exact("resources.shm", where, wanted.shm.span, "an empty folder in memory")
+        sizes = (wanted.shm.request, wanted.shm.limit)
+        if all(size is None or isinstance(size, str) for size in sizes):
+            yield exact("resources.shm", where, wanted.shm.span, "an empty folder in memory")
+        else:
+            reason = "on KFP its size is fixed when the spec is compiled; write it out"
+            yield impossible("resources.shm", where, wanted.shm.span, reason)
     yield from of_gpu(step)
 
 

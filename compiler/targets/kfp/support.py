@@ -23,13 +23,16 @@ from compiler.ir import (
     Step,
 )
 from compiler.launch import Launch, OutputPathOf, PathOf
+from compiler.settings import TargetSettings
 from compiler.targets import Support
 from compiler.targets.kfp.carrying import MOST_PARAMETER_BYTES, altered, unwritable
 from compiler.targets.kfp.containers import container, has_shell, launched, needs_shell
+from compiler.targets.kfp.executorspec import container_spec
+from compiler.targets.kfp.flowsupport import of_flow
 from compiler.targets.kfp.names import input_names
-from compiler.targets.kfp.pipelinespec import container_spec
-from compiler.targets.kfp.planning import importable
+from compiler.targets.kfp.planning import draft, importable
 from compiler.targets.kfp.podsupport import of_pod, of_resources, of_volumes
+from compiler.targets.kfp.schedules import of_schedules
 from compiler.targets.kubelet import is_exposed
 from compiler.targets.uses import emulated, exact, impossible, refused, weaker
 from compiler.values import to_json, to_text
@@ -44,13 +47,16 @@ _BYTES_ADDED_BY_STEP = 2_000
 _FORMS = {Command: "command", Script: "script", Python: "python"}
 
 
-def of_pipeline(pipeline: Pipeline) -> list[Support]:
+def of_pipeline(pipeline: Pipeline, settings: TargetSettings) -> list[Support]:
     return [
         *_of_texts(pipeline),
         *(use for param in pipeline.params for use in _of_param(param)),
         *_of_constraints(pipeline.params),
         *(use for given in pipeline.inputs for use in _of_input(given, pipeline.params)),
-        *(use for step in pipeline.nodes for use in _of_step(step)),
+        *(use for step in pipeline.steps for use in _of_step(step)),
+        *of_flow(pipeline),
+        *draft(pipeline, settings).refused,
+        *of_schedules(pipeline, settings),
         *_of_limits(pipeline.limits),
         *_of_size(pipeline),
     ]
@@ -274,9 +280,9 @@ def _of_limits(limits: Limits) -> Iterator[Support]:
 
 
 def _of_size(pipeline: Pipeline) -> Iterator[Support]:
-    containers = sum(_container_bytes(step, launched(step)) for step in pipeline.nodes)
+    containers = sum(_container_bytes(step, launched(step)) for step in pipeline.steps)
     # The workflow holds them as text in JSON, whose quotes and newlines are escaped once more.
-    size = containers * 6 // 5 + _BYTES_ADDED_BY_STEP * len(pipeline.nodes)
+    size = containers * 6 // 5 + _BYTES_ADDED_BY_STEP * len(pipeline.steps)
     if size > MOST_WORKFLOW_BYTES:
         reason = (
             f"the workflow that KFP makes of it takes about {size // 1000} kB, and with its status "

@@ -20,12 +20,12 @@ FILENAME = "kfp_dsl.py"
 _TEMPLATE = "templates/kfp_dsl.py.j2"
 
 
-def explain(pipeline: Pipeline, _settings: TargetSettings) -> list[Support]:
+def explain(pipeline: Pipeline, settings: TargetSettings) -> list[Support]:
     """How each field that the pipeline uses fares in the SDK's DSL, in the spec's order."""
-    return of_pipeline(pipeline)
+    return of_pipeline(pipeline, settings)
 
 
-def emit(pipeline: Pipeline, _settings: TargetSettings) -> str:
+def emit(pipeline: Pipeline, settings: TargetSettings) -> str:
     """A Python module that compiles itself when run."""
     # Every value that the template shows goes through `render`: text that isn't `Source` comes out
     # as a quoted literal.
@@ -37,4 +37,4 @@ def emit(pipeline: Pipeline, _settings: TargetSettings) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.from_string(read_text(_TEMPLATE)).render(view=view(plan(pipeline)))
+    return environment.from_string(read_text(_TEMPLATE)).render(view=view(plan(pipeline, settings)))

@@ -9,6 +9,7 @@ from itertools import pairwise
 from compiler.runtime import shim_text, wrapper_text
 from compiler.targets.kfp.plan import (
     Container,
+    ExecutorInput,
     InputPath,
     InputValue,
     OutputFile,
@@ -36,11 +37,12 @@ def constants(plan: Plan, free: Callable[[str], Source]) -> tuple[Constant, ...]
     """A constant for each text of several lines; `free` makes a name that is not taken."""
     own = _own_texts()
     wanted: dict[str, tuple[str, str]] = {}
-    for task in plan.root.tasks:
+    for task in plan.root.containers():
         words = (*task.container.command, *task.container.args)
         for before, text in _long_texts(words):
             kind = "SCRIPT" if before in ("-c", "-ec") else "TEXT"
-            name, comment = f"{task.step.upper()}_{kind}", f"In the container of {task.step}."
+            title = task.name.replace("-", "_").upper()
+            name, comment = f"{title}_{kind}", f"In the container of {task.step}."
             wanted.setdefault(text, own.get(text, (name, comment)))
     if "\n" in plan.description:
         wanted.setdefault(plan.description, ("DESCRIPTION", "Shown with the pipeline."))
@@ -101,6 +103,8 @@ def _word(word: Word, names: Mapping[str, Source]) -> Expression:
 
 def _part(part: Part) -> str:
     match part:
+        case ExecutorInput():
+            raise AssertionError("the DSL takes no list of artifacts")
         case Text(text=text):
             return text
         case InputValue(name=name) | OutputFile(name=name):

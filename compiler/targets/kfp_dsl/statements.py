@@ -1,22 +1,31 @@
-"""The statements of the pipeline's function: a task for each step, and its settings."""
+"""The statements of a pipeline's function: tasks with their settings, Ifs and loops."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from compiler.ir import Security
 from compiler.targets.kfp.pipelinespec import LONGEST_RETRY
 from compiler.targets.kfp.plan import (
     Constant,
-    FromScope,
-    FromTask,
+    Dag,
     Import,
+    ParameterInput,
+    ParameterType,
     Platform,
-    Resources,
     SchemaTitle,
+    Scope,
     Task,
 )
+from compiler.targets.kfp_dsl import loops
+from compiler.targets.kfp_dsl.branches import Block, Branch
+from compiler.targets.kfp_dsl.conditions import Comparison, Ref, in_quotes, key
+from compiler.targets.kfp_dsl.nesting import Content, Level, level
+from compiler.targets.kfp_dsl.origins import Given, Item, Made, Origin, Place
+from compiler.targets.kfp_dsl.ports import resources, taken
 from compiler.targets.kfp_dsl.source import Call, Expression, Source, identifier, render
+from compiler.values import JsonValue
 
 # Columns before a statement in a function.
 INDENT = 4
@@ -34,52 +43,165 @@ def artifact_class(schema: SchemaTitle) -> Source:
     return Source(f"dsl.{schema.removeprefix('system.')}")
 
 
-def import_statements(imported: Import, variable: Source) -> tuple[Source, ...]:
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Functions and variables by component, and those of what a task waits for besides data.
+
+    `items` are the names of loops' items, `types` the types of items and of their fields.
+    """
+
+    functions: Mapping[str, Source]
+    variables: Mapping[str, Source]
+    items: Mapping[Item, Source]
+    waits: Mapping[str, tuple[str, ...]]
+    types: Mapping[Item, ParameterType]
+
+
+def waits(scope: Scope) -> dict[str, tuple[str, ...]]:
+    """What tasks in a scope and in its DAGs wait for without data, by component.
+
+    A loop can't wait or be waited for: one of its tasks does, and the SDK lifts that to the loop.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for inner in scope.scopes():
+        tasks = {task.name: task for task in inner.tasks}
+        for task in inner.tasks:
+            if task.needs:
+                mine = _container(task).component
+                others = (_container(tasks[name]).component for name in task.needs)
+                found[mine] = (*found.get(mine, ()), *others)
+    return found
+
+
+def _container(task: Task | Dag) -> Task:
+    if isinstance(task, Task):
+        return task
+    containers = list(task.scope.containers())
+    return next((inner for inner in containers if inner.condition is None), containers[0])
+
+
+def body(place: Place, names: Names, indent: int = INDENT) -> tuple[Source, ...]:
+    """The statements of a scope, `indent` columns in, in groups that belong together."""
+    found = level(place)
+    margin = " " * indent
+    imports = (
+        Source(f"{margin}{_import(imported, place, names, indent)}")
+        for imported in place.scope.imports
+    )
+    return (*imports, *_blocks(found, found.blocks, names, indent))
+
+
+def value(origin: Origin, names: Names) -> Expression:
+    """A value as a task is given it."""
+    match origin:
+        case Constant(value=text):
+            return _RUN_CONSTANTS.get(text, text)
+        case Given(name=name):
+            return identifier(name)
+        case Item(component=component, path=path):
+            if origin in names.items:
+                return names.items[origin]
+            return Source(".".join((names.items[Item(component, ())], *path)))
+        case Made(component=component, output=output, collected=collected):
+            channel = f'{names.variables[component]}.outputs["{output}"]'
+            return Source(f"dsl.Collected({channel})" if collected else channel)
+
+
+def assigned(variable: Source, call: Call, indent: int = INDENT) -> Source:
+    return Source(f"{variable} = {render(call, indent, len(variable) + 3)}")
+
+
+def _blocks(
+    found: Level, blocks: tuple[Block[Content], ...], names: Names, indent: int
+) -> Iterator[Source]:
+    for block in blocks:
+        if isinstance(block, Branch):
+            inner = _blocks(found, block.body, names, indent + INDENT)
+            header = f"with dsl.If({_comparison(block.test, found, names)}):"
+            yield _nested(header, inner, indent)
+        elif isinstance(block.content, Dag):
+            yield from _dag(block.content, found.place, names, indent)
+        else:
+            yield _lines(_task(block.content, found.place, names, indent), indent)
+
+
+def _dag(dag: Dag, place: Place, names: Names, indent: int) -> Iterator[Source]:
+    inside = place.inside(dag)
+    if dag.iterator is None:
+        yield from body(inside, names, indent)
+        return
+    yield _loops(loops.lists(dag, place, names.types), inside, names, indent)
+
+
+def _loops(lists: tuple[loops.List, ...], inside: Place, names: Names, indent: int) -> Source:
+    outer, *inner = lists
+    item = names.items[outer.item]
+    given = list(outer.items) if isinstance(outer.items, tuple) else value(outer.items, names)
+    call = loops.parallel_for(given, outer.parallel)
+    header = f"with {render(call, indent, 5, len(item) + 5)} as {item}:"
+    told = [
+        Source(f"{value(field, names)}.channel_type = {render(kind)}")
+        for field, kind in loops.told_types(outer, names.types)
+    ]
+    groups: list[Source] = []
+    if told:
+        remark = Source("# The SDK takes it for something else.")
+        groups.append(_lines([remark, *told], indent + INDENT))
+    if inner:
+        groups.append(_loops(tuple(inner), inside, names, indent + INDENT))
+    else:
+        groups += body(inside, names, indent + INDENT)
+    return _nested(header, groups, indent)
+
+
+def _nested(header: str, groups: Iterable[Source], indent: int) -> Source:
+    return Source(f"{' ' * indent}{header}\n" + "\n\n".join(groups))
+
+
+def _lines(statements: Iterable[Source], indent: int) -> Source:
+    return Source("\n".join(f"{' ' * indent}{statement}" for statement in statements))
+
+
+def _comparison(test: Comparison, found: Level, names: Names) -> Source:
+    def operand(given: Ref | JsonValue) -> Source:
+        if isinstance(given, Ref):
+            return Source(str(value(found.refs[key(given)], names)))
+        return render(in_quotes(given) if isinstance(given, str) else given)
+
+    return Source(f"{operand(test.left)} {test.sign} {operand(test.right)}")
+
+
+def _import(imported: Import, place: Place, names: Names, indent: int) -> Source:
+    uri = value(place.given[imported.uri], names)
     call = Call(
         Source("dsl.importer"),
-        (
-            ("artifact_uri", identifier(imported.uri)),
-            ("artifact_class", artifact_class(imported.schema)),
-        ),
+        (("artifact_uri", uri), ("artifact_class", artifact_class(imported.schema))),
     )
-    return (_assigned(variable, call),)
+    return assigned(names.variables[imported.component], call, indent)
 
 
-def task_statements(
-    task: Task, function: Source, variables: Mapping[str, Source]
-) -> tuple[Source, ...]:
-    """The task's call and its settings; `variables` gives the variable of each task."""
-    variable = variables[task.name]
-    given = tuple((i.name, _value(i.source, variables)) for i in task.inputs)
-    call = Call(function, given)
-    settings = (*_settings(task, variable, variables), *_platform(task.platform, variable))
-    return (_assigned(variable, call), *(render(setting, INDENT) for setting in settings))
+def _task(task: Task, place: Place, names: Names, indent: int) -> Iterator[Source]:
+    """The task's call and its settings."""
+    variable = names.variables[task.component]
+    given = tuple((port.name, value(place.origin(port), names)) for port in taken(task))
+    yield assigned(variable, Call(names.functions[task.component], given), indent)
+    for setting in (*_settings(task, variable, place, names), *_platform(task.platform, variable)):
+        yield render(setting, indent)
 
 
-def _assigned(variable: Source, call: Call) -> Source:
-    return Source(f"{variable} = {render(call, INDENT, len(variable) + 3)}")
-
-
-def _value(source: Constant | FromScope | FromTask, variables: Mapping[str, Source]) -> Expression:
-    match source:
-        case Constant(value=value):
-            return _RUN_CONSTANTS.get(value, value)
-        case FromScope(name=name):
-            return identifier(name)
-        case FromTask(task=task, output=output):
-            return Source(f'{variables[task]}.outputs["{output}"]')
-
-
-def _settings(task: Task, variable: Source, variables: Mapping[str, Source]) -> Iterator[Call]:
+def _settings(task: Task, variable: Source, place: Place, names: Names) -> Iterator[Call]:
     def method(name: str, /, *values: Expression, **named: Expression) -> Call:
         return Call(Source(f"{variable}.{name}"), (*((None, v) for v in values), *named.items()))
 
-    if task.needs:
-        yield method("after", *(variables[name] for name in task.needs))
-    for name, value in task.container.env:
-        yield method("set_env_variable", name=name, value=value)
-    for name, amount in _amounts(task.container.resources):
-        yield method(name, amount)
+    if others := names.waits.get(task.component):
+        yield method("after", *(names.variables[other] for other in others))
+    for name, text in task.container.env:
+        yield method("set_env_variable", name=name, value=text)
+    for name, amount in resources(task):
+        if isinstance(amount, ParameterInput):
+            yield method(name, value(place.origin(amount), names))
+        else:
+            yield method(name, amount)
     if task.retry:
         yield method(
             "set_retry",
@@ -92,23 +214,9 @@ def _settings(task: Task, variable: Source, variables: Mapping[str, Source]) -> 
         yield method("set_caching_options", enable_caching=False)
 
 
-def _amounts(resources: Resources) -> Iterator[tuple[str, Expression]]:
-    kind, count = resources.accelerator or (None, None)
-    for name, value in (
-        ("set_cpu_request", resources.cpu_request),
-        ("set_cpu_limit", resources.cpu_limit),
-        ("set_memory_request", resources.memory_request),
-        ("set_memory_limit", resources.memory_limit),
-        ("set_accelerator_type", kind),
-        ("set_accelerator_limit", count),
-    ):
-        if value is not None:
-            yield name, value
-
-
 def _platform(platform: Platform, task: Source) -> Iterator[Call]:
     def setting(name: str, /, **named: Expression) -> Call:
-        given = ((key, value) for key, value in named.items() if value is not None)
+        given = ((word, given) for word, given in named.items() if given is not None)
         return Call(Source(f"kubernetes.{name}"), ((None, task), *given))
 
     for secret in platform.secrets:
@@ -132,8 +240,8 @@ def _platform(platform: Platform, task: Source) -> Iterator[Call]:
             medium="Memory" if folder.in_memory else None,
             size_limit=folder.size,
         )
-    for key, value in platform.node_selector:
-        yield setting("add_node_selector", label_key=key, label_value=value)
+    for label, text in platform.node_selector:
+        yield setting("add_node_selector", label_key=label, label_value=text)
     for toleration in platform.tolerations:
         yield setting(
             "add_toleration",
@@ -143,10 +251,10 @@ def _platform(platform: Platform, task: Source) -> Iterator[Call]:
             effect=toleration.effect,
             toleration_seconds=toleration.seconds,
         )
-    for key, value in platform.labels:
-        yield setting("add_pod_label", label_key=key, label_value=value)
-    for key, value in platform.annotations:
-        yield setting("add_pod_annotation", annotation_key=key, annotation_value=value)
+    for label, text in platform.labels:
+        yield setting("add_pod_label", label_key=label, label_value=text)
+    for annotation, text in platform.annotations:
+        yield setting("add_pod_annotation", annotation_key=annotation, annotation_value=text)
     if platform.pull_policy:
         yield setting("set_image_pull_policy", policy=platform.pull_policy)
     if platform.pull_secrets:
@@ -156,7 +264,7 @@ def _platform(platform: Platform, task: Source) -> Iterator[Call]:
         yield setting("set_timeout", seconds=platform.timeout)
     if platform.security:
         named = _identity(platform.security)
-        if any(value is not None for value in named.values()):
+        if any(given is not None for given in named.values()):
             yield setting("set_security_context", **named)
 
 

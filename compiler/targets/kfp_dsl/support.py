@@ -8,10 +8,13 @@ from collections.abc import Iterator
 
 from compiler.diagnostics import Span
 from compiler.ir import Pipeline, Required, Step
+from compiler.settings import TargetSettings
 from compiler.targets import Level, Support
 from compiler.targets.kfp.names import dashed
+from compiler.targets.kfp.planning import draft
 from compiler.targets.kfp.support import of_pipeline as of_pipeline_on_kfp
 from compiler.targets.kfp_dsl.docstrings import folded, survives
+from compiler.targets.kfp_dsl.flow import of_expressions, of_plan
 from compiler.targets.uses import emulated, impossible, weaker
 from compiler.values import JsonValue
 
@@ -24,15 +27,9 @@ _UNFIT_FOR_COMMENT = re.compile(
 )
 
 
-def of_pipeline(pipeline: Pipeline) -> list[Support]:
-    # An enum is what KFP can do and the SDK can't say.
-    on_kfp = [
-        use
-        for use in of_pipeline_on_kfp(pipeline)
-        if not (use.field == "params.enum" and use.level is Level.EXACT)
-    ]
-    return [
-        *on_kfp,
+def of_pipeline(pipeline: Pipeline, settings: TargetSettings) -> list[Support]:
+    on_kfp = of_pipeline_on_kfp(pipeline, settings)
+    own = [
         *_of_pipeline_name(pipeline),
         *(
             use
@@ -41,8 +38,19 @@ def of_pipeline(pipeline: Pipeline) -> list[Support]:
         ),
         *_of_params(pipeline),
         *_of_descriptions(pipeline),
-        *(use for step in pipeline.nodes for use in _of_step(step)),
+        *(use for step in pipeline.steps for use in _of_step(step)),
+        *of_expressions(pipeline),
     ]
+    if not any(map(_is_fatal, (*on_kfp, *own))):
+        own += of_plan(pipeline, draft(pipeline, settings).plan)
+    # What KFP can do, and the SDK can't say.
+    worse = {(use.field, use.span) for use in own if use.level is Level.REFUSED}
+    lost = {("params.enum", use.span) for use in own if use.field == "params.enum"}
+    return [use for use in on_kfp if (use.field, use.span) not in worse | lost] + own
+
+
+def _is_fatal(use: Support) -> bool:
+    return use.level is Level.REFUSED and not use.acceptable
 
 
 def _of_pipeline_name(pipeline: Pipeline) -> Iterator[Support]:
@@ -93,7 +101,7 @@ def _of_descriptions(pipeline: Pipeline) -> Iterator[Support]:
         *((f"input {i.name}", i.description, i.span) for i in pipeline.inputs),
         *(
             (f"output {s.name}.{o.name}", o.description, o.span)
-            for s in pipeline.nodes
+            for s in pipeline.steps
             for o in s.outputs
         ),
     ]

@@ -10,6 +10,8 @@ from compiler.ir import Required
 from compiler.targets.kfp.plan import (
     ArtifactInput,
     ArtifactOutput,
+    Dag,
+    DagOutput,
     Parameter,
     ParameterInput,
     ParameterOutput,
@@ -17,6 +19,7 @@ from compiler.targets.kfp.plan import (
     Plan,
     Task,
 )
+from compiler.targets.kfp_dsl import loops, nesting
 from compiler.targets.kfp_dsl.constants import Constant, constants, container_spec
 from compiler.targets.kfp_dsl.docstrings import (
     arguments,
@@ -26,12 +29,18 @@ from compiler.targets.kfp_dsl.docstrings import (
     paragraph,
     survives,
 )
+from compiler.targets.kfp_dsl.nesting import Exit, Parts
+from compiler.targets.kfp_dsl.origins import Origin, made
+from compiler.targets.kfp_dsl.ports import taken
 from compiler.targets.kfp_dsl.source import Call, Expression, Source, identifier, render
 from compiler.targets.kfp_dsl.statements import (
     INDENT,
+    Names,
     artifact_class,
-    import_statements,
-    task_statements,
+    assigned,
+    body,
+    value,
+    waits,
 )
 
 MODULES = frozenset({"compiler", "dsl", "kubernetes"})
@@ -67,62 +76,179 @@ class Component:
 
 
 @dataclass(frozen=True, slots=True)
+class Function:
+    """The function of a pipeline. `tasks` are its statements in groups, with their margin;
+    `returned` is empty where there is nothing to hand on."""
+
+    decorator: Source
+    name: Source
+    arguments: tuple[Argument, ...]
+    result: Source
+    docstring: Source | None
+    tasks: tuple[Source, ...]
+    returned: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The class of what the pipeline hands on."""
+
+    name: Source
+    fields: tuple[Argument, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class View:
-    """All that the template needs. `tasks` are the pipeline's statements, a group for each task."""
+    """All that the template needs. `functions` are the pipelines, the one to compile last."""
 
     docstring: Source
     modules: Source
     constants: tuple[Constant, ...]
     components: tuple[Component, ...]
-    decorator: Source
-    pipeline: Source
-    arguments: tuple[Argument, ...]
-    pipeline_docstring: Source | None
-    tasks: tuple[tuple[Source, ...], ...]
+    results: Results | None
+    functions: tuple[Function, ...]
     compilation: Source
 
 
 def view(plan: Plan) -> View:
     """The plan as the parts of a module."""
-    scope = plan.root
-    taken = {*MODULES, *_BUILTINS, *(p.name for p in plan.parameters)}
-    functions = {t.name: _free(t.name.replace("-", "_"), taken) for t in scope.tasks}
-    pipeline = _free(plan.name.replace("-", "_"), taken)
-    tasks = [*(i.name for i in scope.imports), *functions]
-    variables = {name: _free(f"{name.replace('-', '_')}_task", taken) for name in tasks}
-    taken |= {port.name for task in scope.tasks for port in (*task.inputs, *task.outputs)}
-    named = constants(plan, lambda name: _free(name, taken))
+    parts = nesting.parts(plan)
+    reserved = {*MODULES, *_BUILTINS, *(p.name for p in plan.parameters)}
+    containers = [*parts.main.scope.containers()]
+    if parts.exit:
+        containers += parts.exit.own.scope.containers()
+    functions = {t.component: _free(t.name.replace("-", "_"), reserved) for t in containers}
+    pipeline = _free(plan.name.replace("-", "_"), reserved)
+    last = _free("finally_steps", reserved) if parts.exit else None
+    results = _free("Outputs", reserved) if plan.outputs and not parts.exit else None
+    names = _names(parts, functions, reserved)
+    reserved |= {port.name for task in containers for port in (*task.inputs, *task.outputs)}
+    named = constants(plan, lambda name: _free(name, reserved))
     by_text = {constant.text: constant.name for constant in named}
-    groups = [
-        *(import_statements(i, variables[i.name]) for i in scope.imports),
-        *(task_statements(t, functions[t.name], variables) for t in scope.tasks),
-    ]
-    uses_kubernetes = any(line.startswith("kubernetes.") for lines in groups for line in lines)
+    main = body(parts.main, names, INDENT * 2 if last else INDENT)
+    pipelines: tuple[Function, ...] = ()
+    if parts.exit and last:
+        pipelines = (_exit_function(plan, parts.exit, last, names),)
+        main = (_guarded(parts.exit, last, _free(f"{last}_task", reserved), main, names),)
+    returned = Source("")
+    if results:
+        values = tuple((o.port.name, value(_handed_on(plan, o), names)) for o in plan.outputs)
+        returned = render(Call(results, values), INDENT, len("return "))
+    pipelines += (
+        Function(
+            decorator=render(_decorator(plan, by_text), before=1),
+            name=pipeline,
+            arguments=_pipeline_arguments(plan),
+            result=results or Source("None"),
+            docstring=_pipeline_docstring(plan),
+            tasks=main,
+            returned=returned,
+        ),
+    )
+    statements = (line.strip() for p in pipelines for t in p.tasks for line in t.splitlines())
+    uses_kubernetes = any(line.startswith("kubernetes.") for line in statements)
     modules = MODULES if uses_kubernetes else MODULES - {"kubernetes"}
     compiled = (None, pipeline), (None, f"{plan.name}.yaml")
     return View(
         docstring=Source(f'"""The pipeline {plan.name}, in the DSL of Kubeflow Pipelines."""'),
         modules=Source(", ".join(sorted(modules))),
         constants=named,
-        components=tuple(_component(t, functions[t.name], by_text) for t in scope.tasks),
-        decorator=render(_decorator(plan, by_text), before=1),
-        pipeline=pipeline,
-        arguments=_pipeline_arguments(plan),
-        pipeline_docstring=_pipeline_docstring(plan),
-        tasks=tuple(groups),
+        components=tuple(_component(t, functions[t.component], by_text) for t in containers),
+        results=_results(plan, results) if results else None,
+        functions=pipelines,
         compilation=render(Call(Source("compiler.Compiler().compile"), compiled), INDENT),
     )
 
 
-def _free(wanted: str, taken: set[str]) -> Source:
+def _names(parts: Parts, functions: Mapping[str, Source], reserved: set[str]) -> Names:
+    roots = [parts.main, *([parts.exit.own] if parts.exit else [])]
+    every = [place for root in roots for place in nesting.places(root)]
+    imports = {i.component: i.name.replace("-", "_") for p in every for i in p.scope.imports}
+    types = {item: kind for root in roots for item, kind in nesting.item_types(root).items()}
+    items = {
+        found.item: _free(_item_name(dag, found), reserved)
+        for place in every
+        for dag in place.scope.tasks
+        if isinstance(dag, Dag) and dag.iterator is not None
+        for found in loops.lists(dag, place, types)
+    }
+    return Names(
+        functions=functions,
+        variables={
+            component: _free(f"{name}_task", reserved)
+            for component, name in {**imports, **functions}.items()
+        },
+        items=items,
+        waits={name: waited for root in roots for name, waited in waits(root.scope).items()},
+        types=types,
+    )
+
+
+def _item_name(dag: Dag, found: loops.List) -> str:
+    assert dag.iterator is not None, "only loops have items"
+    (*_, name) = (dag.iterator.item, *found.item.path)
+    return name if name.isidentifier() else "item"
+
+
+def _exit_function(plan: Plan, last: Exit, name: Source, names: Names) -> Function:
+    nothing = Source("")
+    return Function(
+        decorator=render(
+            Call(Source("dsl.pipeline"), (("name", f"{plan.name}-finally"),)), before=1
+        ),
+        name=name,
+        arguments=tuple(
+            Argument(identifier(port.name), _annotation(port), nothing) for port in last.dag.inputs
+        ),
+        result=Source("None"),
+        docstring=Source('"""What runs when all other tasks have ended."""'),
+        tasks=body(last.own, names),
+        returned=nothing,
+    )
+
+
+def _guarded(
+    last: Exit, function: Source, variable: Source, tasks: tuple[Source, ...], names: Names
+) -> Source:
+    """The main part inside of an exit handler."""
+    given = tuple((port.name, value(last.around.origin(port), names)) for port in last.dag.inputs)
+    margin = " " * INDENT
+    call = assigned(variable, Call(function, given))
+    inner = "\n\n".join(tasks)
+    return Source(f"{margin}{call}\n{margin}with dsl.ExitHandler({variable}):\n{inner}")
+
+
+def _handed_on(plan: Plan, output: DagOutput) -> Origin:
+    (source,) = output.sources
+    return made(plan.root, source.task, source.output)
+
+
+def _results(plan: Plan, name: Source) -> Results:
+    nothing = Source("")
+    fields = (
+        Argument(identifier(port.name), _result_type(port), nothing)
+        for port in (output.port for output in plan.outputs)
+    )
+    return Results(name, tuple(fields))
+
+
+def _result_type(port: ParameterOutput | ArtifactOutput) -> Source:
+    return (
+        _PYTHON_TYPES[port.type]
+        if isinstance(port, ParameterOutput)
+        else artifact_class(port.schema)
+    )
+
+
+def _free(wanted: str, reserved: set[str]) -> Source:
     """A name, with underscores behind it where it is taken; it is taken from now on.
 
     The SDK strips those underscores from what it calls a task after its function.
     """
     name = wanted
-    while name in taken or keyword.iskeyword(name):
+    while name in reserved or keyword.iskeyword(name):
         name += "_"
-    taken.add(name)
+    reserved.add(name)
     return identifier(name)
 
 
@@ -138,7 +264,7 @@ def _component(task: Task, function: Source, names: Mapping[str, Source]) -> Com
         function=function,
         arguments=tuple(
             Argument(identifier(port.name), _annotation(port), nothing)
-            for port in (*task.inputs, *task.outputs)
+            for port in (*taken(task), *task.outputs)
         ),
         comment=remark,
         docstring=docstring([summary, section], INDENT),

@@ -1,0 +1,228 @@
+"""The types of operators: what they take, what they give, and words for what they don't take."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from compiler import expr as ex
+from compiler.diagnostics import Span
+from compiler.expressions import Operation
+from compiler.values import JsonValue, ValueKind, ValueTextError, from_text
+
+BOOLEAN = ex.ValueType("boolean")
+_SCALARS = ("string", "integer", "number", "boolean")
+_NUMBERS = ("integer", "number")
+
+
+class TypeProblem(Exception):  # noqa: N818 - told to the user, with a place by the caller
+    """An operator does not take its operands; `operand` is the number of the one to point at."""
+
+    def __init__(self, message: str, hint: str = "", operand: int | None = None) -> None:
+        super().__init__(message)
+        self.code = "MLC409"
+        self.message, self.hint, self.operand = message, hint, operand
+
+
+def a_type(found: ex.Type) -> str:
+    """A type in a sentence."""
+    text = str(found)
+    return f"an {text}" if text[0] in "aeioAEIO" else f"a {text}"
+
+
+def operation(syntax: Operation, operands: tuple[ex.Expr, ...], span: Span) -> ex.Expr:
+    """The typed operation.
+
+    Raises:
+        TypeProblem: the operator does not take operands of these types.
+    """
+    sign = cast(ex.Sign, syntax.sign)
+    if sign == "??":
+        return _fallback(operands[0], operands[1], span)
+    for number, operand in enumerate(operands):
+        _plain(sign, operand, number)
+    kinds = [cast(ex.ValueType, operand.type).kind for operand in operands]
+    match sign:
+        case "!" | "&&" | "||":
+            for number, kind in enumerate(kinds):
+                if kind != "boolean":
+                    message = f"`{sign}` takes true or false, found {a_type(operands[number].type)}"
+                    raise TypeProblem(message, _to_boolean(operands[number]), number)
+        case "==" | "!=":
+            _equal(sign, operands)
+        case "in":
+            _within(operands)
+        case _:
+            for number, kind in enumerate(kinds):
+                if kind not in (*_NUMBERS, "string"):
+                    found = a_type(operands[number].type)
+                    message = f"`{sign}` compares numbers or texts, found {found}"
+                    raise TypeProblem(message, "", number)
+            _same(sign, operands)
+    return ex.Operation(sign, operands, BOOLEAN, span)
+
+
+def list_of(items: tuple[ex.Expr, ...], span: Span) -> ex.Expr:
+    """A list written in an expression; a literal where all of it is one.
+
+    Raises:
+        TypeProblem: its items are not of one scalar type.
+    """
+    kinds: set[ValueKind] = set()
+    for number, item in enumerate(items):
+        kind = item.type.kind if isinstance(item.type, ex.ValueType) else None
+        if kind not in _SCALARS or (isinstance(item.type, ex.ValueType) and item.type.nullable):
+            message = f"a list in an expression takes plain values, found {a_type(item.type)}"
+            raise TypeProblem(message, "", number)
+        kinds.add(kind)
+        if len({"number" if k in _NUMBERS else k for k in kinds}) > 1:
+            raise TypeProblem("the items of a list have one type", "", number)
+    held: ValueKind | None = None
+    if kinds:
+        held = "number" if kinds == {"integer", "number"} else kinds.pop()
+    type_ = ex.ValueType("array", items=ex.ValueType(held))
+    if all(isinstance(item, ex.Literal) for item in items):
+        values: list[JsonValue] = [cast(ex.Literal, item).value for item in items]
+        return ex.Literal(values, type_, span)
+    return ex.ListOf(items, type_, span)
+
+
+def may_be_missing(expression: ex.Expr) -> bool:
+    """Whether what stands on the left of a `??` can be absent or null at all."""
+    if isinstance(expression, ex.Operation) and expression.sign == "??":
+        return may_be_missing(expression.operands[1])
+    if isinstance(expression, ex.StepOutputRef):
+        return True
+    return isinstance(expression.type, ex.ValueType) and (
+        expression.type.nullable or expression.type.kind is None
+    )
+
+
+def _fallback(left: ex.Expr, right: ex.Expr, span: Span) -> ex.Expr:
+    is_chain = isinstance(left, ex.Operation) and left.sign == "??"
+    if not is_chain and isinstance(left, ex.Operation | ex.ListOf):
+        raise TypeProblem("`??` needs a name on its left: nothing else is ever missing", "", 0)
+    if isinstance(left, ex.Literal) and left.value is None:
+        return right
+    if isinstance(left.type, ex.ArtifactType) or isinstance(right.type, ex.ArtifactType):
+        if not (isinstance(left.type, ex.ArtifactType) and isinstance(right.type, ex.ArtifactType)):
+            raise _no_match(left, right)
+        if left.type.is_list != right.type.is_list:
+            raise _no_match(left, right)
+        same = left.type.kind == right.type.kind
+        kind: ex.ArtifactKind = left.type.kind if same else "Artifact"
+        return ex.Operation("??", (left, right), ex.ArtifactType(kind, left.type.is_list), span)
+    joined = _join(left.type, right.type)
+    if joined is None:
+        raise _no_match(left, right)
+    return ex.Operation("??", (left, right), joined, span)
+
+
+def _join(left: ex.ValueType, right: ex.ValueType) -> ex.ValueType | None:
+    """The type of either; nullable where the right side is."""
+    items = left.items if left.items == right.items else None
+    if left.kind == right.kind:
+        if left.kind == "array" and items is None:
+            items = left.items or right.items
+        return ex.ValueType(left.kind, right.nullable, items)
+    if right.kind is None and right.nullable:
+        return ex.ValueType(left.kind, nullable=True, items=left.items)
+    if left.kind is None:
+        return ex.ValueType(right.kind if left.nullable else None, right.nullable)
+    if {left.kind, right.kind} == set(_NUMBERS):
+        return ex.ValueType("number", right.nullable)
+    return None
+
+
+def _no_match(left: ex.Expr, right: ex.Expr) -> TypeProblem:
+    found = f"{a_type(left.type)} and {a_type(right.type)}"
+    message = f"`??` needs the same type on both sides, found {found}"
+    return TypeProblem(message, "", 1)
+
+
+def _plain(sign: str, operand: ex.Expr, number: int) -> None:
+    """Refuse what no operator but `??` takes: artifacts, and what may be null."""
+    if isinstance(operand.type, ex.ArtifactType):
+        hint = "let the step write what is to be compared as a parameter output"
+        message = f"`{sign}` takes values, found {a_type(operand.type)}"
+        raise TypeProblem(message, hint, number)
+    is_null = isinstance(operand, ex.Literal) and operand.value is None
+    if operand.type.nullable and not is_null and sign not in ("==", "!="):
+        hint = "give a value for null: `(… ?? 0)`"
+        raise TypeProblem(f"this may be null, which `{sign}` does not take", hint, number)
+    if is_null and sign not in ("==", "!="):
+        raise TypeProblem(f"`{sign}` does not take null", "", number)
+    if operand.type.kind is None and not is_null:
+        hint = "declare what the list holds: `items: {type: number}`"
+        message = f"the type of this is known only in the run, so `{sign}` can't take it"
+        raise TypeProblem(message, hint, number)
+
+
+def _equal(sign: str, operands: tuple[ex.Expr, ...]) -> None:
+    for number, operand in enumerate(operands):
+        other = operands[1 - number]
+        if isinstance(operand, ex.Literal) and operand.value is None:
+            if isinstance(other.type, ex.ValueType) and other.type.nullable:
+                return
+            raise TypeProblem("this is never null, so there is nothing to compare", "", 1 - number)
+    for number, operand in enumerate(operands):
+        kind = cast(ex.ValueType, operand.type).kind
+        if kind not in _SCALARS:
+            message = f"`{sign}` compares plain values, found {a_type(operand.type)}"
+            raise TypeProblem(message, "", number)
+        if cast(ex.ValueType, operand.type).nullable:
+            hint = "give a value for null: `(… ?? 0)`; or compare with null alone"
+            message = f"this may be null, which `{sign}` takes only beside null"
+            raise TypeProblem(message, hint, number)
+    _same(sign, operands)
+
+
+def _same(sign: str, operands: tuple[ex.Expr, ...]) -> None:
+    left, right = (cast(ex.ValueType, operand.type).kind for operand in operands)
+    if left == right or {left, right} <= set(_NUMBERS):
+        return
+    message = (
+        f"`{sign}` compares values of one type, found {a_type(operands[0].type)} "
+        f"and {a_type(operands[1].type)}"
+    )
+    raise TypeProblem(message, _mending(operands), 1)
+
+
+def _within(operands: tuple[ex.Expr, ...]) -> None:
+    item, items = (cast(ex.ValueType, operand.type) for operand in operands)
+    if items.kind != "array":
+        hint = "write the values in brackets: `in ['a', 'b']`"
+        raise TypeProblem(f"`in` takes a list on its right, found {a_type(items)}", hint, 1)
+    if item.kind not in _SCALARS:
+        raise TypeProblem(f"`in` looks for a plain value, found {a_type(item)}", "", 0)
+    held = items.items.kind if items.items else None
+    if isinstance(operands[1], ex.Literal) and operands[1].value == []:
+        raise TypeProblem("nothing is in an empty list", "", 1)
+    if held is None:
+        hint = "declare what the list holds: `items: {type: number}`"
+        raise TypeProblem("what this list holds is not known when the spec is compiled", hint, 1)
+    if held != item.kind and not {held, item.kind} <= set(_NUMBERS):
+        raise TypeProblem(f"{a_type(item)} is never in a list of {held}s", "", 0)
+
+
+def _mending(operands: tuple[ex.Expr, ...]) -> str:
+    for operand, other in (operands, operands[::-1]):
+        if isinstance(operand, ex.Literal) and isinstance(operand.value, str):
+            kind = cast(ex.ValueType, other.type).kind
+            if kind is not None and kind != "string" and _reads_as(operand.value, kind):
+                return f"take the quotes away: {operand.value}"
+    return ""
+
+
+def _reads_as(text: str, kind: ValueKind) -> bool:
+    try:
+        from_text(text, kind)
+    except ValueTextError:
+        return False
+    return True
+
+
+def _to_boolean(operand: ex.Expr) -> str:
+    kind = operand.type.kind if isinstance(operand.type, ex.ValueType) else None
+    if kind in _NUMBERS:
+        return "compare it: `… != 0`"
+    return "compare it: `… != ''`" if kind == "string" else ""

@@ -1,0 +1,80 @@
+"""Cron's five fields as the language takes them, and names of time zones."""
+
+from __future__ import annotations
+
+import re
+
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
+# Each field's name, smallest and largest value, and names for its values.
+_FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
+    ("minute", 0, 59, ()),
+    ("hour", 0, 23, ()),
+    ("day of the month", 1, 31, ()),
+    ("month", 1, 12, ("", *_MONTHS)),
+    ("day of the week", 0, 6, tuple(_DAYS)),
+)
+_PART = re.compile(r"(?:(\*)|([0-9a-z]+)(?:-([0-9a-z]+))?)(?:/([0-9]+))?")
+# The days that the longest year gives a month.
+_LENGTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+
+def problem(text: str) -> str:
+    """Why a text is no schedule, as a message; empty where it is one."""
+    words = text.split()
+    if text.startswith("@"):
+        return f"`{text}` is a short form that not all engines know; write the five fields"
+    if len(words) != len(_FIELDS):
+        names = "minute, hour, day of the month, month, day of the week"
+        return f"cron has five fields ({names}), found {len(words)}"
+    values = []
+    for word, (name, least, most, names_) in zip(words, _FIELDS, strict=True):
+        found = _values(word.lower(), least, most, names_)
+        if isinstance(found, str):
+            return f"`{word}` is no {name}: {found}"
+        values.append(found)
+    _, _, days, months, _ = values
+    if words[4] == "*" and min(days) > max(_LENGTHS[month - 1] for month in months):
+        return f"`{text}` never comes: no month there has a day {min(days)}"
+    return ""
+
+
+def timezone_problem(text: str) -> str:
+    """Why a text is no name of a time zone, as a message; empty where it is one."""
+    import zoneinfo
+
+    known = zoneinfo.available_timezones()
+    if text in known or (not known and re.fullmatch(r"[A-Za-z][A-Za-z0-9_+-]*(/[\w+-]+)*", text)):
+        return ""
+    same = [name for name in known if name.lower() == text.lower()]
+    hint = f"; did you mean `{min(same)}`?" if same else ", for instance `Europe/Paris`"
+    return f"there is no time zone `{text}`{hint}"
+
+
+def _values(word: str, least: int, most: int, names: tuple[str, ...]) -> set[int] | str:
+    """The values that a field means, or what is wrong with it."""
+    found: set[int] = set()
+    for part in word.split(","):
+        match = _PART.fullmatch(part)
+        if match is None:
+            return "write numbers, ranges `1-5`, steps `*/15` and lists of these"
+        every, first, last, step = match.groups()
+        low = least if every else _number(first, names)
+        high = most if every or (step and not last) else _number(last or first, names)
+        if low is None or high is None:
+            return "unknown name"
+        if not (least <= low <= most and least <= high <= most):
+            more = ", from Sunday" if names == tuple(_DAYS) else ""
+            return f"it goes from {least} to {most}{more}"
+        if low > high:
+            return f"the range {part} runs backwards"
+        if step and int(step) < 1:
+            return "a step is at least 1"
+        found.update(range(low, high + 1, int(step or 1)))
+    return found
+
+
+def _number(text: str, names: tuple[str, ...]) -> int | None:
+    if text.isdecimal():
+        return int(text)
+    return names.index(text) if text in names else None

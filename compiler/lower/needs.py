@@ -1,0 +1,71 @@
+"""`needs` between levels: a need into a loop or out of one means the whole loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from compiler.ir import Loop, Node
+
+
+class Needs:
+    """Collects what nodes need while they are made, and gives it to them when all are there.
+
+    `means` are the nodes that a name of the file stands for: a group stands for all its members.
+    """
+
+    def __init__(self, level: tuple[str, ...]) -> None:
+        self.means: dict[str, tuple[str, ...]] = {}
+        self._level = level
+        self._asked: list[tuple[tuple[str, ...], str, tuple[str, ...]]] = []
+
+    def ask(self, level: tuple[str, ...], node: str, names: Iterable[str]) -> None:
+        """Note that a node of a level needs what names of the file mean."""
+        self._asked.append((level, node, tuple(names)))
+
+    def settle(self, nodes: Iterable[Node]) -> tuple[Node, ...]:
+        """The same nodes with their needs, all of them nodes of their own level."""
+        nodes = tuple(nodes)
+        levels: dict[str, tuple[str, ...]] = {}
+        for name, level in _levels(nodes, self._level):
+            levels.setdefault(name, level)
+        found: dict[tuple[tuple[str, ...], str], dict[str, None]] = {}
+        for level, node, names in self._asked:
+            for other in (other for name in names for other in self.means.get(name, ())):
+                shared, user, used = _meet(level, node, levels[other], other)
+                found.setdefault((shared, user), {})[used] = None
+        return tuple(_with_needs(nodes, self._level, found))
+
+
+def _meet(
+    level: tuple[str, ...], node: str, where: tuple[str, ...], other: str
+) -> tuple[tuple[str, ...], str, str]:
+    """The level that two nodes share, and the nodes there that they are, or are in."""
+    count = 0
+    for mine, theirs in zip(level, where, strict=False):
+        if mine != theirs:
+            break
+        count += 1
+    user = level[count] if len(level) > count else node
+    used = where[count] if len(where) > count else other
+    return level[:count], user, used
+
+
+def _levels(nodes: Iterable[Node], level: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for node in nodes:
+        yield node.name, level
+        if isinstance(node, Loop):
+            yield from _levels(node.body, (*level, node.name))
+
+
+def _with_needs(
+    nodes: Iterable[Node],
+    level: tuple[str, ...],
+    found: dict[tuple[tuple[str, ...], str], dict[str, None]],
+) -> Iterator[Node]:
+    for node in nodes:
+        needs = tuple(dict.fromkeys((*node.needs, *found.get((level, node.name), ()))))
+        if isinstance(node, Loop):
+            body = tuple(_with_needs(node.body, (*level, node.name), found))
+            yield node._replace(needs=needs, body=body)
+        else:
+            yield node._replace(needs=needs)

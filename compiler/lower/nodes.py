@@ -1,0 +1,166 @@
+"""Steps, groups and loops of a file to nodes of the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from compiler import expr as ex
+from compiler import ir
+from compiler.binding import Scope, bind_condition
+from compiler.diagnostics import Related, error, listing, nearest
+from compiler.lower.needs import Needs
+from compiler.lower.outline import Lists, bind_lists
+from compiler.lower.step import lower_step
+from compiler.nodes import Mapping, Node, Scalar, Sequence, mapping, text, whole
+from compiler.settings import Project
+
+FORMS = ("command", "script", "python", "steps")
+_NOT_FOR_GROUPS = ("inputs", "outputs", "args", "shell", "workdir")
+
+
+class Around(NamedTuple):
+    """What the groups around a step say: their conditions and what they need, by names of the
+    file."""
+
+    when: tuple[ex.Expr, ...] = ()
+    needs: tuple[str, ...] = ()
+
+
+def lower_nodes(steps: Mapping | None, scope: Scope, project: Project) -> tuple[ir.Node, ...]:
+    """The nodes of `steps` or `finally`, whose signatures are in the scope already."""
+    lowering = _Lowering(scope, project, bind_lists(steps, scope), Needs(scope.level))
+    return lowering.needs.settle(lowering.nodes(steps, Around()))
+
+
+class _Lowering(NamedTuple):
+    scope: Scope
+    project: Project
+    lists: dict[str, Lists]
+    needs: Needs
+
+    def nodes(self, steps: Mapping | None, around: Around) -> list[ir.Node]:
+        found: list[ir.Node] = []
+        for name, entry in steps or ():
+            if not isinstance(entry.value, Mapping):
+                continue
+            before = len(self.scope.diagnostics)
+            made = self.node(entry.key, entry.value, around)
+            flawed = len(self.scope.diagnostics) > before or _has_broken(entry.value)
+            if flawed and "steps" not in entry.value.entries:
+                self.scope.flawed.update(step.name for step in ir.steps_of(made))
+            self.needs.means[name] = tuple(node.name for node in made)
+            found += made
+        return found
+
+    def node(self, name: Scalar, node: Mapping, around: Around) -> list[ir.Node]:
+        scope = self.scope
+        form = _form(name, node, scope)
+        level, each = scope.level, scope.each
+        loop = scope.prefix + name.text
+        needs = (*around.needs, *_needs(node.get("needs"), scope))
+        lists = self.lists.get(loop)
+        if lists is None:
+            parallel = node.entries.get("parallel")
+            if parallel is not None and "foreach" not in node.broken:
+                message = "`parallel` goes with `foreach`"
+                scope.diagnostics.append(error("MLC105", message, parallel.key.span))
+            return self.plain(name, node, form, Around(around.when, needs))
+        scope.inside(loop, {}, {}, frozenset())
+        when = conjunction((*around.when, *self.condition(node)))
+        scope.level, scope.each = (*level, loop), {**each, **lists.each}
+        body = self.plain(name, node, form, Around(), looped=True)
+        scope.level, scope.each = level, each
+        found = ir.Loop(
+            name=loop,
+            axes=lists.axes,
+            body=tuple(body),
+            parallel=whole(node.get("parallel")),
+            when=when,
+            needs=(),
+            description=(text(node.get("description")) or "") if form == "steps" else "",
+            span=name.span,
+        )
+        return self.settled(found, needs)
+
+    def plain(
+        self, name: Scalar, node: Mapping, form: str, around: Around, *, looped: bool = False
+    ) -> list[ir.Node]:
+        """What is under a name, without its loop; that has taken the condition, if there is one."""
+        scope = self.scope
+        if form == "steps":
+            scope.inside(scope.prefix + name.text, {}, {}, frozenset())
+            when = () if looped else self.condition(node)
+            inner = Around((*around.when, *when), around.needs)
+            return self.nodes(mapping(node.get("steps")), inner)
+        step = lower_step(name, node, scope, self.project)
+        conditions = around.when if looped else (*around.when, *self.condition(node))
+        return self.settled(step._replace(when=conjunction(conditions)), around.needs)
+
+    def condition(self, node: Mapping) -> tuple[ex.Expr, ...]:
+        when = node.get("when")
+        bound = bind_condition(when, self.scope) if isinstance(when, Scalar) else None
+        return () if bound is None else (bound,)
+
+    def settled(self, node: ir.Node, needs: Iterable[str]) -> list[ir.Node]:
+        """Note what a node of the present level needs, by names of the file."""
+        self.needs.ask(self.scope.level, node.name, (*needs, *sorted(self.scope.items_used)))
+        self.scope.items_used.clear()
+        return [node]
+
+
+def conjunction(conditions: Iterable[ex.Expr]) -> ex.Expr | None:
+    """All of the conditions as one, None for none."""
+    joined: ex.Expr | None = None
+    for condition in conditions:
+        if joined is None:
+            joined = condition
+        else:
+            both = (joined, condition)
+            joined = ex.Operation("&&", both, ex.ValueType("boolean"), condition.span)
+    return joined
+
+
+def _form(name: Scalar, node: Mapping, scope: Scope) -> str:
+    """The one of the forms that a step has; "" where that can't be told."""
+    given = [form for form in FORMS if form in node.entries]
+    if len(given) > 1:
+        first, second = (node.entries[form].key for form in given[:2])
+        message = f"step `{name.text}` takes only one of {listing(FORMS)}"
+        related = (Related(f"`{first.text}` is given here", first.span),)
+        scope.diagnostics.append(error("MLC105", message, second.span, related=related))
+    elif not given and node.broken.isdisjoint((*FORMS, "use")):
+        message = f"step `{name.text}` needs one of {listing(FORMS)}"
+        scope.diagnostics.append(error("MLC105", message, name.span))
+    form = given[0] if given else ""
+    for key in _NOT_FOR_GROUPS if form == "steps" else ():
+        if key in node.entries:
+            message = f"`{key}` is for single steps, and `{name.text}` is a group"
+            hint = "give it to the steps of the group"
+            span = node.entries[key].key.span
+            scope.diagnostics.append(error("MLC105", message, span, hint=hint))
+    return form
+
+
+def _needs(node: Node | None, scope: Scope) -> tuple[str, ...]:
+    needs: list[str] = []
+    for item in node.items if isinstance(node, Sequence) else ():
+        if not isinstance(item, Scalar) or item.text in scope.broken["steps"]:
+            continue
+        if item.text in scope.steps:
+            if item.text not in needs:
+                needs.append(item.text)
+        elif scope.main_steps is not None and item.text in scope.main_steps:
+            message = f"`{item.text}` is no step of `finally`, which runs after all others anyway"
+            scope.diagnostics.append(error("MLC308", message, item.span))
+        else:
+            near = nearest(item.text, scope.steps)
+            hint = f"did you mean `{near}`?" if near else f"steps are {listing(scope.steps)}"
+            message = f"there is no step `{item.text}`"
+            scope.diagnostics.append(error("MLC301", message, item.span, hint=hint))
+    return tuple(needs)
+
+
+def _has_broken(node: Mapping) -> bool:
+    inner = (entry.value for _, entry in node if isinstance(entry.value, Mapping))
+    return bool(node.broken) or any(map(_has_broken, inner))

@@ -1,0 +1,187 @@
+"""The steps of a spec before they are lowered: their names, signatures and lists to loop over.
+
+Steps refer to each other in any order and across loops, so all of this is known before the first
+of them is looked into.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple, cast
+
+from compiler import expr as ex
+from compiler import ir
+from compiler.binding import Item, Scope, Signature, bind_list
+from compiler.diagnostics import Related, error
+from compiler.nodes import Mapping, Node, Scalar, mapping, text
+from compiler.values import VALUE_KINDS, JsonValue, kind_of
+
+
+class Lists(NamedTuple):
+    """The lists that a step or group loops over, and what `each.NAME` is in it."""
+
+    axes: tuple[ir.Axis, ...]
+    each: dict[str, Item]
+
+
+def signatures(
+    steps: Mapping | None, scope: Scope, others: dict[str, Signature]
+) -> dict[str, Signature]:
+    """What can be taken from each step and group at every depth, by its name in the file.
+
+    `others` are steps of the same file that can't have the same names.
+    """
+    found: dict[str, Signature] = {}
+    for name, node, home in _all(steps, scope.prefix, scope.level):
+        first = found.get(name.text) or others.get(name.text)
+        if first is not None:
+            message = f"there are two steps `{name.text}`; names are unique in a file"
+            related = (Related("the first one", first.span),)
+            scope.diagnostics.append(error("MLC314", message, name.span, related=related))
+            continue
+        loops = _loops(node)
+        if "steps" in node.entries or "steps" in node.broken:
+            made = Signature({}, name.span, home=home, is_group=True, loops=loops)
+        else:
+            types, broken = _outputs(node)
+            made = Signature(types, name.span, broken, home, loops=loops)
+        found[name.text] = made
+    return found
+
+
+def bind_lists(steps: Mapping | None, scope: Scope) -> dict[str, Lists]:
+    """The lists of every loop by its name in the pipeline; signatures learn their items."""
+    found: dict[str, Lists] = {}
+    _bind_lists(steps, scope, found)
+    return found
+
+
+def output_type(node: Node) -> ex.Type | None:
+    """The type that an output's long form names, None where it is broken."""
+    definition = mapping(node)
+    name = text(definition.get("type")) if definition else None
+    if name in VALUE_KINDS:
+        items = mapping(definition.get("items")) if definition else None
+        item = text(items.get("type")) if items and name == "array" else None
+        return ex.ValueType(name, items=ex.ValueType(item) if item in VALUE_KINDS else None)
+    if name in ex.ARTIFACT_KINDS:
+        return ex.ArtifactType(name)
+    return None
+
+
+def _all(
+    steps: Mapping | None, prefix: str, level: tuple[str, ...]
+) -> Iterator[tuple[Scalar, Mapping, tuple[str, ...]]]:
+    """All steps and groups with the loops around them, their own included."""
+    for name, entry in steps or ():
+        node = entry.value
+        if isinstance(node, Mapping):
+            home = (*level, prefix + name) if _loops(node) else level
+            yield entry.key, node, home
+            yield from _all(mapping(node.get("steps")), prefix, home)
+
+
+def _loops(node: Mapping) -> bool:
+    return "foreach" in node.entries or "foreach" in node.broken
+
+
+def _outputs(node: Mapping) -> tuple[dict[str, ex.Type | None], frozenset[str]]:
+    outputs = mapping(node.get("outputs"))
+    if "outputs" in node.broken:
+        return {}, _Everything()
+    types = {name: output_type(entry.value) for name, entry in outputs} if outputs else {}
+    return types, outputs.broken if outputs else frozenset()
+
+
+class _Everything(frozenset[str]):
+    """Contains every name: the whole mapping is broken, so nothing can be said to be missing."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+def _bind_lists(steps: Mapping | None, scope: Scope, found: dict[str, Lists]) -> None:
+    level, each = scope.level, scope.each
+    for name, entry in steps or ():
+        node = entry.value
+        if not isinstance(node, Mapping):
+            continue
+        lists = mapping(node.get("foreach"))
+        if lists is not None:
+            loop = scope.prefix + name
+            made = _lists(loop, lists, scope)
+            found[loop] = made
+            scope.steps[name] = replace(scope.steps[name], items=_items(made.axes))
+            scope.level, scope.each = (*level, loop), {**each, **made.each}
+        inner = mapping(node.get("steps"))
+        if inner is not None:
+            _bind_lists(inner, scope, found)
+        scope.level, scope.each = level, each
+
+
+def _lists(loop: str, node: Mapping, scope: Scope) -> Lists:
+    scope.inside(loop, {}, {}, frozenset())
+    axes = []
+    each: dict[str, Item] = {}
+    first: ex.Expr | None = None
+    for name, entry in node:
+        if name in scope.each:
+            message = f"`each.{name}` is the item of a loop around this one already"
+            hint = "give this list another name"
+            scope.diagnostics.append(error("MLC315", message, entry.key.span, hint=hint))
+        items = bind_list(entry.value, scope)
+        if items is None:
+            scope.flawed.add(loop)
+            each[name] = Item(loop, ex.ValueType(None))
+            continue
+        from_step = any(isinstance(part, ex.StepOutputRef) for part in ex.walk(items))
+        if from_step and first is not None:
+            message = "only one list of a loop can come from the outputs of a step"
+            related = (Related("the other one", first.span),)
+            hint = "let one step write the combinations as a list of objects"
+            scope.diagnostics.append(
+                error("MLC318", message, items.span, hint=hint, related=related)
+            )
+        first = items if from_step else first
+        kind = items.type.items if isinstance(items.type, ex.ValueType) else None
+        item = kind or ex.ValueType(None)
+        axes.append(ir.Axis(name, items, item, entry.key.span))
+        each[name] = Item(loop, item, _fields(items))
+    for name in node.broken:
+        each[name] = Item(loop, ex.ValueType(None))
+    return Lists(tuple(axes), each)
+
+
+def _fields(items: ex.Expr) -> dict[str, ex.ValueType] | None:
+    """The fields that all objects of a literal list have, with their types; None for others."""
+    if not isinstance(items, ex.Literal) or not isinstance(items.value, list):
+        return None
+    objects = [item for item in items.value if isinstance(item, dict)]
+    if not objects or len(objects) < len(items.value):
+        return None
+    shared = [name for name in objects[0] if all(name in other for other in objects)]
+    return {name: _type([found[name] for found in objects]) for name in shared}
+
+
+def _type(values: list[JsonValue]) -> ex.ValueType:
+    kinds = {kind_of(value) for value in values}
+    if kinds == {"integer", "number"}:
+        return ex.ValueType("number")
+    return ex.ValueType(kinds.pop() if len(kinds) == 1 else None)
+
+
+def _items(axes: tuple[ir.Axis, ...]) -> ex.Expr | None:
+    """What `steps.NAME.items` is: the list, or for several literal ones objects by their names."""
+    if len(axes) == 1:
+        return axes[0].items
+    rows: list[JsonValue] = [{}]
+    for axis in axes:
+        if not isinstance(axis.items, ex.Literal):
+            return None
+        values = cast("list[JsonValue]", axis.items.value)
+        rows = [{**cast("dict[str, JsonValue]", row), axis.name: v} for row in rows for v in values]
+    span = axes[0].span if axes else None
+    if span is None:
+        return None
+    return ex.Literal(rows, ex.ValueType("array", items=ex.ValueType("object")), span)
