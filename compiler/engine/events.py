@@ -24,6 +24,7 @@ StepStatus = Literal[
 ]
 RunStatus = Literal["refused", "succeeded", "failed", "interrupted"]
 INTERRUPTED = "the run was interrupted"
+INTERRUPTING = "interrupted: what runs is told to end, then `finally` runs; once more ends it all"
 
 
 @dataclass(frozen=True, slots=True)

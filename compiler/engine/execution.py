@@ -20,7 +20,7 @@ from typing import TypeAlias
 from compiler.diagnostics import MlcError
 from compiler.engine.amounts import check_amounts, gpu_count
 from compiler.engine.attempt import Ground, Instance, Tried, backoff, site_of, try_step
-from compiler.engine.events import INTERRUPTED, RunStatus
+from compiler.engine.events import INTERRUPTED, INTERRUPTING, RunStatus
 from compiler.engine.flow import Flow
 from compiler.engine.gpus import Devices
 from compiler.engine.journal import Journal
@@ -201,6 +201,7 @@ class Execution:
             case _:
                 self._hurried |= self._interrupted
                 self._interrupted = True
+                self._journal.note(INTERRUPTING)
                 self._stop("interrupted", INTERRUPTED)
                 if self._hurried:
                     self._kill()
@@ -287,10 +288,9 @@ class Execution:
 
     def _kill_all(self) -> None:
         """End all processes, those included whose start is still on its way here."""
+        self._kill()
         for key, active in list(self._active.items()):
-            if active.child:
-                active.child.stop(signal.SIGKILL, INTERRUPTED)
-            elif active.work.cancel():
+            if not active.child and active.work.cancel():
                 del self._active[key]
         while self._active:
             match self._messages.get():

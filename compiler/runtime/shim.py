@@ -160,6 +160,10 @@ def hook(kind: type[BaseException], error: BaseException, trace: TracebackType |
 
 
 def paths(text: str) -> list[Path]:
+    if text.endswith("/*"):
+        # A folder with what each round of a loop wrote, by number; not there without rounds.
+        folder = Path(text[:-2])
+        return sorted(folder.iterdir(), key=lambda p: int(p.name)) if folder.exists() else []
     if text.startswith("/") or ":{" not in text:
         return [Path(text)]
     # The name of a list of files, and all that KFP's launcher has for the step.

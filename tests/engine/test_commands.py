@@ -338,6 +338,24 @@ def test_a_second_interrupt_ends_finally_too(project: Path) -> None:
     ]  # fmt: skip
 
 
+def test_an_interrupt_while_finally_runs(project: Path) -> None:
+    (project / "slow").touch()
+    spec = SLEEPER.replace("sleep 300 & echo $! > child; echo $$ > parent; wait", ":")
+    process = start(project, spec + LAST.replace("trap '' TERM; ", ""))
+    teller = wait_for(project / "teller")
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert stderr.count("note: interrupted: what runs is told to end") == 1
+    assert not running(teller)
+    assert (project / "told").read_text() == "succeeded\n"
+    data = last(project)
+    assert data["status"] == "interrupted"
+    assert [step["status"] for step in data["steps"]] == [  # type: ignore[attr-defined]
+        "succeeded", "succeeded", "interrupted",
+    ]  # fmt: skip
+
+
 def test_two_interrupts_at_once_leave_finally_out(project: Path) -> None:
     stubborn = SLEEPER.replace("sleep 300 &", "trap '' TERM; sleep 300 &").replace(
         "wait", "while :; do sleep 1; done"

@@ -150,6 +150,8 @@ class _Maker:
 
     def value(self, seen: list[Seen], items: list[Item]) -> Expr:
         found = [self.number(seen, items)]
+        if self.random.random() < 0.2:
+            found = [self.test(seen, items)]
         for one in seen:
             if one.loops:
                 ref = self.ref(one, "n" if self.coin() else "s")

@@ -6,10 +6,13 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
 from google.protobuf import json_format
+from kfp import compiler as kfp_compiler
+from kfp import components
 from kfp.kubernetes import kubernetes_executor_config_pb2 as kubernetes_pb
 from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 
@@ -92,6 +95,19 @@ def words(written: Written, task: str) -> list[str]:
     """The words of a task's container."""
     container = executor(written, task)["container"]
     return [*container["command"], *container.get("args", ())]
+
+
+def assert_read(text: str, tmp_path: Path) -> None:
+    """All references resolve, and the SDK takes it for a component and gives it back."""
+    written = read(text)
+    assert not dangling(written)
+    loaded = components.load_component_from_text(text)
+    out = tmp_path / "again.yaml"
+    kfp_compiler.Compiler().compile(loaded, str(out))
+    again = read(out.read_text(encoding="utf-8"))
+    assert again.spec["root"] == written.spec["root"]
+    assert again.spec["deploymentSpec"] == written.spec["deploymentSpec"]
+    assert again.platform == written.platform
 
 
 def dags(written: Written) -> Iterator[tuple[str, Tree]]:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from argo_cases import SETTINGS, chain, everything, fan, many_templates, pipelines, tangle
+from argo_flows import HAND_MADE, random_flow, schedule
 from argo_model import Argo
 from builders import (
     SPAN,
@@ -27,8 +28,9 @@ from builders import (
     step,
     volume,
 )
-from hera.workflows import WorkflowTemplate
+from hera.workflows import CronWorkflow, WorkflowTemplate
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import compiler
 from compiler.ir import Amount, Cache, Pipeline, Pod, Resources
@@ -37,22 +39,27 @@ from compiler.targets import Level, argo
 
 ROOT = Path(__file__).resolve().parents[2]
 NONE = TargetSettings()
+KINDS: dict[str, Any] = {"WorkflowTemplate": WorkflowTemplate, "CronWorkflow": CronWorkflow}
 SHIPPED = sorted((ROOT / "algorithms").glob("*.yaml"))
 
 
 @pytest.fixture(scope="session")
 def check_schema() -> Any:
-    """Checks one document against the strict schema of Argo's CustomResourceDefinition."""
+    """Checks one document against the strict schema of its CustomResourceDefinition."""
     contracts = os.environ.get("MLC_ENGINE_CONTRACTS")
     if not contracts:
         pytest.skip("MLC_ENGINE_CONTRACTS is unset, so there are no Argo schemas to check against")
     from jsonschema import Draft202012Validator
 
-    path = Path(contracts, "argo-4.1", "WorkflowTemplate.schema.json")
-    validator = Draft202012Validator(json.loads(path.read_text()))
+    folder = Path(contracts, "argo-4.1")
+    validators = {
+        kind: Draft202012Validator(json.loads((folder / f"{kind}.schema.json").read_text()))
+        for kind in KINDS
+    }
 
     def check(document: Any) -> None:
-        assert [e.message for e in validator.iter_errors(document)] == []
+        errors = validators[document["kind"]].iter_errors(document)
+        assert [e.message for e in errors] == []
 
     return check
 
@@ -66,9 +73,10 @@ def assert_sound(text: str, check: Any) -> None:
     Argo(text)
     for document in documents(text):
         check(document)
-        known: Any = WorkflowTemplate.from_dict(document)
+        known: Any = KINDS[document["kind"]].from_dict(document)
         assert known.to_dict() == document
-        assert len(document["metadata"]["name"]) <= 63
+        longest = 63 if document["kind"] == "WorkflowTemplate" else 52
+        assert len(document["metadata"]["name"]) <= longest
 
 
 def refused(given: Pipeline, settings: TargetSettings = NONE) -> set[str]:
@@ -84,6 +92,33 @@ CASES = {
     "fan": (fan(300), NONE),
     "tangle": (tangle(500, seed=7), NONE),
     "many templates": (many_templates(450), NONE),
+    **{name: (made, SETTINGS) for name, made in HAND_MADE.items()},
+    "memoised loops": (HAND_MADE["loops in loops"], replace(NONE, memoize="mlc-results")),
+    "schedules": (
+        replace(
+            HAND_MADE["outputs"],
+            schedules=(
+                schedule("nightly", params=(("threshold", 5),), timezone="Europe/Paris"),
+                schedule("often", cron="*/15 9-17 * jan,mar mon-fri", overlap="forbid"),
+                schedule("paused", enabled=False),
+            ),
+        ),
+        NONE,
+    ),
+    "amounts": (
+        pipeline(
+            step(
+                "a",
+                command("run"),
+                resources=Resources(
+                    memory=Amount(param_ref("memory"), param_ref("memory"), SPAN),
+                    gpu=replace(gpu(1), count=param_ref("gpus", "integer")),
+                ),
+            ),
+            params=[param("memory", "1Gi"), param("gpus", 1)],
+        ),
+        NONE,
+    ),
 }
 
 
@@ -108,6 +143,18 @@ def test_shipped_algorithms(path: Path, check_schema: Any) -> None:
 
 
 @settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(st.integers(0, 10**6))
+def test_any_flow(check_schema: Any, seed: int) -> None:
+    made = random_flow(seed)
+    assert refused(made) == set()
+    assert_sound(argo.emit(made, NONE), check_schema)
+
+
+@settings(
     max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
@@ -127,9 +174,10 @@ def test_the_schema_can_fail(check_schema: Any) -> None:
 
 def test_same_bytes_in_every_process() -> None:
     program = (
-        "import argo_cases, hashlib\n"
+        "import argo_cases, argo_flows, hashlib\n"
         "from compiler.targets import argo\n"
         "cases = [argo_cases.everything(), argo_cases.tangle(500, seed=7)]\n"
+        "cases += argo_flows.HAND_MADE.values()\n"
         "texts = [argo.emit(c, argo_cases.SETTINGS) for c in cases]\n"
         "texts += [repr(argo.explain(c, argo_cases.SETTINGS)) for c in cases]\n"
         "print(hashlib.sha256(repr(texts).encode()).hexdigest())\n"

@@ -6,19 +6,49 @@ What runs, and with which values, is compared with what the language says (argo_
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
-from argo_flows import HAND_MADE, PARAMS, random_flow
+from argo_flows import (
+    HAND_MADE,
+    MAYBE,
+    NEVER,
+    PARAMS,
+    STATUS,
+    each,
+    flow,
+    join,
+    loop,
+    out,
+    random_flow,
+    schedule,
+    worker,
+)
+from argo_flows import NONE as NONE_LIST
 from argo_meaning import Meaning, made
 from argo_model import Argo, Leaf, Result
+from builders import (
+    SPAN,
+    command,
+    gpu,
+    param,
+    param_ref,
+    pipeline_input_ref,
+    python,
+    replace,
+    step,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from compiler.expr import ArtifactType, Expr, OutputPath, ValueType
-from compiler.ir import Pipeline
+from compiler.ir import Amount, Cache, Pipeline, Resources
 from compiler.launch import Capture, captures
-from compiler.settings import TargetSettings
+from compiler.runtime import shim_spec, shim_text
+from compiler.settings import ObjectStore, TargetSettings
 from compiler.targets import Level, argo
 from compiler.targets.argo.names import task_names
 from compiler.values import to_text
@@ -134,3 +164,266 @@ def test_random_flows(seed: int, threshold: int, outputs_of_skipped: bool) -> No
     if whole.taken:
         failing = sorted(whole.taken)[seed % len(whole.taken)]
         play(pipeline, frozenset([failing]), params=params)
+
+
+S3 = TargetSettings(s3=ObjectStore(endpoint="minio:9000"))
+
+
+def gathering() -> Pipeline:
+    """Lists of artifacts: of one loop, of an empty one, and of an inner loop in each round."""
+    taker = python("train:join")
+    inner = loop("inner", {"j": [1, 2]}, worker("part", each("inner", "j")))
+    joined = step("joined", taker, inputs={"parts": out("part", "d", 1)}, outputs={"d": "Dataset"})
+    return flow(
+        worker("a"),
+        loop("outer", {"i": [1, 2, 3]}, inner, joined),
+        loop("empty", {"k": NONE_LIST}, worker("never")),
+        step("all", taker, inputs={"parts": out("joined", "d", 1), "one": out("a", "d")}),
+        step("none", taker, inputs={"parts": out("never", "d", 1)}),
+    )
+
+
+def test_lists_of_artifacts() -> None:
+    model, _ = play(gathering(), project=S3)
+    assert model.store["0c5a9f8e/part/d/2/1"] == "part.2.1/d"
+    play(gathering(), project=TargetSettings(gcs=ObjectStore()))
+    play(gathering(), frozenset(["part.1.0"]), S3)
+
+
+def test_the_shim_reads_a_folder_of_rounds_in_their_order(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(
+        "def join(parts, none):\n    print([p.read_text() for p in parts], none)\n"
+    )
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    for number in range(12):
+        (folder / str(number)).write_text(str(number))
+    inputs = {"parts": out("part", "d", 1), "none": out("never", "d", 1)}
+    spec = shim_spec(step("s", python("train:join"), inputs=inputs))
+    words = ["parts", f"{folder}/*", "none", f"{tmp_path}/none/*"]
+    found = subprocess.run(
+        [sys.executable, "-c", shim_text(), "train:join", spec, *words],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout == f"{[str(n) for n in range(12)]} []\n"
+
+
+def test_memoised_steps_in_loops_are_told_apart_by_their_rounds() -> None:
+    """What an uncached step made in one round is not taken for what it made in another."""
+    use = step("use", command("use", out("make", "d")), outputs={"o": "Model"})
+    make = replace(worker("make"), cache=Cache(False))
+    pipeline = flow(worker("a"), loop("l", {"k": [1, 2, 3]}, make, use))
+    keys: dict[str, str | None] = {}
+
+    def act(leaf: Leaf) -> Result:
+        keys[leaf.instance] = leaf.memoize
+        outputs = {p["name"]: "1" for p in leaf.template.get("outputs", {}).get("parameters", [])}
+        return Result(outputs, {"d": "d", "o": "o"})
+
+    text = argo.emit(pipeline, TargetSettings(memoize="results"))
+    assert Argo(text).run({}, act) == "Succeeded"
+    assert keys["a"] is not None
+    assert len({keys[f"use.{n}"] for n in range(3)}) == 3
+    assert keys["make.0"] is None
+
+
+def test_steps_whose_artifacts_are_gathered_are_not_memoised() -> None:
+    project = replace(S3, memoize="results")
+    made_ = gathering()
+    (document,) = Argo(argo.emit(made_, project)).documents
+    memoised = {t["name"] for t in document["spec"]["templates"] if "memoize" in t}
+    assert memoised == {"a"}
+
+
+@pytest.mark.parametrize(
+    ("gpus", "shm", "limits"),
+    [("2", "1Gi", "2"), (" 4\n", "500Mi", "4"), ('1"}', "1Gi", "not-a-quantity")],
+)
+def test_amounts_that_a_run_gives(gpus: str, shm: str, limits: str) -> None:
+    size = param_ref("shm")
+    wanted = Resources(
+        cpu=Amount("500m", param_ref("cpu", "number"), SPAN),
+        memory=Amount("1Gi", "1Gi", SPAN),
+        shm=Amount(size, size, SPAN),
+        gpu=replace(gpu(1), count=join(MAYBE, param_ref("gpus", "integer"))),
+    )
+    params = [param(n, "1") for n in ("gpus", "cpu", "shm")]
+    made_ = flow(step("s", command("run"), resources=wanted))
+    made_ = replace(made_, params=(*made_.params, *params))
+    seen: list[Leaf] = []
+    model = Argo(argo.emit(made_, NONE))
+    given = {"gpus": gpus, "cpu": "1.5", "shm": shm}
+    model.run(given, lambda leaf: seen.append(leaf) or Result())  # type: ignore[func-returns-value]
+    (leaf,) = seen
+    assert leaf.container["resources"] == {
+        "requests": {"cpu": "500m", "memory": "1Gi"},
+        "limits": {"memory": "1Gi"},
+    }
+    main = {"name": "main", "resources": {"limits": {"cpu": "1.5", "nvidia.com/gpu": limits}}}
+    volume = {"name": "mlc-shm", "emptyDir": {"medium": "Memory", "sizeLimit": shm}}
+    assert leaf.patch == {"containers": [main], "volumes": [volume]}
+    assert {"name": "mlc-shm", "emptyDir": {"medium": "Memory"}} in leaf.template["volumes"]
+
+
+def scheduled(**changes: Any) -> Pipeline:
+    return replace(flow(worker("a")), schedules=(schedule("weekly_run", **changes),))
+
+
+def test_schedules() -> None:
+    changes = {
+        "timezone": "Europe/Paris",
+        "params": (("threshold", 5), ("word", "saga"), ("many", [1.0, "a"])),
+        "overlap": "forbid",
+        "enabled": False,
+    }
+    made_ = replace(scheduled(**changes), labels=(("team", "ia"),))
+    (cron,) = Argo(argo.emit(made_, NONE)).crons
+    assert cron == {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "CronWorkflow",
+        "metadata": {"name": "flow--weekly-run", "labels": {"team": "ia"}},
+        "spec": {
+            "schedules": ["0 3 * * 1"],
+            "timezone": "Europe/Paris",
+            "concurrencyPolicy": "Forbid",
+            "suspend": True,
+            "workflowSpec": {
+                "workflowTemplateRef": {"name": "flow"},
+                "arguments": {
+                    "parameters": [
+                        {"name": "threshold", "value": "5"},
+                        {"name": "word", "value": "saga"},
+                        {"name": "many", "value": '[1.0,"a"]'},
+                    ]
+                },
+            },
+        },
+    }
+
+
+def test_names_of_schedules_leave_room() -> None:
+    long = "a_schedule_with_a_name_that_is_as_long_as_names_get"
+    made_ = replace(flow(worker("a")), schedules=(schedule(f"{long}_1"), schedule(f"{long}_2")))
+    names = [c["metadata"]["name"] for c in Argo(argo.emit(made_, NONE)).crons]
+    assert len(set(names)) == 2
+    assert all(len(name) <= 52 for name in names)
+
+
+def refusals(pipeline: Pipeline, project: TargetSettings = NONE) -> dict[str, str]:
+    found = argo.explain(pipeline, project)
+    return {use.field: use.reason for use in found if use.level is Level.REFUSED}
+
+
+TAGGED = {"k": ["{{x"]}
+DATA = pipeline_input_ref("data")
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "field", "reason"),
+    [
+        (scheduled(sets_steps=True, profile="toy"), "schedules.profile", "`toy` sets more"),
+        (scheduled(catch_up=True), "schedules.catch_up", "last missed run"),
+        (scheduled(params=(("word", "{{x"),)), "schedules.params", "`word`"),
+        (flow(loop("l", TAGGED, worker("a"))), "foreach.k", "`{{`"),
+        (flow(worker("a", when=NEVER), worker("b", join(out("a", "s"), "{{"))), "??", "`{{`"),
+        (flow(worker("a", when=NEVER), worker("b", join(out("a", "d"), DATA))), "??", "outside"),
+        (
+            flow(
+                worker("a", when=NEVER),
+                worker("b"),
+                loop("l", {"k": [1]}, worker("c", join(out("a", "d"), out("b", "d")))),
+            ),
+            "??",
+            "before the loop",
+        ),
+        (gathering(), "inputs", "[targets.argo.s3]"),
+        (
+            flow(loop("l", {"k": [1]}, worker("a")), worker("b", out("a", "d", 1))),
+            "inputs",
+            "`python:`",
+        ),
+        (
+            flow(loop("l", {"k": [1]}, worker("a")), models=out("a", "d", 1)),
+            "outputs",
+            "can't leave a run",
+        ),
+        (flow(worker("a", when=NEVER), o=join(out("a", "s"), "{{")), "outputs", "`{{`"),
+    ],
+)
+def test_what_is_refused(pipeline: Pipeline, field: str, reason: str) -> None:
+    found = refusals(pipeline)
+    assert found.keys() == {field}
+    assert reason in found[field]
+
+
+def test_a_missed_run_may_be_accepted() -> None:
+    (use,) = [u for u in argo.explain(scheduled(catch_up=True), NONE) if u.level is Level.REFUSED]
+    assert use.acceptable
+
+
+def test_what_is_told() -> None:
+    def told(case: str) -> dict[tuple[str, str], Level]:
+        return {(u.field, u.where): u.level for u in argo.explain(HAND_MADE[case], NONE)}
+
+    inner = told("loops in loops")
+    assert inner["foreach", "group inner"] is Level.EMULATED
+    assert inner["parallel", "group inner"] is Level.EXACT
+    assert inner["when", "group inner"] is Level.EXACT
+    assert inner["when", "step d"] is Level.EXACT
+    assert told("a loop")["foreach", "step fit"] is Level.EMULATED
+    assert told("last steps")["finally", "the algorithm"] is Level.EMULATED
+    assert told("outputs")["outputs", "output model"] is Level.EXACT
+    assert told("a choice")["??", "step d"] is Level.EXACT
+    weekly = {(u.field, u.where): u.level for u in argo.explain(scheduled(), NONE)}
+    assert weekly["schedules", "schedule weekly_run"] is Level.EXACT
+
+
+def many(count: int, *, when: Expr | None = None) -> Pipeline:
+    """So many steps, of which the middle one may be skipped, in a row."""
+    steps = [worker("s0")]
+    for n in range(1, count):
+        taken = out(f"s{n - 1}", "s")
+        skipped = n - 1 == count // 2 and when is not None
+        word = join(taken, "none") if skipped else taken
+        steps.append(worker(f"s{n}", word, when=when if n == count // 2 else None))
+    return flow(*steps, last=[worker("tell", STATUS)], end=out(f"s{count - 1}", "s"))
+
+
+def test_large_graphs_with_all_around() -> None:
+    play(many(450))
+    body = [worker(f"b{n}", out(f"b{n - 1}", "s")) if n else worker("b0") for n in range(230)]
+    within = flow(worker("a"), loop("l", {"k": [1, 2]}, *body), worker("z", out("b229", "s", 1)))
+    play(within)
+
+
+def test_conditions_hold_where_a_graph_is_cut_elsewhere() -> None:
+    pipeline = many(250, when=NEVER)
+    cut = refusals(pipeline)
+    if not cut:
+        play(pipeline)
+    # A wide layer after a step that may be skipped can't share its part.
+    wide = [worker(f"w{n}", join(out("s", "n"), 1)) for n in range(300)]
+    found = refusals(flow(worker("s", when=NEVER), *wide))
+    assert "`s`" in found["steps"]
+
+
+def test_a_pipeline_of_many_templates() -> None:
+    loops = [
+        loop(f"l{n}", {"k": [n]}, worker(f"w{n}", str(n), each(f"l{n}", "k"))) for n in range(120)
+    ]
+    pipeline = flow(*loops, last=[worker("tell", STATUS, "x")], first=out("w0", "s", 1))
+    text = argo.emit(pipeline, NONE)
+    assert len(Argo(text).documents) == 2
+    play(pipeline)
+
+
+def test_what_waits_for_nothing_needs_no_schedule() -> None:
+    """Names of tasks and templates never clash, whatever nodes are called."""
+    names = ["main", "finally", "run", "round", "item", "status", "part", "part_1"]
+    steps = [loop(f"{n}", {"k": [1]}, worker(f"{n}.in", each(n, "k"))) for n in names]
+    steps += [worker(f"{n}_loop") for n in names] + [worker(f"{n}_round") for n in names]  # type: ignore[list-item]
+    last = [loop("last", {"status": [1]}, worker("last.in", STATUS, each("last", "status")))]
+    play(flow(*steps, last=last))

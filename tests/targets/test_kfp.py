@@ -36,10 +36,8 @@ from builders import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kfp import compiler as kfp_compiler
-from kfp import components
 from kfp_cases import awkward_names, everything, texts, twins
-from kfp_spec import Written, dangling, delivered, executor, read
+from kfp_spec import Written, assert_read, delivered, executor, read
 
 import compiler
 from compiler.expr import RunRef
@@ -94,19 +92,6 @@ def test_kfp_reads_the_shipped_algorithms(path: Path, tmp_path: Path) -> None:
     assert loaded.pipeline is not None, loaded.diagnostics
     assert not [u for u in kfp.explain(loaded.pipeline, NONE) if u.level is Level.REFUSED]
     assert_read(kfp.emit(loaded.pipeline, NONE), tmp_path)
-
-
-def assert_read(text: str, tmp_path: Path) -> None:
-    """All references resolve, and the SDK takes it for a component and gives it back."""
-    written = read(text)
-    assert not dangling(written)
-    loaded = components.load_component_from_text(text)
-    out = tmp_path / "again.yaml"
-    kfp_compiler.Compiler().compile(loaded, str(out))
-    again = read(out.read_text(encoding="utf-8"))
-    assert again.spec["root"] == written.spec["root"]
-    assert again.spec["deploymentSpec"] == written.spec["deploymentSpec"]
-    assert again.platform == written.platform
 
 
 @pytest.mark.parametrize("given", CASES, ids=lambda p: p.name)

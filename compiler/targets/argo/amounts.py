@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from compiler.capture import ValueOf, Words
+from compiler.capture import Text, ValueOf, Words
 from compiler.expr import Expr
 from compiler.ir import Step
 from compiler.targets.argo import pods, tags
+from compiler.targets.argo.conditions import quoted
 from compiler.targets.argo.plan import Data
 from compiler.values import to_json
 
@@ -49,8 +50,12 @@ def _given(step: Step) -> Iterator[tuple[str, str, Expr]]:
 
 def _quantity(given: Expr, words: Words) -> str:
     """A tag for a quantity; what could be more than one inside JSON never gets there."""
-    word = words.word(given)
-    if len(word) != 1 or not isinstance(word[0], ValueOf):
-        return "".join(getattr(slot, "text", "") for slot in word)
-    value = f"trim({tags.input_parameter(word[0].capture)})"
+    parts = [
+        f"trim({tags.input_parameter(slot.capture)})"
+        if isinstance(slot, ValueOf)
+        else quoted(slot.text)
+        for slot in words.word(given)
+        if isinstance(slot, ValueOf | Text)
+    ]
+    value = f"({'+'.join(parts)})"
     return tags.expression(f"{value} matches '^[-+.0-9A-Za-z]+$'?{value}:'not-a-quantity'")

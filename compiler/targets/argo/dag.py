@@ -13,26 +13,25 @@ from dataclasses import dataclass, field
 from compiler.expr import ArtifactType, ValueType
 from compiler.ir import Loop, PipelineOutput, Step
 from compiler.targets.argo import tags
-from compiler.targets.argo.plan import (
-    Dag,
-    Data,
-    Gathered,
-    Given,
-    GivenArtifact,
-    Level,
-    Member,
-    Task,
-)
-from compiler.targets.argo.reading import (
+from compiler.targets.argo.crossing import (
     ROUND,
     FromStep,
     Item,
     Places,
-    Reader,
     Source,
     artifact_sources,
+    place_sources,
     sources,
 )
+from compiler.targets.argo.plan import (
+    Dag,
+    Data,
+    Given,
+    Level,
+    Member,
+    Task,
+)
+from compiler.targets.argo.reading import Reader
 from compiler.values import JsonValue
 
 
@@ -254,12 +253,6 @@ class Dags:
             run = f"{task}.Succeeded"
             terms.append(run if must_run else f"({run} || {task}.Skipped || {task}.Omitted)")
         return " && ".join(terms)
-
-
-def place_sources(place: GivenArtifact) -> Iterator[Source]:
-    """The values that say where an artifact is."""
-    if isinstance(place, Gathered):
-        yield from map(Item, place.loops)
 
 
 def _value(output: PipelineOutput, reader: Reader) -> Data:

@@ -78,18 +78,18 @@ def _of_loop(loop: Loop, where: str) -> Iterator[Support]:
 
 
 def _of_join(given: Expr, step: Step, level: Level, flow: Flow) -> Iterator[Support]:
-    """Each `??` and operator, and why one for artifacts can't be done."""
+    """Operators, and why a `??` between artifacts can't be done."""
+    where = f"step {step.name}"
     for part in walk(given):
-        if not isinstance(part, Operation):
-            continue
-        where = f"step {step.name}"
-        reason = _unjoined(part, level, flow)
-        if reason:
-            yield impossible("??", where, part.span, reason)
-        elif any(_tagged(inner) for inner in walk(part)):
-            yield impossible(f"{part.sign}", where, part.span, _TAG)
-        elif isinstance(given, Operation) and part is given:
-            yield exact("expressions", where, part.span)
+        if isinstance(part, Operation):
+            field = "??" if part.sign == "??" else "operators"
+            reason = _unjoined(part, level, flow)
+            if any(_tagged(inner) for inner in walk(part)):
+                reason = _TAG
+            if reason:
+                yield impossible(field, where, part.span, reason)
+                return
+            yield exact(field, where, part.span)
 
 
 def _unjoined(given: Expr, level: Level, flow: Flow) -> str:

@@ -12,10 +12,10 @@ from functools import partial
 
 from compiler.ir import Param, Pipeline, PipelineInput, Required
 from compiler.settings import TargetSettings
+from compiler.targets.argo.crossing import Places
 from compiler.targets.argo.dag import Dags
 from compiler.targets.argo.plan import Data, Plan
 from compiler.targets.argo.planning import MAIN
-from compiler.targets.argo.reading import Places
 from compiler.targets.argo.schedules import scheduled
 from compiler.targets.argo.tags import expression, readable, simple, workflow_parameter
 from compiler.values import JsonValue, to_text

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from compiler.capture import captures
 from compiler.expr import Expr, Literal, Operation, ParamRef, StepOutputRef, walk
 from compiler.ir import Loop, Node, Pipeline, Step
 from compiler.targets import Support
@@ -45,6 +46,11 @@ def _of_node(part: Part, node: Node, *, nested: bool) -> Iterator[Support]:
     tests = [node.when] if node.when is not None else []
     for expression in (*expressions, *tests):
         yield from _of_choices(expression, where)
+    if isinstance(node, Step):
+        for capture in captures(node):
+            if isinstance(capture.ref, Operation) and capture.ref.sign != "??":
+                reason = "two small containers, of which the one runs that is right"
+                yield emulated("expressions", where, capture.ref.span, reason)
 
 
 def _of_loop(part: Part, loop: Loop, where: str, *, nested: bool) -> Iterator[Support]:

@@ -118,7 +118,7 @@ class Part:
             self._note(expression, path)
         for level in self.levels.values():
             self._close(level)
-        # First those that somebody wants: what nobody looks at can be any of these.
+        # First those that somebody wants: where nobody looks, one of these may do.
         for expression, path in self.placed():
             with contextlib.suppress(UnfitError):
                 self.plain(expression, path)
@@ -214,8 +214,7 @@ class Part:
             if of == step and found.output == output
         ]
         for name, found in known:
-            fits = found.type == type_
-            if fits and (value is None or (found.value and same(found.value, value))):
+            if found.type == type_ and _serves(found.value, value):
                 return name, found
         name = f"{output} {len(known) + 1}"
         made = Alternative(output, value, type_, len(known))
@@ -264,6 +263,13 @@ class Part:
                 if waited in level.skippable and waited not in level.choices:
                     level.choices.add(waited)
                     todo.append(waited)
+
+
+def _serves(known: Expr | None, wanted: Expr | None) -> bool:
+    """Whether an alternative is good for another use, in which nobody looks at it for None."""
+    if wanted is None:
+        return known is None or not any(isinstance(p, StepOutputRef) for p in walk(known))
+    return known is not None and same(known, wanted)
 
 
 def chain(operation: Operation) -> list[Expr]:

@@ -139,12 +139,9 @@ def _with_finally(pipeline: Pipeline, root: Frame, main: Context, last: Context)
     outputs = []
     for output in pipeline.outputs:
         for source in _output(main, watched, output):
-            kind = kind_of(output.type)
-            out = source
-            for frame in dict.fromkeys((watched.name, outer.name)):
-                holder = watched if frame == watched.name else outer
-                out = holder.hand_out(output.name, kind, out)
-            outputs.append(DagOutput(_port(output), (out,)))
+            for frame in [watched] if watched is outer else [watched, outer]:
+                source = frame.hand_out(output.name, kind_of(output.type), source)
+            outputs.append(DagOutput(_port(output), (source,)))
     exit_ = root.within("exit", "finally")
     exit_.holds_imports = True
     exit_.needs = (outer.name,)

@@ -12,6 +12,7 @@ from compiler.targets.kfp import cachekey
 from compiler.targets.kfp.carrying import plain
 from compiler.targets.kfp.conditions import condition
 from compiler.targets.kfp.containers import container, launched
+from compiler.targets.kfp.decisions import decided
 from compiler.targets.kfp.levels import Path, UnfitError
 from compiler.targets.kfp.names import TAKEN_BY_THE_SDK, input_names, unique
 from compiler.targets.kfp.plan import (
@@ -82,7 +83,10 @@ def _value(
     if is_list and not isinstance(step.program, Python):
         reason = "KFP tells the files of a list to `python:` steps only; read it in one"
         raise UnfitError(ref, reason, "foreach")
-    return given(context, frame, context.part.plain(ref, path), path)
+    plain_ref = context.part.plain(ref, path)
+    if isinstance(plain_ref, Operation) and plain_ref.sign != "??":
+        return decided(context, frame, plain_ref, path, step.name)
+    return given(context, frame, plain_ref, path)
 
 
 def _output(output: Output) -> ParameterOutput | ArtifactOutput:

@@ -56,8 +56,13 @@ def of_plan(pipeline: Pipeline, plan: Plan) -> list[Support]:
     if any(use.field == "needs" for use in found):
         return found
     for root in roots:
-        for node, origin in lost(root, exits=parts.exit is not None and root is parts.main):
-            found.append(impossible("steps", _where(node), spans[node], _loss(origin)))
+        for loss in lost(root, exits=parts.exit is not None and root is parts.main):
+            where, span = _where(loss.node), spans[loss.node]
+            if loss.unused:
+                reason = f"the SDK loses a list whose items no step takes; {_INSTEAD}"
+                found.append(impossible("foreach", where, span, reason))
+            else:
+                found.append(impossible("steps", where, span, _loss(loss.origin)))
     return found
 
 

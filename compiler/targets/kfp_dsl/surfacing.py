@@ -23,10 +23,12 @@ from compiler.targets.kfp_dsl.ports import amounts, taken
 
 
 class Lost(NamedTuple):
-    """A value that does not reach a step or loop (`node`)."""
+    """A value that does not reach a step or loop (`node`); `unused` where it is a list whose items
+    nobody takes."""
 
     node: str
     origin: Origin
+    unused: bool
 
 
 @dataclass(slots=True, eq=False)
@@ -54,9 +56,12 @@ class Channel(NamedTuple):
 
 
 class Use(NamedTuple):
+    """A value in its place; `loop` is the component of the loop that it is the list of."""
+
     node: str
     origin: Origin
     groups: tuple[Group, ...]
+    loop: str = ""
 
 
 class Looped(NamedTuple):
@@ -74,10 +79,13 @@ def lost(place: Place, *, exits: bool) -> list[Lost]:
     walk = _Walk(item_types(place), numbers=len(around))
     walk.scope(place, around, ())
     strays = [use for use in walk.declaring if not walk.declare(use)]
+    taken_of = {use.origin.component for use in walk.declaring if isinstance(use.origin, Item)}
+    # What makes a list is waited for only by those that take its items.
+    unused = [use for use in walk.needed if use.loop and use.loop not in taken_of]
+    forgotten = [use for use in unused if isinstance(use.origin, Made) or walk.is_missing(use)]
     missing = [use for use in walk.needed if walk.is_missing(use)]
-    return list(
-        dict.fromkeys(Lost(use.node, use.origin) for use in (*walk.confused, *strays, *missing))
-    )
+    every = (*forgotten, *walk.confused, *strays, *missing)
+    return list(dict.fromkeys(Lost(use.node, use.origin, use in forgotten) for use in every))
 
 
 @dataclass(slots=True)
@@ -168,7 +176,7 @@ class _Walk:
                 self.numbers += 1
                 self.loops[found.item] = Looped(group, groups, None, found.item)
             else:
-                self._use(dag.node, given, groups)
+                self.needed.append(Use(dag.node, given, groups, dag.component))
                 channel = self._channel(given)
                 assert channel is not None, "a constant is no list"
                 group = Group(f"{channel.names[0].text}-loop-item", {channel.names[0].text})
