@@ -9,12 +9,15 @@ from pathlib import Path
 
 from compiler import checks, params, project, schema, source
 from compiler.binding import Git
+from compiler.compose import Library, extend
 from compiler.diagnostics import Diagnostic, error, has_errors, in_order, listing, nearest
 from compiler.ir import Pipeline
 from compiler.lower import lower
-from compiler.nodes import Mapping, SourceFile
+from compiler.lower.used import lower_component
+from compiler.nodes import Mapping, SourceFile, text
 from compiler.resolve import profile_names, resolve
 from compiler.settings import Project
+from compiler.source import shown_path as shown_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +35,21 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A spec that has been read and checked against the schema."""
+    """A spec that has been read and checked against the schema, with its bases in it.
+
+    `library` has the other files of the project that it names.
+    """
 
     root: Mapping | None
     project: Project
     diagnostics: list[Diagnostic]
     sources: dict[str, SourceFile]
+    library: Library
+
+    @property
+    def kind(self) -> str:
+        """`Algorithm`, `Component` or `Base`."""
+        return (text(self.root.get("kind")) if self.root else None) or "Algorithm"
 
     @property
     def profiles(self) -> list[str]:
@@ -56,9 +68,12 @@ def read(path: Path, shown: str | None = None, data: bytes | None = None) -> Doc
     if config is not None:
         sources[config.path] = config
     diagnostics = [*found, *diagnostics]
+    library = Library(belongs.root, sources)
     if root is not None:
         diagnostics += schema.check(root, "algorithm")
-    return Document(root, belongs, diagnostics, sources)
+        root, found_in_bases = extend(root, library)
+        diagnostics += found_in_bases
+    return Document(root, belongs, diagnostics, sources, library)
 
 
 def build(
@@ -74,14 +89,17 @@ def build(
     `overrides`.
     """
     diagnostics = list(document.diagnostics)
-    sources = dict(document.sources)
+    sources = document.sources
     root = document.root
     if root is None:
+        return Loaded(None, document.project, in_order(diagnostics), sources)
+    if document.kind != "Algorithm":
+        diagnostics.append(_not_whole(document.kind, root))
         return Loaded(None, document.project, in_order(diagnostics), sources)
     diagnostics += _unknown_profiles(document, profiles, sources)
     resolved, found = resolve(root, profiles)
     diagnostics += found
-    pipeline, scope, found = lower(resolved, document.project, git)
+    pipeline, scope, found = lower(resolved, document.project, git, document.library)
     diagnostics += found
     known = scope.params
     if values is not None:
@@ -110,6 +128,24 @@ def load(
     return build(read(path), profiles, overrides, git=git)
 
 
+def check_part(document: Document, git: Git | None = None) -> Loaded:
+    """What can be said of a component or a base by itself; there is no pipeline of it."""
+    diagnostics = list(document.diagnostics)
+    if document.root is not None and document.kind == "Component":
+        component, scope = lower_component(document.root, document.project, git)
+        diagnostics += scope.diagnostics
+        diagnostics += checks.check(component, document.project, scope.flawed)
+    sources = document.sources | _other_files(diagnostics, document.sources)
+    return Loaded(None, document.project, in_order(diagnostics), sources)
+
+
+def _not_whole(kind: str, root: Mapping) -> Diagnostic:
+    node = root.get("kind")
+    hint = "it is for others to " + ("`use`" if kind == "Component" else "go on from: `extends`")
+    message = f"a {kind} is no algorithm, so there is nothing to compile or run"
+    return error("MLC332", message, (node or root).span, hint=hint)
+
+
 def _other_files(
     diagnostics: list[Diagnostic], known: Dictionary[str, SourceFile]
 ) -> dict[str, SourceFile]:
@@ -120,14 +156,6 @@ def _other_files(
         for path in sorted(paths)
         if Path(path).is_file()
     }
-
-
-def shown_path(path: Path) -> str:
-    """A path as messages show it: relative to the working directory where it lies below."""
-    try:
-        return path.resolve().relative_to(Path.cwd()).as_posix()
-    except (ValueError, OSError):
-        return path.as_posix()
 
 
 def _unknown_profiles(

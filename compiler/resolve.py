@@ -10,7 +10,7 @@ from collections.abc import Sequence as Items
 from dataclasses import dataclass
 
 from compiler.diagnostics import Diagnostic, error, listing, nearest
-from compiler.nodes import Entry, Mapping, Node, Scalar, mapping
+from compiler.nodes import Entry, Mapping, Node, Scalar, mapping, text
 
 # What a step inherits from the top level.
 DEFAULTS = ("image", "env", "resources", "volumes", "pod", "retry", "timeout", "cache")
@@ -23,7 +23,8 @@ VOLUME_KINDS = ("claim", "config_map", "secret", "empty")
 class Resolved:
     """`spec` with the profiles in it; `values` are the parameters' values that they set.
 
-    Every step has its defaults; groups have handed theirs on and keep none.
+    Every step has its defaults; groups have handed theirs on and keep none. Steps that `use`
+    another file have none either: what is used is closed.
     """
 
     spec: Mapping
@@ -34,11 +35,11 @@ class Resolved:
 def resolve(root: Mapping, profiles: Items[str]) -> tuple[Resolved, list[Diagnostic]]:
     """Expand, overlay the named profiles in order, hand the defaults down to the steps.
 
-    `root` has passed the schema check. Unknown profile names are the caller's affair: see
-    `profile_names`.
+    `root` has passed the schema check, and bases are in it. Unknown profile names are the
+    caller's affair: see `profile_names`.
     """
     diagnostics: list[Diagnostic] = []
-    spec = expanded(root)
+    spec = _without_nulls(expanded(root), diagnostics)
     values: list[tuple[Scalar, Node]] = []
     known = mapping(spec.get("profiles"))
     for name in profiles:
@@ -98,7 +99,7 @@ def _merge_volumes(base: Mapping, over: Mapping) -> Mapping:
 
 def expanded(root: Mapping) -> Mapping:
     """The long form of everything in a root or a profile."""
-    return _expanded(root, is_step=False)
+    return _expanded(root, is_step=text(root.get("kind")) == "Component")
 
 
 def _expanded(node: Mapping, *, is_step: bool) -> Mapping:
@@ -157,6 +158,29 @@ def _wrapped(value: Node, *keys: str) -> Node:
     return Mapping(value.file, value.start, value.end, entries)
 
 
+def _without_nulls(spec: Mapping, diagnostics: list[Diagnostic]) -> Mapping:
+    """Without entries that are null, which take out what a base has: here there is none left."""
+    for key in (*_STEPS, "inputs", "outputs", "profiles", "schedules"):
+        found = mapping(spec.get(key))
+        kept = {}
+        for name, entry in found or ():
+            if isinstance(entry.value, Scalar) and entry.value.value is None:
+                message = f"null takes out what a base has, and no base has a `{name}`"
+                hint = "give it a value or take it out"
+                diagnostics.append(error("MLC109", message, entry.value.span, hint=hint))
+                continue
+            inner = entry.value
+            if key in _STEPS and isinstance(inner, Mapping) and "steps" in inner.entries:
+                inner = _without_nulls(inner, diagnostics)
+            kept[name] = Entry(entry.key, inner)
+        if found is not None:
+            broken = found.broken | (found.entries.keys() - kept.keys())
+            spec = _with(
+                spec, key, Mapping(found.file, found.start, found.end, kept, frozenset(broken))
+            )
+    return spec
+
+
 def step_names(spec: Mapping) -> dict[str, Scalar]:
     """The names of all steps and groups, at every depth, `finally` included."""
     found: dict[str, Scalar] = {}
@@ -209,6 +233,8 @@ def _over_steps(spec: Mapping, overlays: Mapping) -> Mapping:
 
 def _handed_down(steps: Mapping, defaults: Mapping) -> Mapping:
     def with_defaults(_: str, step: Mapping) -> Mapping:
+        if "use" in step.entries:
+            return step
         merged = _remade(step, merge(defaults, step).entries)
         inner = mapping(step.get("steps"))
         if inner is None:

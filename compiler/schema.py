@@ -19,16 +19,17 @@ from compiler.diagnostics import Diagnostic, Related, error, listing
 from compiler.nodes import Mapping, Node, Scalar, Sequence
 from compiler.schema_words import Schema
 
-# Parts of the language that this version does not understand yet.
-_COMING = {"algorithm": {"extends"}, "step": {"use"}}
-_COMING_KINDS = ("Component", "Base")
+# The definitions in the schema of an algorithm that the other kinds of file follow.
+_KINDS = {"Algorithm": None, "Component": "component", "Base": "base"}
 
 
 def check(root: Mapping, schema_name: str) -> list[Diagnostic]:
     """Check a document against `schemas/NAME.schema.json`, taking out of it what is wrong."""
     schema = load(schema_name)
     checker = _Checker(schema)
-    checker.mapping(root, schema, root, "")
+    kind = root.get("kind")
+    definition = _KINDS.get(kind.text) if isinstance(kind, Scalar) else None
+    checker.mapping(root, schema["$defs"][definition] if definition else schema, root, "")
     return checker.diagnostics
 
 
@@ -90,9 +91,7 @@ class _Checker:
             if inner is True:
                 continue
             if inner is False:
-                self.fail(self.unknown_key(entry.key, schema, name, present))
-                if key in _COMING.get(words.noun(schema), ()):
-                    broken.add(key)
+                self.fail(words.unknown_key(entry.key, schema, name, present, self.resolve))
                 del node.entries[key]
             elif (key not in properties and not self.key_name(entry.key, schema)) or not self.node(
                 entry.value, inner, entry.key, key
@@ -124,8 +123,8 @@ class _Checker:
         value = node.value
         allowed = [schema["const"]] if "const" in schema else schema.get("enum")
         if allowed is not None and value not in allowed:
-            if name == "kind" and node.text in _COMING_KINDS:
-                return self.fail(_coming(f"kind: {node.text}", node))
+            if name == "kind":
+                allowed = list(_KINDS)
             return self.fail(words.not_allowed(node, allowed, name))
         if "format" in schema:
             return self.formatted(node, schema["format"], name)
@@ -177,11 +176,6 @@ class _Checker:
         self.diagnostics.append(diagnostic)
         return False
 
-    def unknown_key(self, key: Scalar, schema: Schema, name: str, present: list[str]) -> Diagnostic:
-        if key.text in _COMING.get(words.noun(schema), ()):
-            return _coming(key.text, key)
-        return words.unknown_key(key, schema, name, present, self.resolve)
-
     def key_name(self, key: Scalar, schema: Schema) -> bool:
         names = schema.get("propertyNames")
         if names is None or _matches(names["pattern"], key.text):
@@ -212,11 +206,6 @@ class _Checker:
         self.fail(error("MLC105", message, second.span, related=related))
         for form in given[1:]:
             del node.entries[form]
-
-
-def _coming(what: str, node: Scalar) -> Diagnostic:
-    message = f"`{what}` is part of mlc/v1, but not of this version of mlc"
-    return error("MLC108", message, node.span)
 
 
 def _matches(pattern: str, text: str) -> bool:

@@ -26,6 +26,14 @@ _PAIR = re.compile(r"(?<!\\)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a
 _REFUSED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
+def shown_path(path: Path) -> str:
+    """A path as messages show it: relative to the working directory where it lies below."""
+    try:
+        return path.resolve().relative_to(Path.cwd()).as_posix()
+    except (ValueError, OSError):
+        return path.as_posix()
+
+
 def read(path: Path, shown: str) -> tuple[Mapping | None, SourceFile, list[Diagnostic]]:
     """Read and parse a file; `shown` is the path that messages name."""
     try:

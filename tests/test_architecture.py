@@ -21,6 +21,8 @@ LAYERS: list[set[str]] = [
     {"source"},
     {"schema", "schema_words"},
     {"params", "resolve", "binding"},
+    {"compose"},
+    {"compose"},
     {"lower"},
     {"check_python", "checks"},
     {"project", "git"},

@@ -13,6 +13,8 @@ from compiler.expressions import Accessor, Constant, Items, Operation, Path, Syn
 from compiler.nodes import Scalar
 from compiler.values import JsonValue, kind_of
 
+_KEYS = {"step": "steps", "parameter": "params", "input": "inputs"}
+
 
 class _BrokenError(Exception):
     """What an expression names is known to be wrong; it has been reported already."""
@@ -77,7 +79,8 @@ class _Binder:
             hint = f"did you mean `{near}`?"
         else:
             hint = f"known are {listing(known)}" if known else none
-        return self.fail(code, f"there is no {what} `{part.name}`", part, hint)
+        related = self.scope.taken_out(_KEYS.get(what, ""), part.name)
+        return self.fail(code, f"there is no {what} `{part.name}`", part, hint, related)
 
     def no_field(self, root: str, part: Accessor, known: Collection[str]) -> _BrokenError:
         near = nearest(part.name, known)
@@ -99,6 +102,9 @@ class _Binder:
         outer, self.operand = self.operand, True
         operands = tuple(self.bind(operand) for operand in syntax.operands)
         self.operand = outer
+        settled = operators.settled(syntax, operands, self.span(syntax))
+        if settled is not None and self.scope.is_used:
+            return settled
         try:
             return operators.operation(syntax, operands, self.span(syntax))
         except operators.TypeProblem as problem:
@@ -187,7 +193,7 @@ class _Binder:
         if component is not None:
             return self.own_input(name, component, path)
         if name.name in self.scope.given:
-            return self.scope.given[name.name]._replace(span=self.span(path))
+            return self.given(name, path)
         param = self.scope.params.get(name.name)
         if param is None:
             known, broken = list(self.scope.params), self.scope.broken.get("params", frozenset())
@@ -207,7 +213,7 @@ class _Binder:
                 raise _BrokenError
             return self.own_input(name, found, path)
         if name.name in self.scope.given:
-            return self.scope.given[name.name]._replace(span=self.span(path))
+            return self.given(name, path)
         outer = self.scope.inputs.get(name.name)
         if outer is None:
             known = list(self.scope.inputs)
@@ -218,6 +224,17 @@ class _Binder:
             raise self.unknown("MLC304", "input", name, known, broken, none)
         return ex.PipelineInputRef(name.name, outer, self.span(path))
 
+    def given(self, name: Accessor, path: Path) -> ex.Expr:
+        """What the caller of this file gives for a param or an input."""
+        return self.operable(self.scope.given[name.name], path)._replace(span=self.span(path))
+
+    def operable(self, value: ex.Expr, path: Path) -> ex.Expr:
+        if self.operand and isinstance(value, ex.Concat | ex.ArtifactList):
+            message = "what is given for this is put together, so no operator can take it"
+            hint = "let the caller give one value"
+            raise self.fail("MLC334", message, path, hint)
+        return value
+
     def own_input(self, name: Accessor, found: ex.Type, path: Path) -> ex.Expr:
         """An input of the step, or under an operator what that is bound to."""
         if not self.operand:
@@ -225,7 +242,7 @@ class _Binder:
         value = self.scope.step_values.get(name.name)
         if value is None:
             raise _BrokenError
-        return value
+        return self.operable(value, path)
 
     def each(self, path: Path) -> ex.Expr:
         if not path.accessors:
@@ -283,7 +300,15 @@ class _Binder:
         if found is None:
             raise _BrokenError
         collected = self.outside_of(signature)
+        value = signature.values[output.name] if signature.values else None
+        if isinstance(value, ex.Operation):
+            if collected:
+                hint = "let a step of the algorithm write it"
+                message = f"`{output.name}` falls back on another value, so it can't be collected"
+                raise self.fail("MLC334", message, path, hint)
+            return value._replace(span=self.span(path))
         if isinstance(found, ex.ArtifactType):
+            collected += found.is_list
             if collected > 1:
                 hint = "collect them loop by loop: let a step of the outer loop join them"
                 message = f"artifacts of {collected} nested loops can't be one input"
@@ -292,6 +317,8 @@ class _Binder:
         else:
             for _ in range(collected):
                 found = ex.ValueType("array", items=found)
+        if isinstance(value, ex.StepOutputRef):
+            return value._replace(type=found, span=self.span(path))
         return ex.StepOutputRef(self.scope.prefix + step.name, output.name, found, self.span(path))
 
     def step_items(self, step: Accessor, items: Accessor, path: Path) -> ex.Expr:

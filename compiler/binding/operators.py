@@ -61,6 +61,23 @@ def operation(syntax: Operation, operands: tuple[ex.Expr, ...], span: Span) -> e
     return ex.Operation(sign, operands, BOOLEAN, span)
 
 
+def settled(syntax: Operation, operands: tuple[ex.Expr, ...], span: Span) -> ex.Expr | None:
+    """What a test for null comes to where it is known, as in a used file that is given a value
+    where null was possible; None where it hangs on the run, or is no such test."""
+    if syntax.sign == "??":
+        left = operands[0]
+        is_null = isinstance(left, ex.Literal) and left.value is None
+        return None if is_null or may_be_missing(left) else left
+    if syntax.sign not in ("==", "!="):
+        return None
+    for operand, other in (operands, operands[::-1]):
+        if isinstance(operand, ex.Literal) and operand.value is None:
+            is_null = isinstance(other, ex.Literal) and other.value is None
+            if is_null or not may_be_missing(other):
+                return ex.Literal(is_null is (syntax.sign == "=="), BOOLEAN, span)
+    return None
+
+
 def list_of(items: tuple[ex.Expr, ...], span: Span) -> ex.Expr:
     """A list written in an expression; a literal where all of it is one.
 

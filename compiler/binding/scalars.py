@@ -109,8 +109,9 @@ def _embedded(piece: Embedded, node: Scalar, scope: Scope, where: Where) -> ex.E
     except ExpressionError as problem:
         _report(node, piece.inner_start, problem, scope)
         return None
+    scope = scope.of(node)
     bound = bind_names(syntax, node, piece.inner_start, scope, where)
-    if bound is not None:
+    if bound is not None and not scope.is_used:  # else it hangs on what the caller gives
         _useless_fallbacks(bound, scope)
     return bound
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from compiler import expr as ex
-from compiler.diagnostics import Diagnostic, Span
-from compiler.ir import Param
+from compiler.diagnostics import Diagnostic, Related, Span
+from compiler.ir import Param, PipelineInput
+from compiler.nodes import Scalar, SourceFile
 
 
 class Where(StrEnum):
@@ -73,7 +74,8 @@ class Signature:
     Types are those that the step itself declares; `home` are the loops around it, from the
     outermost, its own included, over which users outside of them collect. A group has no outputs.
     `items` is what `steps.NAME.items` stands for, where the step or group has lists to loop over
-    and all of that is known; `loops` says that it has some.
+    and all of that is known; `loops` says that it has some. `values` is what the outputs of a used
+    algorithm come to: outputs of its steps.
     """
 
     outputs: dict[str, ex.Type | None]
@@ -83,6 +85,17 @@ class Signature:
     is_group: bool = False
     loops: bool = False
     items: ex.Expr | None = None
+    values: dict[str, ex.Expr] | None = None
+
+
+class Everything(frozenset[str]):
+    """Contains every name: a whole mapping is broken, so nothing can be said to be missing."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+EVERYTHING = Everything()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +115,19 @@ class Scope:
     `git` is None outside a git checkout. Filled on the way: `used_git` the fields that were asked
     for, `flawed` names the steps with something wrong in them.
 
-    `items_used` names the steps whose `items` were asked for since it was emptied.
+    `removed` tells where entries of a base were taken out, by key (`steps`, `params`, `inputs`) and
+    name. `items_used` names the steps whose `items` were asked for since it was emptied.
 
     `level` names the loops around what is bound now and `each` their items. In `finally`,
     `steps` are those of `finally` and `main_steps` those that it can't take anything from.
 
     In an algorithm that is used as a step, `prefix` comes before the names of its steps and loops
     (`train.`), and `given` is what its caller gives for its params and inputs, by name: this stands
-    for `params.NAME` and `inputs.NAME`. In a component `component_params` are the types of its
-    params, which are inputs of the one step there.
+    for `params.NAME` and `inputs.NAME`. `root` is the scope of the algorithm that is compiled,
+    which gets `added_inputs`: those that a used algorithm has defaults for and is not given.
+
+    In a component `component_params` are the types of its params, which are inputs of the one step
+    there. What its caller sets over it stands in other files than `file`, and sees `caller`.
     """
 
     algorithm: str
@@ -121,19 +138,40 @@ class Scope:
     diagnostics: list[Diagnostic] = field(default_factory=list)
     used_git: set[str] = field(default_factory=set)
     broken: dict[str, frozenset[str]] = field(default_factory=dict)
+    removed: dict[str, dict[str, Span]] = field(default_factory=dict)
     flawed: set[str] = field(default_factory=set)
     level: tuple[str, ...] = ()
     each: dict[str, Item] = field(default_factory=dict)
     main_steps: frozenset[str] | None = None
     prefix: str = ""
     given: dict[str, ex.Expr] = field(default_factory=dict)
+    root: Scope | None = None
+    added_inputs: dict[str, PipelineInput] = field(default_factory=dict)
     component_params: dict[str, ex.ValueType] = field(default_factory=dict)
+    file: SourceFile | None = None
+    caller: Scope | None = None
     items_used: set[str] = field(default_factory=set)
     step: str | None = None
     step_inputs: dict[str, ex.Type | None] = field(default_factory=dict)
     step_values: dict[str, ex.Expr] = field(default_factory=dict)
     step_outputs: dict[str, ex.Type | None] = field(default_factory=dict)
     step_volumes: frozenset[str] = frozenset()
+
+    @property
+    def is_used(self) -> bool:
+        """Whether a caller's values stand for params and inputs here."""
+        return bool(self.prefix) or self.caller is not None
+
+    def taken_out(self, key: str, name: str) -> tuple[Related, ...]:
+        """Where a null took out the entry of a base that a name would mean."""
+        span = self.removed.get(key, {}).get(name)
+        return (Related(f"`{name}` of the base is taken out here", span),) if span else ()
+
+    def of(self, node: Scalar) -> Scope:
+        """The scope of what is written in the file of a node."""
+        if self.caller is not None and node.file is not self.file:
+            return self.caller
+        return self
 
     def inside(
         self,

@@ -22,6 +22,7 @@ from compiler.reports.json_report import findings
 from compiler.settings import Project
 from compiler.targets import Support
 
+_GIT = re.compile(r"\b(git|use)\b")
 _COMMIT = re.compile(r"^# Commit: ([0-9a-f]{7,64})(?: \((.*)\))?$", re.MULTILINE)
 
 
@@ -172,8 +173,8 @@ def _folder(document: frontend.Document, request: Request) -> Path:
 
 def _git(document: frontend.Document, compiled: Path | None) -> Git | None:
     """The checkout, or with `compiled` the one that the files of that folder record."""
-    file = next(iter(document.sources.values()), None)
-    if file is None or not re.search(r"\bgit\b", file.text):
+    # Files that are used are read later, and any of them may ask for git.
+    if not any(_GIT.search(file.text) for file in document.sources.values()):
         return None
     for path in sorted(compiled.glob("*")) if compiled and compiled.is_dir() else ():
         found = _COMMIT.search(_on_disk(path)[:1000])

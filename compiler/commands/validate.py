@@ -15,7 +15,9 @@ from compiler.git import UNKNOWN
 from compiler.ir import Pipeline
 from compiler.nodes import SourceFile
 
-_SPEC = re.compile(r"^(apiVersion:\s*[\"']?mlc/|kind:\s*[\"']?Algorithm)", re.MULTILINE)
+_SPEC = re.compile(
+    r"^(apiVersion:\s*[\"']?mlc/|kind:\s*[\"']?(Algorithm|Component|Base)\b)", re.MULTILINE
+)
 _NOT_SEARCHED = {"build", "dist", "node_modules", "__pycache__"}
 
 
@@ -43,6 +45,8 @@ def validate(paths: tuple[str, ...], style: str = "text", quiet: bool = False) -
 
 def _check(spec: str) -> frontend.Loaded:
     document = console.document(spec)
+    if document.kind != "Algorithm":
+        return frontend.check_part(document, git=UNKNOWN)
     plain = frontend.build(document, git=UNKNOWN)
     diagnostics = list(plain.diagnostics)
     for profile in document.profiles:

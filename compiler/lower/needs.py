@@ -16,11 +16,13 @@ class Needs:
     def __init__(self, level: tuple[str, ...]) -> None:
         self.means: dict[str, tuple[str, ...]] = {}
         self._level = level
-        self._asked: list[tuple[tuple[str, ...], str, tuple[str, ...]]] = []
+        self._asked: list[tuple[tuple[str, ...], str, tuple[str, ...], tuple[str, ...]]] = []
 
-    def ask(self, level: tuple[str, ...], node: str, names: Iterable[str]) -> None:
-        """Note that a node of a level needs what names of the file mean."""
-        self._asked.append((level, node, tuple(names)))
+    def ask(
+        self, level: tuple[str, ...], node: str, names: Iterable[str], steps: Iterable[str]
+    ) -> None:
+        """Note that a node of a level needs what names of the file mean, and steps."""
+        self._asked.append((level, node, tuple(names), tuple(steps)))
 
     def settle(self, nodes: Iterable[Node]) -> tuple[Node, ...]:
         """The same nodes with their needs, all of them nodes of their own level."""
@@ -29,10 +31,14 @@ class Needs:
         for name, level in _levels(nodes, self._level):
             levels.setdefault(name, level)
         found: dict[tuple[tuple[str, ...], str], dict[str, None]] = {}
-        for level, node, names in self._asked:
-            for other in (other for name in names for other in self.means.get(name, ())):
-                shared, user, used = _meet(level, node, levels[other], other)
-                found.setdefault((shared, user), {})[used] = None
+        for level, node, names, steps in self._asked:
+            meant = [other for name in names for other in self.means.get(name, ())]
+            for other in (*meant, *steps):
+                # A step that is not among these nodes is one around them: its caller waits for it.
+                where = levels.get(other)
+                if where is not None:
+                    shared, user, used = _meet(level, node, where, other)
+                    found.setdefault((shared, user), {})[used] = None
         return tuple(_with_needs(nodes, self._level, found))
 
 

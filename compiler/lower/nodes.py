@@ -8,14 +8,16 @@ from typing import NamedTuple
 from compiler import expr as ex
 from compiler import ir
 from compiler.binding import Scope, bind_condition
+from compiler.compose import Library
 from compiler.diagnostics import Related, error, listing, nearest
 from compiler.lower.needs import Needs
 from compiler.lower.outline import Lists, bind_lists
 from compiler.lower.step import lower_step
+from compiler.lower.used import lower_used
 from compiler.nodes import Mapping, Node, Scalar, Sequence, mapping, text, whole
 from compiler.settings import Project
 
-FORMS = ("command", "script", "python", "steps")
+FORMS = ("command", "script", "python", "use", "steps")
 _NOT_FOR_GROUPS = ("inputs", "outputs", "args", "shell", "workdir")
 
 
@@ -27,15 +29,18 @@ class Around(NamedTuple):
     needs: tuple[str, ...] = ()
 
 
-def lower_nodes(steps: Mapping | None, scope: Scope, project: Project) -> tuple[ir.Node, ...]:
+def lower_nodes(
+    steps: Mapping | None, scope: Scope, project: Project, library: Library
+) -> tuple[ir.Node, ...]:
     """The nodes of `steps` or `finally`, whose signatures are in the scope already."""
-    lowering = _Lowering(scope, project, bind_lists(steps, scope), Needs(scope.level))
+    lowering = _Lowering(scope, project, library, bind_lists(steps, scope), Needs(scope.level))
     return lowering.needs.settle(lowering.nodes(steps, Around()))
 
 
 class _Lowering(NamedTuple):
     scope: Scope
     project: Project
+    library: Library
     lists: dict[str, Lists]
     needs: Needs
 
@@ -55,7 +60,7 @@ class _Lowering(NamedTuple):
 
     def node(self, name: Scalar, node: Mapping, around: Around) -> list[ir.Node]:
         scope = self.scope
-        form = _form(name, node, scope)
+        form = form_of(name, node, scope)
         level, each = scope.level, scope.each
         loop = scope.prefix + name.text
         needs = (*around.needs, *_needs(node.get("needs"), scope))
@@ -71,6 +76,7 @@ class _Lowering(NamedTuple):
         scope.level, scope.each = (*level, loop), {**each, **lists.each}
         body = self.plain(name, node, form, Around(), looped=True)
         scope.level, scope.each = level, each
+        description = text(node.get("description")) or ""
         found = ir.Loop(
             name=loop,
             axes=lists.axes,
@@ -78,10 +84,10 @@ class _Lowering(NamedTuple):
             parallel=whole(node.get("parallel")),
             when=when,
             needs=(),
-            description=(text(node.get("description")) or "") if form == "steps" else "",
+            description=description if form in ("steps", "use") else "",
             span=name.span,
         )
-        return self.settled(found, needs)
+        return self.settled([found], needs)
 
     def plain(
         self, name: Scalar, node: Mapping, form: str, around: Around, *, looped: bool = False
@@ -93,20 +99,31 @@ class _Lowering(NamedTuple):
             when = () if looped else self.condition(node)
             inner = Around((*around.when, *when), around.needs)
             return self.nodes(mapping(node.get("steps")), inner)
+        if form == "use":
+            scope.inside(scope.prefix + name.text, {}, {}, frozenset())
+            when = () if looped else self.condition(node)
+            used, given = lower_used(name, node, scope, self.project, self.library)
+            used = [_under((*around.when, *when), part) for part in used]
+            strict = (ref.step for e in given for ref, lenient in ex.step_uses(e) if not lenient)
+            return self.settled(used, around.needs, strict)
         step = lower_step(name, node, scope, self.project)
         conditions = around.when if looped else (*around.when, *self.condition(node))
-        return self.settled(step._replace(when=conjunction(conditions)), around.needs)
+        return self.settled([step._replace(when=conjunction(conditions))], around.needs)
 
     def condition(self, node: Mapping) -> tuple[ex.Expr, ...]:
         when = node.get("when")
         bound = bind_condition(when, self.scope) if isinstance(when, Scalar) else None
         return () if bound is None else (bound,)
 
-    def settled(self, node: ir.Node, needs: Iterable[str]) -> list[ir.Node]:
-        """Note what a node of the present level needs, by names of the file."""
-        self.needs.ask(self.scope.level, node.name, (*needs, *sorted(self.scope.items_used)))
+    def settled(
+        self, nodes: list[ir.Node], needs: Iterable[str], steps: Iterable[str] = ()
+    ) -> list[ir.Node]:
+        """Note what nodes of the present level need: names of the file, and of steps."""
+        names, steps = (*needs, *sorted(self.scope.items_used)), tuple(steps)
+        for node in nodes:
+            self.needs.ask(self.scope.level, node.name, names, steps)
         self.scope.items_used.clear()
-        return [node]
+        return nodes
 
 
 def conjunction(conditions: Iterable[ex.Expr]) -> ex.Expr | None:
@@ -121,7 +138,12 @@ def conjunction(conditions: Iterable[ex.Expr]) -> ex.Expr | None:
     return joined
 
 
-def _form(name: Scalar, node: Mapping, scope: Scope) -> str:
+def _under(when: tuple[ex.Expr, ...], node: ir.Node) -> ir.Node:
+    own = () if node.when is None else (node.when,)
+    return node._replace(when=conjunction((*when, *own)))
+
+
+def form_of(name: Scalar, node: Mapping, scope: Scope) -> str:
     """The one of the forms that a step has; "" where that can't be told."""
     given = [form for form in FORMS if form in node.entries]
     if len(given) > 1:
@@ -129,7 +151,7 @@ def _form(name: Scalar, node: Mapping, scope: Scope) -> str:
         message = f"step `{name.text}` takes only one of {listing(FORMS)}"
         related = (Related(f"`{first.text}` is given here", first.span),)
         scope.diagnostics.append(error("MLC105", message, second.span, related=related))
-    elif not given and node.broken.isdisjoint((*FORMS, "use")):
+    elif not given and node.broken.isdisjoint(FORMS):
         message = f"step `{name.text}` needs one of {listing(FORMS)}"
         scope.diagnostics.append(error("MLC105", message, name.span))
     form = given[0] if given else ""
@@ -157,7 +179,9 @@ def _needs(node: Node | None, scope: Scope) -> tuple[str, ...]:
             near = nearest(item.text, scope.steps)
             hint = f"did you mean `{near}`?" if near else f"steps are {listing(scope.steps)}"
             message = f"there is no step `{item.text}`"
-            scope.diagnostics.append(error("MLC301", message, item.span, hint=hint))
+            related = scope.taken_out("steps", item.text)
+            found = error("MLC301", message, item.span, hint=hint, related=related)
+            scope.diagnostics.append(found)
     return tuple(needs)
 
 

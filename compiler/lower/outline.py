@@ -12,7 +12,8 @@ from typing import NamedTuple, cast
 
 from compiler import expr as ex
 from compiler import ir
-from compiler.binding import Item, Scope, Signature, bind_list
+from compiler.binding import EVERYTHING, Item, Scope, Signature, bind_list
+from compiler.compose import Library
 from compiler.diagnostics import Related, error
 from compiler.nodes import Mapping, Node, Scalar, mapping, text
 from compiler.values import VALUE_KINDS, JsonValue, kind_of
@@ -26,12 +27,15 @@ class Lists(NamedTuple):
 
 
 def signatures(
-    steps: Mapping | None, scope: Scope, others: dict[str, Signature]
+    steps: Mapping | None, scope: Scope, others: dict[str, Signature], library: Library
 ) -> dict[str, Signature]:
     """What can be taken from each step and group at every depth, by its name in the file.
 
     `others` are steps of the same file that can't have the same names.
     """
+    # A used algorithm has steps with signatures of their own.
+    from compiler.lower.used import used_signature
+
     found: dict[str, Signature] = {}
     for name, node, home in _all(steps, scope.prefix, scope.level):
         first = found.get(name.text) or others.get(name.text)
@@ -43,8 +47,10 @@ def signatures(
         loops = _loops(node)
         if "steps" in node.entries or "steps" in node.broken:
             made = Signature({}, name.span, home=home, is_group=True, loops=loops)
+        elif "use" in node.entries or "use" in node.broken:
+            made = replace(used_signature(name, node, scope, library), home=home, loops=loops)
         else:
-            types, broken = _outputs(node)
+            types, broken = output_types(node)
             made = Signature(types, name.span, broken, home, loops=loops)
         found[name.text] = made
     return found
@@ -86,19 +92,13 @@ def _loops(node: Mapping) -> bool:
     return "foreach" in node.entries or "foreach" in node.broken
 
 
-def _outputs(node: Mapping) -> tuple[dict[str, ex.Type | None], frozenset[str]]:
+def output_types(node: Mapping) -> tuple[dict[str, ex.Type | None], frozenset[str]]:
+    """The types of the outputs that a step declares, and the names of those that are wrong."""
     outputs = mapping(node.get("outputs"))
     if "outputs" in node.broken:
-        return {}, _Everything()
+        return {}, EVERYTHING
     types = {name: output_type(entry.value) for name, entry in outputs} if outputs else {}
     return types, outputs.broken if outputs else frozenset()
-
-
-class _Everything(frozenset[str]):
-    """Contains every name: the whole mapping is broken, so nothing can be said to be missing."""
-
-    def __contains__(self, name: object) -> bool:
-        return True
 
 
 def _bind_lists(steps: Mapping | None, scope: Scope, found: dict[str, Lists]) -> None:

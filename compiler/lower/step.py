@@ -18,10 +18,17 @@ from compiler.values import carrying_problem
 _NOTHING = ir.Command((), has_shell=True)
 
 
-def lower_step(name: Scalar, node: Mapping, scope: Scope, project: Project) -> ir.Step:
+def lower_step(
+    name: Scalar,
+    node: Mapping,
+    scope: Scope,
+    project: Project,
+    given: tuple[ir.Input, ...] | None = None,
+) -> ir.Step:
     """The step of a resolved definition, without `when` and `needs`.
 
-    What is wrong is added to the scope's diagnostics. The scope stays inside the step.
+    A component is `given` its inputs and params; what it has under `inputs` are declarations. What
+    is wrong is added to the scope's diagnostics. The scope stays inside the step.
     """
     inputs_node, outputs_node = mapping(node.get("inputs")), mapping(node.get("outputs"))
     volumes_node = mapping(node.get("volumes"))
@@ -29,14 +36,14 @@ def lower_step(name: Scalar, node: Mapping, scope: Scope, project: Project) -> i
     volume_names = frozenset(v.name for v in volumes) | _broken(volumes_node)
     step = scope.prefix + name.text
     scope.inside(step, {}, {}, volume_names)
-    inputs = _inputs(inputs_node, scope)
+    inputs = _inputs(inputs_node, scope) if given is None else given
     declared: dict[str, ex.Type | None] = dict.fromkeys(inputs_node.entries) if inputs_node else {}
     broken_inputs = inputs_node.broken if inputs_node else frozenset()
     declared |= dict.fromkeys(broken_inputs)
     outputs = _outputs(outputs_node)
     scope.inside(
         step,
-        declared | {i.name: i.type for i in inputs},
+        declared | {i.name: i.type for i in inputs if i.name in declared},
         dict.fromkeys([*(outputs_node.entries if outputs_node else ()), *_broken(outputs_node)]),
         volume_names,
         {i.name: i.value for i in inputs},

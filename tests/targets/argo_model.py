@@ -89,6 +89,7 @@ class Argo:
                 if (name, template["name"]) in self.templates:
                     raise ModelError(f"{template['name']} twice in {name}")
                 self.templates[name, template["name"]] = template
+                _check_names(template)
 
     def run(self, arguments: Mapping[str, str], act: Act) -> str:
         """The phase in which a run ends; `outputs` are the workflow's from then on, `phases` the
@@ -109,11 +110,13 @@ class Argo:
             "creationTimestamp": {"RFC3339": "2026-11-23T20:00:00Z"},
         }
         self._act = act
-        self.outputs: dict[str, Any] = {}
+        self.outputs: dict[str, Any]
         self.phases: dict[str, str] = {}
         # What was written to keys of the store that the manifest itself chose.
         self.store: dict[str, Any] = {}
-        return self._execute(self.main, spec["entrypoint"], {}, {}, NONE_BEFORE, "", ()).phase
+        ended = self._execute(self.main, spec["entrypoint"], {}, {}, NONE_BEFORE, "", ())
+        self.outputs = {**ended.result.parameters, **ended.result.artifacts}
+        return ended.phase
 
     def _execute(
         self,
@@ -215,8 +218,6 @@ class Argo:
         leaves = NONE_BEFORE.union(*(end.leaves for end in ended.values()))
         if _failed(waits, {name: end.phase for name, end in ended.items()}):
             return _Ended("Failed", Result(), leaves)
-        for task in tasks:
-            self._publish(document, tasks[task], ended[task])
         inside = {"inputs": env["inputs"], "tasks": seen}
         outputs = template.get("outputs", {})
         parameters = {p["name"]: _output(p, inside) for p in outputs.get("parameters", [])}
@@ -233,14 +234,6 @@ class Argo:
             arguments[parameter["name"]] = phase
         document, name = self._called(document, hook)
         self.last = self._execute(document, name, arguments, {}, before, "", ())
-
-    def _publish(self, document: str, task: Manifest, ended: _Ended) -> None:
-        """Outputs of the workflow: those of a task's template that have a global name."""
-        template = self.templates[self._called(document, task)]
-        for kind in ("parameters", "artifacts"):
-            for output in template.get("outputs", {}).get(kind, []):
-                if "globalName" in output:
-                    self.outputs[output["globalName"]] = getattr(ended.result, kind)[output["name"]]
 
     def _node(self, document: str, task: Manifest, ended: _Ended) -> Manifest:
         """What other tasks see of one."""
@@ -384,6 +377,32 @@ def _joined(values: list[str]) -> str:
     if parsed and all(isinstance(value, list | dict) for value in parsed):
         return _json([expr_lang.from_json(value) for value in values])
     return _json(values)
+
+
+def _check_names(template: Manifest) -> None:
+    """What Argo's linter looks at, and what it does not in expressions: all names are names."""
+    inputs = template.get("inputs", {})
+    known = {f"inputs.{kind}.{i['name']}" for kind in inputs for i in inputs[kind]}
+    if "dag" not in template:
+        _check(template, known)
+        return
+    tasks = {task["name"]: task for task in template["dag"]["tasks"]}
+    waits = {name: _depends(task, tasks) for name, task in tasks.items()}
+    before: dict[str, set[str]] = {}
+    for name in _ordered(waits):
+        before[name] = {a for other in waits[name] for a in (other, *before[other])}
+        own = {n: value for n, value in tasks[name].items() if n != "hooks"}
+        _check(own, known, {f"tasks.{other}" for other in before[name]})
+    _check(template.get("outputs", {}), known, {f"tasks.{name}" for name in tasks})
+
+
+def _check(value: Any, known: set[str], tasks: set[str] = frozenset()) -> None:  # type: ignore[assignment]
+    for expression in expressions([value]):
+        for path in expr_lang.paths(expression):
+            name = ".".join(path.split(".")[:2]) if path.startswith("tasks.") else path
+            if path.split(".")[0] in ("workflow", "item") or name in known | tasks:
+                continue
+            raise ModelError(f"nothing is called {path} here")
 
 
 def _output(parameter: Manifest, env: Manifest) -> str:

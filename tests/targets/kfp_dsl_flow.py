@@ -22,6 +22,7 @@ Source = tuple[Any, ...]
 _SELECTED = re.compile(r'parseJson\(string_value\)((?:\["[^"]*"\])+)')
 _VARIABLE = re.compile(r"inputs\.parameter_values\['([^']*)'\]")
 _TOKEN = re.compile(r"'(?:[^'\\]|\\.)*'|&&|\|\||!=|!|true|false|double|size|<V\d+>|[^']", re.DOTALL)
+_AMOUNT = re.compile(r"(cpu|memory)_(request|limit)|pipelinechannel--.*")
 _WORDS = {
     "&&": " and ",
     "||": " or ",

@@ -88,9 +88,9 @@ def assert_same(given: Pipeline) -> None:
     assert not dangling(by_sdk)
 
 
-def assert_formatted(source: str) -> None:
+def assert_formatted(source: str, *widths: str) -> None:
     """Nothing is left to do for the formatter, under the usual line lengths."""
-    for width in ("88", "100"):
+    for width in widths or ("88", "100"):
         ruff = [sys.executable, "-m", "ruff", "format", "--isolated", "--line-length", width, "-"]
         done = subprocess.run(ruff, input=source.encode(), capture_output=True, check=True)
         assert done.stdout.decode() == source

@@ -187,7 +187,8 @@ def test_any_control_flow(drawn: Pipeline) -> None:
     """What is not refused comes out right."""
     if not refused(drawn):
         assert not compared(drawn)
-        assert_formatted(kfp_dsl.emit(drawn, NONE))
+        # A long comparison is put on two lines, which a longer line may hold as one.
+        assert_formatted(kfp_dsl.emit(drawn, NONE), "88")
 
 
 def test_a_difference_would_be_seen() -> None:
@@ -305,6 +306,13 @@ def test_how_a_finally_reads() -> None:
     assert text.count("dsl.ExitHandler") == 1
     assert GUARDED in text
     assert "dsl.importer(" in text.split("def finally_steps(")[1].split("@dsl.pipeline")[0]
+
+
+def test_a_long_condition() -> None:
+    name = "a" * 30
+    given = made(run(name), run("b", when=op(output_of(name, "s", "string"), "==", "b" * 60)))
+    assert_formatted(kfp_dsl.emit(given, NONE), "88")
+    assert not compared(given)
 
 
 def test_steps_share_an_if_where_they_wait_for_the_same() -> None:

@@ -439,6 +439,8 @@ def cpu(amount: Expr) -> Resources:
         ),
         ("foreach", REFUSED, of(looped(made("r", each("r", "x")), {"x": [1, None]}))),
         ("foreach", REFUSED, of(looped(made("r", each("r", "x")), {"x": ["$(a)"]}))),
+        ("foreach", EXACT, of(looped(made("r", each("r", "x")), {"x": []}))),
+        ("foreach", REFUSED, of(looped(made("r"), {"x": []}), made("c", collected("r", "n")))),
         (
             "foreach",
             REFUSED,

@@ -151,7 +151,7 @@ class Dags:
             for source in border.artifacts_out
         ]
         artifacts += [
-            {"name": o.name, "globalName": o.name, **reader.place(o.value)}
+            {"name": o.name, **reader.place(o.value)}
             for o in outside
             if isinstance(o.type, ArtifactType)
         ]
@@ -258,7 +258,6 @@ class Dags:
 def _value(output: PipelineOutput, reader: Reader) -> Data:
     return {
         "name": output.name,
-        "globalName": output.name,
         "valueFrom": {"expression": reader.text(output.value)},
     }
 

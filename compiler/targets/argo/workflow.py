@@ -42,7 +42,12 @@ def manifests(pipeline: Pipeline, settings: TargetSettings, plan: Plan) -> list[
     documents = _documents([*plan.templates, *dags, *around], pipeline.kubernetes_name)
     templates = {str(t["name"]): t for graph in graphs for t in graph.templates(documents)}
     if plan.run:
-        templates[plan.run] = _around(plan, [graph.inputs for graph in graphs], documents)
+        outputs = templates[plan.main.name].get("outputs", {})
+        templates[plan.run] = {
+            "name": plan.run,
+            **({"outputs": _passed_on(outputs)} if pipeline.outputs else {}),
+            "dag": _around(plan, plan.run, [graph.inputs for graph in graphs], documents),
+        }
     # The DAG that a run starts with first, then those in it, and the steps in the spec's order.
     ordered = {name: templates[name] for name in reversed([*dags, *around])} | plan.templates
     found: list[Data] = []
@@ -75,29 +80,45 @@ def templates_of(documents: Iterable[Data]) -> Iterator[Data]:
             yield template
 
 
-def _around(plan: Plan, inputs: list[list[str]], documents: Mapping[str, str]) -> Data:
+def _around(plan: Plan, user: str, inputs: list[list[str]], documents: Mapping[str, str]) -> Data:
     """The DAG of a run with the steps as its one task, and what comes last as that task's hook.
 
     A hook leaves the result of the run as it is, unlike an exit handler of the whole workflow.
+    `inputs` are what the two graphs take.
     """
     main, *last = inputs
-    task: Data = {"name": MAIN, **_call(plan.main.name, plan.run, documents)}
+    task: Data = {"name": MAIN, **_call(plan.main.name, user, documents)}
     if main:
         task["arguments"] = {
             "parameters": [{"name": n, "value": expression(workflow_parameter(n))} for n in main]
         }
     if plan.final is not None:
-        hook = _call(plan.final.name, plan.run, documents)
+        hook = _call(plan.final.name, user, documents)
         if last[0]:
             status = simple(f"tasks.{MAIN}.status")
             hook["arguments"] = {"parameters": [{"name": n, "value": status} for n in last[0]]}
         task["hooks"] = {"exit": hook}
-    return {"name": plan.run, "dag": {"failFast": False, "tasks": [task]}}
+    return {"failFast": False, "tasks": [task]}
 
 
-def _call(template: str, user: str | None, documents: Mapping[str, str]) -> Data:
+def _passed_on(outputs: JsonValue) -> Data:
+    """The outputs of the graph as those of the run."""
+    assert isinstance(outputs, dict)
+    found: Data = {}
+    for kind, way in (("parameters", "parameter"), ("artifacts", "from")):
+        names = [o["name"] for o in outputs.get(kind, []) if isinstance(o, dict)]  # type: ignore[union-attr]
+        places = [(n, simple(f"tasks.{MAIN}.outputs.{kind}.{n}")) for n in names]
+        if places:
+            found[kind] = [
+                {"name": n, way: place} if way == "from" else {"name": n, "valueFrom": {way: place}}
+                for n, place in places
+            ]
+    return found
+
+
+def _call(template: str, user: str, documents: Mapping[str, str]) -> Data:
     document = documents[template]
-    if user and document != documents[user]:
+    if document != documents[user]:
         return {"templateRef": {"name": document, "template": template}}
     return {"template": template}
 

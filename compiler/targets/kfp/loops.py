@@ -30,7 +30,7 @@ def iterators(context: Context, outside: Frame, loop: Loop, items: dict[str, Giv
         given = items.get(axis.name)
         values: tuple[JsonValue, ...] | FromScope
         if given is None:
-            values = tuple(_values(axis))
+            values = tuple(_values(context, loop, axis))
         else:
             # A round does not see the input that its list comes in as (driver/resolve.go).
             source = outside.find(("items", loop.name, axis.name), given.wanted, given.kind)
@@ -49,11 +49,11 @@ def _over_literals(context: Context, outside: Frame, loop: Loop) -> Frame:
     if len(loop.axes) == 1:
         (axis,) = loop.axes
         key = ("each", loop.name, axis.name)
-        _iterate(context, frame, key, tuple(_values(axis)), axis.item, loop.parallel)
+        _iterate(context, frame, key, tuple(_values(context, loop, axis)), axis.item, loop.parallel)
         return frame
     context.tables.add(loop.name)
     names = [axis.name for axis in loop.axes]
-    table = itertools.product(*map(_values, loop.axes))
+    table = itertools.product(*(_values(context, loop, axis) for axis in loop.axes))
     rows: tuple[JsonValue, ...] = tuple(dict(zip(names, row, strict=True)) for row in table)
     _iterate(context, frame, ("each", loop.name), rows, ValueType("object"), loop.parallel)
     return frame
@@ -75,11 +75,14 @@ def _iterate(
     frame.iterator = Iterator(items, name, kind.parameter, parallel)
 
 
-def _values(axis: Axis) -> list[Any]:
+def _values(context: Context, loop: Loop, axis: Axis) -> list[Any]:
     assert isinstance(axis.items, Literal), "the list is known"
     assert isinstance(axis.items.value, list), "what is looped over is a list"
     if None in axis.items.value:
         raise UnfitError(axis.items, "KFP can't hand a null to a round; leave it out", "foreach")
+    if not axis.items.value and loop.name in context.part.collected:
+        reason = "KFP can't collect from a loop that has no rounds; leave the loop out"
+        raise UnfitError(axis.items, reason, "foreach")
     found = altered(axis.items.value)
     if found:
         reason = f"KFP would alter {found} in an item; put the text into the step"

@@ -24,7 +24,7 @@ from compiler.targets.kfp_dsl.conditions import Comparison, Ref, in_quotes, key
 from compiler.targets.kfp_dsl.nesting import Content, Level, level
 from compiler.targets.kfp_dsl.origins import Given, Item, Made, Origin, Place
 from compiler.targets.kfp_dsl.ports import resources, taken
-from compiler.targets.kfp_dsl.source import Call, Expression, Source, identifier, render
+from compiler.targets.kfp_dsl.source import WIDTH, Call, Expression, Source, identifier, render
 from compiler.values import JsonValue
 
 # Columns before a statement in a function.
@@ -117,7 +117,9 @@ def _blocks(
     for block in blocks:
         if isinstance(block, Branch):
             inner = _blocks(found, block.body, names, indent + INDENT)
-            header = f"with dsl.If({_comparison(block.test, found, names)}):"
+            test = _comparison(block.test, found, names, indent + INDENT)
+            call = Call(Source("dsl.If"), ((None, test),))
+            header = f"with {render(call, indent, len('with '), 1)}:"
             yield _nested(header, inner, indent)
         elif isinstance(block.content, Dag):
             yield from _dag(block.content, found.place, names, indent)
@@ -162,13 +164,17 @@ def _lines(statements: Iterable[Source], indent: int) -> Source:
     return Source("\n".join(f"{' ' * indent}{statement}" for statement in statements))
 
 
-def _comparison(test: Comparison, found: Level, names: Names) -> Source:
+def _comparison(test: Comparison, found: Level, names: Names, indent: int) -> Source:
+    """A comparison, `indent` columns in where it needs a line of its own, or two."""
+
     def operand(given: Ref | JsonValue) -> Source:
         if isinstance(given, Ref):
             return Source(str(value(found.refs[key(given)], names)))
         return render(in_quotes(given) if isinstance(given, str) else given)
 
-    return Source(f"{operand(test.left)} {test.sign} {operand(test.right)}")
+    left, right = operand(test.left), f"{test.sign} {operand(test.right)}"
+    fits = indent + len(f"{left} {right},") <= WIDTH
+    return Source(f"{left} {right}" if fits else f"{left}\n{' ' * indent}{right}")
 
 
 def _import(imported: Import, place: Place, names: Names, indent: int) -> Source:

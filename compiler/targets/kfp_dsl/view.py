@@ -6,73 +6,26 @@ import keyword
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from compiler.ir import Required
-from compiler.targets.kfp.plan import (
-    ArtifactInput,
-    ArtifactOutput,
-    Dag,
-    DagOutput,
-    Parameter,
-    ParameterInput,
-    ParameterOutput,
-    ParameterType,
-    Plan,
-    Task,
-)
+from compiler.targets.kfp.plan import Dag, DagOutput, Plan
 from compiler.targets.kfp_dsl import loops, nesting
-from compiler.targets.kfp_dsl.constants import Constant, constants, container_spec
-from compiler.targets.kfp_dsl.docstrings import (
-    arguments,
-    comment,
-    docstring,
-    outputs,
-    paragraph,
-    survives,
-)
+from compiler.targets.kfp_dsl.constants import Constant, constants
 from compiler.targets.kfp_dsl.nesting import Exit, Parts
 from compiler.targets.kfp_dsl.origins import Origin, made
-from compiler.targets.kfp_dsl.ports import taken
-from compiler.targets.kfp_dsl.source import Call, Expression, Source, identifier, render
-from compiler.targets.kfp_dsl.statements import (
-    INDENT,
-    Names,
-    artifact_class,
-    assigned,
-    body,
-    value,
-    waits,
+from compiler.targets.kfp_dsl.signatures import (
+    Argument,
+    Component,
+    Results,
+    arguments_of,
+    component,
+    pipeline_arguments,
+    pipeline_docstring,
+    results_of,
 )
+from compiler.targets.kfp_dsl.source import Call, Expression, Source, identifier, render
+from compiler.targets.kfp_dsl.statements import INDENT, Names, assigned, body, value, waits
 
 MODULES = frozenset({"compiler", "dsl", "kubernetes"})
 _BUILTINS = frozenset({"bool", "dict", "float", "int", "list", "str"})
-_PYTHON_TYPES: dict[ParameterType, Source] = {
-    "STRING": Source("str"),
-    "NUMBER_INTEGER": Source("int"),
-    "NUMBER_DOUBLE": Source("float"),
-    "BOOLEAN": Source("bool"),
-    "LIST": Source("list"),
-    "STRUCT": Source("dict"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """A parameter of a function; `default` with its `=`, empty where there is none."""
-
-    name: Source
-    annotation: Source
-    default: Source
-
-
-@dataclass(frozen=True, slots=True)
-class Component:
-    """The function of a component. `comment` stands above it, `docstring` may be None."""
-
-    function: Source
-    arguments: tuple[Argument, ...]
-    comment: Source
-    docstring: Source | None
-    container: Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +40,6 @@ class Function:
     docstring: Source | None
     tasks: tuple[Source, ...]
     returned: Source
-
-
-@dataclass(frozen=True, slots=True)
-class Results:
-    """The class of what the pipeline hands on."""
-
-    name: Source
-    fields: tuple[Argument, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +83,9 @@ def view(plan: Plan) -> View:
         Function(
             decorator=render(_decorator(plan, by_text), before=1),
             name=pipeline,
-            arguments=_pipeline_arguments(plan),
+            arguments=pipeline_arguments(plan),
             result=results or Source("None"),
-            docstring=_pipeline_docstring(plan),
+            docstring=pipeline_docstring(plan),
             tasks=main,
             returned=returned,
         ),
@@ -153,8 +98,8 @@ def view(plan: Plan) -> View:
         docstring=Source(f'"""The pipeline {plan.name}, in the DSL of Kubeflow Pipelines."""'),
         modules=Source(", ".join(sorted(modules))),
         constants=named,
-        components=tuple(_component(t, functions[t.component], by_text) for t in containers),
-        results=_results(plan, results) if results else None,
+        components=tuple(component(t, functions[t.component], by_text) for t in containers),
+        results=results_of(plan, results) if results else None,
         functions=pipelines,
         compilation=render(Call(Source("compiler.Compiler().compile"), compiled), INDENT),
     )
@@ -191,19 +136,16 @@ def _item_name(dag: Dag, found: loops.List) -> str:
 
 
 def _exit_function(plan: Plan, last: Exit, name: Source, names: Names) -> Function:
-    nothing = Source("")
     return Function(
         decorator=render(
             Call(Source("dsl.pipeline"), (("name", f"{plan.name}-finally"),)), before=1
         ),
         name=name,
-        arguments=tuple(
-            Argument(identifier(port.name), _annotation(port), nothing) for port in last.dag.inputs
-        ),
+        arguments=arguments_of(last.dag.inputs),
         result=Source("None"),
         docstring=Source('"""What runs when all other tasks have ended."""'),
         tasks=body(last.own, names),
-        returned=nothing,
+        returned=Source(""),
     )
 
 
@@ -223,23 +165,6 @@ def _handed_on(plan: Plan, output: DagOutput) -> Origin:
     return made(plan.root, source.task, source.output)
 
 
-def _results(plan: Plan, name: Source) -> Results:
-    nothing = Source("")
-    fields = (
-        Argument(identifier(port.name), _result_type(port), nothing)
-        for port in (output.port for output in plan.outputs)
-    )
-    return Results(name, tuple(fields))
-
-
-def _result_type(port: ParameterOutput | ArtifactOutput) -> Source:
-    return (
-        _PYTHON_TYPES[port.type]
-        if isinstance(port, ParameterOutput)
-        else artifact_class(port.schema)
-    )
-
-
 def _free(wanted: str, reserved: set[str]) -> Source:
     """A name, with underscores behind it where it is taken; it is taken from now on.
 
@@ -250,40 +175,6 @@ def _free(wanted: str, reserved: set[str]) -> Source:
         name += "_"
     reserved.add(name)
     return identifier(name)
-
-
-def _component(task: Task, function: Source, names: Mapping[str, Source]) -> Component:
-    described = [(o.name, o.description) for o in task.outputs if survives(o.description)]
-    section = outputs(described)
-    summary = paragraph(task.description)
-    remark = comment(task.description) if task.description and not summary else Source("")
-    if section and not summary:
-        summary = [f"The step {task.step}."]
-    nothing = Source("")
-    return Component(
-        function=function,
-        arguments=tuple(
-            Argument(identifier(port.name), _annotation(port), nothing)
-            for port in (*taken(task), *task.outputs)
-        ),
-        comment=remark,
-        docstring=docstring([summary, section], INDENT),
-        container=render(container_spec(task.container, names), INDENT, len("return ")),
-    )
-
-
-def _annotation(
-    port: ParameterInput | ArtifactInput | ParameterOutput | ArtifactOutput,
-) -> Source:
-    match port:
-        case ParameterInput(type=kind):
-            return _PYTHON_TYPES[kind]
-        case ArtifactInput(schema=schema):
-            return Source(f"dsl.Input[{artifact_class(schema)}]")
-        case ParameterOutput(type=kind):
-            return Source(f"dsl.OutputPath({_PYTHON_TYPES[kind]})")
-        case ArtifactOutput(schema=schema):
-            return Source(f"dsl.Output[{artifact_class(schema)}]")
 
 
 def _decorator(plan: Plan, names: Mapping[str, Source]) -> Call:
@@ -302,25 +193,3 @@ def _decorator(plan: Plan, names: Mapping[str, Source]) -> Call:
         Source("dsl.pipeline"),
         tuple((name, value) for name, value in arguments.items() if value is not None),
     )
-
-
-def _pipeline_arguments(plan: Plan) -> tuple[Argument, ...]:
-    """The parameters, those without a default first, as Python wants it."""
-    found = map(_pipeline_argument, plan.parameters)
-    return tuple(sorted(found, key=lambda argument: bool(argument.default)))
-
-
-def _pipeline_argument(parameter: Parameter) -> Argument:
-    name, annotation = identifier(parameter.name), _PYTHON_TYPES[parameter.type]
-    if isinstance(parameter.default, Required):
-        return Argument(name, annotation, Source(""))
-    default = parameter.default
-    if parameter.type == "NUMBER_DOUBLE" and isinstance(default, int):
-        default = float(default)
-    before = len(f"{name}: {annotation} = ")
-    return Argument(name, annotation, Source(f" = {render(default, INDENT, before, 1)}"))
-
-
-def _pipeline_docstring(plan: Plan) -> Source | None:
-    section = arguments((p.name, p.description) for p in plan.parameters)
-    return docstring([["The tasks of a run."], section], INDENT) if section else None
