@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint random e2e clean
 
 demo: $(VENV)/.demo
 	$(BIN)/mlc validate
@@ -18,6 +18,15 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Thousands of random specs, where `make test` takes some.
+random: $(VENV)/.dev
+	MLC_RANDOM_SPECS=$(or $(SPECS),2000) $(BIN)/python -m pytest tests/test_random_specs.py
+
+# The conformance cases on a cluster that the environment names; see tests/e2e/replay.py.
+ENGINE ?= argo
+e2e: $(VENV)/.dev
+	PYTHONPATH=tests/conformance $(BIN)/python tests/e2e/replay.py $(ENGINE)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

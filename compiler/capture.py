@@ -87,7 +87,7 @@ class Capture:
 def captures(step: Step) -> tuple[Capture, ...]:
     """What the step takes from outside, declared inputs first, each reference once."""
     bound = {i.name: i.value for i in step.inputs if isinstance(i.value, RunTimeRef | Operation)}
-    wanted = {name: _identity(ref) for name, ref in bound.items()}
+    wanted = {name: identity(ref) for name, ref in bound.items()}
     refs = list(bound.items())
     refs += [
         (_name(ref), ref) for expression in step.expressions() for ref in _outermost(expression)
@@ -97,12 +97,12 @@ def captures(step: Step) -> tuple[Capture, ...]:
     reserved = taken | set(wanted)
     found: dict[tuple[str, ...], Capture] = {}
     for position, (name, ref) in enumerate(refs):
-        identity = _identity(ref)
-        if identity not in found:
+        key = identity(ref)
+        if key not in found:
             free = _free(name, taken if position < len(bound) else reserved)
             taken.add(free)
             reserved.add(free)
-            found[identity] = Capture(free, ref, ref.type)
+            found[key] = Capture(free, ref, ref.type)
     return tuple(found.values())
 
 
@@ -153,7 +153,7 @@ class Words:
                 | EachRef()
                 | Operation()
             ) as ref:
-                name = self.names[_identity(ref)]
+                name = self.names[identity(ref)]
                 yield PathOf(name) if isinstance(ref.type, ArtifactType) else ValueOf(name)
             case SecretRef() | ArtifactList() | InputRef() | ListOf() as other:
                 raise AssertionError(f"{type(other).__name__} has no text")
@@ -170,7 +170,7 @@ def _outermost(expression: Expr) -> Iterator[RunTimeRef | Operation]:
 
 
 def words_of(step: Step, captured: Sequence[Capture]) -> Words:
-    return Words(step, {_identity(c.ref): c.name for c in captured})
+    return Words(step, {identity(c.ref): c.name for c in captured})
 
 
 def join(slots: ArgumentWord) -> ArgumentWord:
@@ -184,7 +184,7 @@ def join(slots: ArgumentWord) -> ArgumentWord:
     return tuple(joined)
 
 
-def _identity(ref: Expr) -> tuple[str, ...]:
+def identity(ref: Expr) -> tuple[str, ...]:
     """Equal for equal expressions, wherever they are written."""
     match ref:
         case ParamRef(name=name):
@@ -200,9 +200,9 @@ def _identity(ref: Expr) -> tuple[str, ...]:
         case Literal(value=value):
             return ("literal", to_json(value))
         case Operation(sign=sign, operands=operands):
-            return ("operation", sign, *map(str, map(_identity, operands)))
+            return ("operation", sign, *map(str, map(identity, operands)))
         case ListOf(items=items):
-            return ("list", *map(str, map(_identity, items)))
+            return ("list", *map(str, map(identity, items)))
     raise AssertionError(f"{type(ref).__name__} is no operand")
 
 

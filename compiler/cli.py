@@ -146,6 +146,21 @@ def compile_(
 
 @cli.command()
 @click.argument("spec", metavar="SPEC")
+@_spec_options
+def resolve(
+    spec: str,
+    profiles: tuple[str, ...],
+    overrides: tuple[tuple[str, str], ...],
+    params_file: str | None,
+) -> int:
+    """Print a spec as it counts: bases, profiles and defaults in it, and where lines come from."""
+    from compiler.commands.resolve import resolve_spec
+
+    return resolve_spec(spec, profiles=profiles, overrides=dict(overrides), params_file=params_file)
+
+
+@cli.command()
+@click.argument("spec", metavar="SPEC")
 @click.option(
     "-j", "--jobs", type=click.IntRange(1), metavar="N", help="Steps at once; default: the cores."
 )

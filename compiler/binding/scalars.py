@@ -172,11 +172,15 @@ def writable(found: ex.Expr, scope: Scope, where: Where, *, alone: bool) -> bool
 
 
 def origin(found: ex.Expr, scope: Scope) -> tuple[Related, ...]:
+    """Where a reference comes from, as far as the file that it stands in says so."""
     match found:
-        case ex.ParamRef(name=name):
+        case ex.ParamRef(name=name) if not scope.is_used and name in scope.params:
             return (Related(f"`{name}` is defined here", scope.params[name].span),)
-        case ex.StepOutputRef(step=step, output=output):
-            return (Related(f"`{output}` comes from this step", scope.steps[step].span),)
+        case ex.StepOutputRef(step=step, output=output) if step.startswith(scope.prefix):
+            # Steps of an algorithm that is used here belong to the step that uses it.
+            name = step.removeprefix(scope.prefix).partition(".")[0]
+            if name in scope.steps:
+                return (Related(f"`{output}` comes from this step", scope.steps[name].span),)
     return ()
 
 

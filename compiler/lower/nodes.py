@@ -143,16 +143,16 @@ def _under(when: tuple[ex.Expr, ...], node: ir.Node) -> ir.Node:
     return node._replace(when=conjunction((*when, *own)))
 
 
-def form_of(name: Scalar, node: Mapping, scope: Scope) -> str:
+def form_of(name: Scalar, node: Mapping, scope: Scope, forms: tuple[str, ...] = FORMS) -> str:
     """The one of the forms that a step has; "" where that can't be told."""
-    given = [form for form in FORMS if form in node.entries]
+    given = [form for form in forms if form in node.entries]
     if len(given) > 1:
         first, second = (node.entries[form].key for form in given[:2])
-        message = f"step `{name.text}` takes only one of {listing(FORMS)}"
+        message = f"step `{name.text}` takes only one of {listing(forms)}"
         related = (Related(f"`{first.text}` is given here", first.span),)
         scope.diagnostics.append(error("MLC105", message, second.span, related=related))
-    elif not given and node.broken.isdisjoint(FORMS):
-        message = f"step `{name.text}` needs one of {listing(FORMS)}"
+    elif not given and node.broken.isdisjoint(forms):
+        message = f"step `{name.text}` needs one of {listing(forms)}"
         scope.diagnostics.append(error("MLC105", message, name.span))
     form = given[0] if given else ""
     for key in _NOT_FOR_GROUPS if form == "steps" else ():

@@ -26,6 +26,7 @@ from compiler.settings import Project
 _ALWAYS = ("description", "use", "inputs", "needs", "when", "foreach", "parallel")
 # What a call may set over a component.
 _OVERRIDES = ("env", "resources", "volumes", "pod", "retry", "timeout", "cache")
+_FORMS = ("command", "script", "python")
 # What of a component's file is no part of its step.
 _OF_FILES = ("apiVersion", "kind", "name", "owner", "tags", "labels", "params", "sources")
 
@@ -284,7 +285,7 @@ def _own_step(
     spec = used.spec
     own = {key: entry for key, entry in spec if key not in _OF_FILES}
     step = Mapping(spec.file, spec.start, spec.end, own, spec.broken)
-    form_of(_title(spec), step, scope)
+    form_of(_title(spec), step, scope, _FORMS)
     inputs = tuple(ir.Input(key, value.type, value, value.span) for key, value in given.items())
     return lower_step(name, merge(step, overlay), scope, project, inputs)
 

@@ -6,11 +6,13 @@ What runs, and with which values, is compared with what the language says (argo_
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import expr_lang
 import pytest
 from argo_flows import (
     HAND_MADE,
@@ -424,6 +426,46 @@ def test_what_waits_for_nothing_needs_no_schedule() -> None:
     """Names of tasks and templates never clash, whatever nodes are called."""
     names = ["main", "finally", "run", "round", "item", "status", "part", "part_1"]
     steps = [loop(f"{n}", {"k": [1]}, worker(f"{n}.in", each(n, "k"))) for n in names]
-    steps += [worker(f"{n}_loop") for n in names] + [worker(f"{n}_round") for n in names]  # type: ignore[list-item]
+    steps += [worker(f"{n}_loop") for n in names] + [worker(f"{n}_round") for n in names]
     last = [loop("last", {"status": [1]}, worker("last.in", STATUS, each("last", "status")))]
     play(flow(*steps, last=last))
+
+
+@pytest.fixture(scope="session")
+def expr_lang_of_argo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A program that evaluates as Argo does: expr-lang itself, in Go."""
+    go = shutil.which("go")
+    if not go:
+        pytest.skip("there is no Go to build expr-lang with")
+    program = tmp_path_factory.mktemp("golang") / "expressions"
+    source = Path(__file__).parents[1] / "golang" / "expressions"
+    build = [go, "build", "-o", str(program), "."]
+    built = subprocess.run(build, cwd=source, capture_output=True, text=True)
+    if built.returncode:
+        pytest.skip(f"expr-lang can't be built: {built.stderr.strip()[-200:]}")
+    return program
+
+
+def test_expr_lang_itself_agrees(expr_lang_of_argo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that the model evaluated has the same value there, or is an error there too."""
+    asked: list[dict[str, Any]] = []
+    found: list[Any] = []
+    plain = expr_lang.evaluate
+
+    def noted(expression: str, env: Any) -> Any:
+        asked.append({"language": "expr", "text": expression, "env": env})
+        found.append(None)
+        found[-1] = value = plain(expression, env)
+        return value
+
+    monkeypatch.setattr(expr_lang, "evaluate", noted)
+    for pipeline in (*HAND_MADE.values(), *map(random_flow, range(40))):
+        play(pipeline)
+    lines = "\n".join(map(json.dumps, asked))
+    told = subprocess.run(
+        [expr_lang_of_argo], input=lines, capture_output=True, text=True, check=True
+    )
+    answers = [json.loads(line) for line in told.stdout.splitlines()]
+    assert len(answers) == len(asked) > 1000
+    for question, value, answer in zip(asked, found, answers, strict=True):
+        assert answer == {"value": value}, question

@@ -429,6 +429,17 @@ LOST: dict[str, Pipeline] = {
         run("a"), looped(run("b"), {"k": output_of("a", "l", "array")})
     ),
     "a field under an If": made(loop("l", {"t": OBJECTS}, run("a", field_of("a"), when=WARM))),
+    "a field that an If around a loop compares": made(
+        loop(
+            "l",
+            {"t": OBJECTS},
+            looped(
+                run("a", each("a", "n", kind="integer")),
+                {"n": [1, 2]},
+                when=op(field_of("a"), ">", 1),
+            ),
+        )
+    ),
     "a field in an exit handler": replace(
         finals(run("z2")),
         nodes=(loop("l", {"t": OBJECTS}, run("a", field_of("a"))),),

@@ -75,7 +75,7 @@ def _typed(expression: Expr, text: TextOf, present: Present) -> str:
             return f"({there} ? {value} : {_typed(right, text, present)})"
         case Operation(sign="==" | "!=" as sign, operands=(left, right)) if _is_null(left, right):
             other = right if isinstance(left, Literal) and left.value is None else left
-            return f"(trim({as_text(other, text, present)}) {sign} '')"
+            return f"({_bare(as_text(other, text, present), other.type)} {sign} '')"
         case Operation(sign=sign, operands=(left, right)):
             return f"({_typed(left, text, present)} {sign} {_typed(right, text, present)})"
     raise ValueError(f"{type(expression).__name__} is no operand")
@@ -87,18 +87,24 @@ def _there(left: Expr, text: TextOf, present: Present) -> str:
         first, second = left.operands
         return f"({_there(first, text, present)} || {_there(second, text, present)})"
     if not isinstance(left, RunTimeRef):
-        return "true"
+        return "false" if _is_null(left) else "true"
     conditions = []
     found = present(left)
     if found is not None:
         conditions.append(found)
     if isinstance(left.type, ValueType) and left.type.nullable:
-        conditions.append(f"trim({text(left)}) != ''")
+        conditions.append(f"{_bare(text(left), left.type)} != ''")
     return f"({' && '.join(conditions)})" if conditions else "true"
 
 
 def _is_null(*operands: Expr) -> bool:
     return any(isinstance(operand, Literal) and operand.value is None for operand in operands)
+
+
+def _bare(text: str, type_: Type) -> str:
+    """A text without the white space around it, which only a string keeps."""
+    is_string = isinstance(type_, ValueType) and type_.kind == "string"
+    return text if is_string else f"trim({text})"
 
 
 def _read(text: str, type_: Type) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
+from compiler.expr import ArtifactType
 from compiler.ir import Param, Pipeline, PipelineInput, Required
 from compiler.settings import TargetSettings
 from compiler.targets.argo.crossing import Places
@@ -42,12 +43,10 @@ def manifests(pipeline: Pipeline, settings: TargetSettings, plan: Plan) -> list[
     documents = _documents([*plan.templates, *dags, *around], pipeline.kubernetes_name)
     templates = {str(t["name"]): t for graph in graphs for t in graph.templates(documents)}
     if plan.run:
-        outputs = templates[plan.main.name].get("outputs", {})
-        templates[plan.run] = {
-            "name": plan.run,
-            **({"outputs": _passed_on(outputs)} if pipeline.outputs else {}),
-            "dag": _around(plan, plan.run, [graph.inputs for graph in graphs], documents),
-        }
+        around_all = _around(plan, plan.run, [graph.inputs for graph in graphs], documents)
+        templates[plan.run] = {"name": plan.run, "dag": around_all}
+        if pipeline.outputs:
+            templates[plan.run]["outputs"] = _outputs(pipeline)
     # The DAG that a run starts with first, then those in it, and the steps in the spec's order.
     ordered = {name: templates[name] for name in reversed([*dags, *around])} | plan.templates
     found: list[Data] = []
@@ -101,19 +100,19 @@ def _around(plan: Plan, user: str, inputs: list[list[str]], documents: Mapping[s
     return {"failFast": False, "tasks": [task]}
 
 
-def _passed_on(outputs: JsonValue) -> Data:
-    """The outputs of the graph as those of the run."""
-    assert isinstance(outputs, dict)
-    found: Data = {}
-    for kind, way in (("parameters", "parameter"), ("artifacts", "from")):
-        names = [o["name"] for o in outputs.get(kind, []) if isinstance(o, dict)]  # type: ignore[union-attr]
-        places = [(n, simple(f"tasks.{MAIN}.outputs.{kind}.{n}")) for n in names]
-        if places:
-            found[kind] = [
-                {"name": n, way: place} if way == "from" else {"name": n, "valueFrom": {way: place}}
-                for n, place in places
-            ]
-    return found
+def _outputs(pipeline: Pipeline) -> Data:
+    """The outputs of a run: those of the graph of its steps."""
+    parameters: list[JsonValue] = []
+    artifacts: list[JsonValue] = []
+    for output in pipeline.outputs:
+        if isinstance(output.type, ArtifactType):
+            place = simple(f"tasks.{MAIN}.outputs.artifacts.{output.name}")
+            artifacts.append({"name": output.name, "from": place})
+        else:
+            place = simple(f"tasks.{MAIN}.outputs.parameters.{output.name}")
+            parameters.append({"name": output.name, "valueFrom": {"parameter": place}})
+    fields: Data = {"parameters": parameters, "artifacts": artifacts}
+    return {name: value for name, value in fields.items() if value}
 
 
 def _call(template: str, user: str, documents: Mapping[str, str]) -> Data:

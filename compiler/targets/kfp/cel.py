@@ -51,7 +51,7 @@ def _parts(expression: Expr, variable: Callable[[RunTimeRef], str]) -> tuple[str
         case Operation(sign="!", operands=(operand,)):
             return f"!{_printed(operand, variable, _BINDING['!'])}", _BINDING["!"]
         case Operation(sign="??", operands=(left, right)):
-            return _fallback(left, right, expression, variable), 0
+            return _fallback(left, right, expression, variable)
         case Operation(sign="==" | "!=" as sign, operands=(left, right)) if _is_null(left, right):
             other = right if isinstance(left, Literal) and left.value is None else left
             return f"{_raw(other, variable)} {sign} ''", _COMPARISON
@@ -66,7 +66,9 @@ def _parts(expression: Expr, variable: Callable[[RunTimeRef], str]) -> tuple[str
 
 def _fallback(
     left: Expr, right: Expr, whole: Operation, variable: Callable[[RunTimeRef], str]
-) -> str:
+) -> tuple[str, int]:
+    if not _may_be_null(left):
+        return _parts(left, variable)
     raw = _raw(left, variable)
     kind = whole.type.kind if isinstance(whole.type, ValueType) else None
     converted = {
@@ -74,17 +76,28 @@ def _fallback(
         "number": f"double({raw})",
         "boolean": f"{raw} == 'true'",
         "string": raw,
+        "array": f"parseJson({raw})",
     }.get(kind or "")
     if converted is None:
-        raise Unsayable("KFP's conditions can't read a list that may be null", whole.span)
-    return f"{raw} == '' ? {_printed(right, variable, 1)} : {converted}"
+        raise Unsayable("KFP's conditions can't take this", whole.span)
+    return f"{raw} == '' ? {_printed(right, variable, 1)} : {converted}", _BINDING["??"]
 
 
 def _raw(expression: Expr, variable: Callable[[RunTimeRef], str]) -> str:
-    """The text of a reference that may be null."""
+    """The text of what may be null, empty for null."""
     if isinstance(expression, RunTimeRef):
         return variable(expression)
-    raise Unsayable("KFP's conditions take a single name on the left of `??`", expression.span)
+    match expression:
+        case Literal(value=None):
+            return "''"
+        case Operation(sign="??", operands=(left, right)):
+            raw = _raw(left, variable)
+            return f"({raw} == '' ? {_raw(right, variable)} : {raw})"
+    raise Unsayable("KFP's conditions can't tell whether this is null", expression.span)
+
+
+def _may_be_null(expression: Expr) -> bool:
+    return isinstance(expression.type, ValueType) and expression.type.nullable
 
 
 def _is_null(*operands: Expr) -> bool:

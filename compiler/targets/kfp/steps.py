@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from compiler.capture import words_of
+from compiler.capture import identity, words_of
 from compiler.expr import ArtifactType, Concat, Expr, Literal, Operation, RunTimeRef
 from compiler.ir import Output, Python, Step
 from compiler.launch import Launch
@@ -117,14 +117,14 @@ class _Amounts:
             capture.name
             for expression in self.step.resources.expressions()
             for capture in self.launch.captures
-            if capture.ref == self.words.resolve(expression)
+            if _same(capture.ref, self.words.resolve(expression))
         }
 
     def input(self, expression: Expr) -> InputValue:
         """The input of an amount, one of the captures or one more."""
         value = self.words.resolve(expression)
         for capture in self.launch.captures:
-            if capture.ref == value:
+            if _same(capture.ref, value):
                 return InputValue(self.names[capture.name])
         parts = (
             [self.words.resolve(part) for part in value.parts] if isinstance(value, Concat) else []
@@ -145,3 +145,8 @@ class _Amounts:
         whole = inner.of_type("STRING")._replace(selection=Around(before, after))
         wanted = unique("amount", set(self.names.values()), "_")
         return InputValue(self.inputs.add(wanted, whole.port))
+
+
+def _same(ref: Expr, value: Expr) -> bool:
+    """Whether two expressions say the same, wherever they are written."""
+    return isinstance(value, RunTimeRef | Operation) and identity(ref) == identity(value)

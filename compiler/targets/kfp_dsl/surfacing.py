@@ -79,6 +79,7 @@ def lost(place: Place, *, exits: bool) -> list[Lost]:
     walk = _Walk(item_types(place), numbers=len(around))
     walk.scope(place, around, ())
     strays = [use for use in walk.declaring if not walk.declare(use)]
+    strays += (use for use in walk.declaring if walk.is_without_item(use))
     taken_of = {use.origin.component for use in walk.declaring if isinstance(use.origin, Item)}
     # What makes a list is waited for only by those that take its items.
     unused = [use for use in walk.needed if use.loop and use.loop not in taken_of]
@@ -126,6 +127,15 @@ class _Walk:
                 if not names:
                     break
         return known
+
+    def is_without_item(self, use: Use) -> bool:
+        """Whether a group is given a field of a written item, by one that hasn't got the item."""
+        if not isinstance(use.origin, Item):
+            return False
+        group, around, given, item = self._loop(use.origin)
+        if given is not None or use.origin == item:
+            return False
+        return any(group.item not in giver.declared for giver in use.groups[len(around) + 1 : -1])
 
     def is_missing(self, use: Use) -> bool:
         """Whether a group on the way is not given what the next one needs."""
