@@ -156,7 +156,7 @@ class Library:
             return None, error("MLC330", f"{written} is a folder", reference.span, hint=hint)
         near = None
         if path.parent.is_dir():
-            near = nearest(path.name, [p.name for p in path.parent.iterdir() if p.is_file()])
+            near = nearest(path.name, sorted(p.name for p in path.parent.iterdir() if p.is_file()))
         if near:
             hint = f"did you mean `{(PurePosixPath(written).parent / near).as_posix()}`?"
         return None, error("MLC330", f"there is no file {written}", reference.span, hint=hint)

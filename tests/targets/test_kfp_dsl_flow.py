@@ -429,12 +429,12 @@ LOST: dict[str, Pipeline] = {
         run("a"), looped(run("b"), {"k": output_of("a", "l", "array")})
     ),
     "a field under an If": made(loop("l", {"t": OBJECTS}, run("a", field_of("a"), when=WARM))),
-    "a field that an If around a loop compares": made(
+    "a field that an If around another compares": made(
         loop(
             "l",
             {"t": OBJECTS},
             looped(
-                run("a", each("a", "n", kind="integer")),
+                run("a", each("a", "n", kind="integer"), when=WARM),
                 {"n": [1, 2]},
                 when=op(field_of("a"), ">", 1),
             ),

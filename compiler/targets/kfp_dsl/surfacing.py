@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 from compiler.targets.kfp.plan import Constant, Dag, ParameterType, Task
@@ -129,13 +130,16 @@ class _Walk:
         return known
 
     def is_without_item(self, use: Use) -> bool:
-        """Whether a group is given a field of a written item, by one that hasn't got the item."""
+        """Whether an If is given a field of a written item, by a group that hasn't got the item."""
         if not isinstance(use.origin, Item):
             return False
         group, around, given, item = self._loop(use.origin)
         if given is not None or use.origin == item:
             return False
-        return any(group.item not in giver.declared for giver in use.groups[len(around) + 1 : -1])
+        inside = use.groups[len(around) + 1 :]
+        return any(
+            not taker.item and group.item not in giver.declared for giver, taker in pairwise(inside)
+        )
 
     def is_missing(self, use: Use) -> bool:
         """Whether a group on the way is not given what the next one needs."""
