@@ -13,7 +13,7 @@ from compiler.compose import Library, extend
 from compiler.diagnostics import Diagnostic, error, has_errors, in_order, listing, nearest
 from compiler.ir import Pipeline
 from compiler.lower import lower
-from compiler.lower.used import lower_component
+from compiler.lower.component import lower_component
 from compiler.nodes import Mapping, SourceFile, text
 from compiler.resolve import profile_names, resolve
 from compiler.settings import Project

@@ -175,9 +175,7 @@ def _without_nulls(spec: Mapping, diagnostics: list[Diagnostic]) -> Mapping:
             kept[name] = Entry(entry.key, inner)
         if found is not None:
             broken = found.broken | (found.entries.keys() - kept.keys())
-            spec = _with(
-                spec, key, Mapping(found.file, found.start, found.end, kept, frozenset(broken))
-            )
+            spec = _with(spec, key, Mapping(found.file, found.start, found.end, kept, broken))
     return spec
 
 

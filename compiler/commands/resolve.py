@@ -58,13 +58,25 @@ def resolve_spec(
     if document.root is None or has_errors(loaded.diagnostics):
         return console.FAILED
     resolved, _ = resolve(document.root, profiles)
-    given = {key.text: node for key, node in resolved.values}
-    given |= {name: entry.value for name, entry in values} if values else {}
-    root = _with_values(resolved, given)
+    given = {name: entry.value for name, entry in values} if values else {}
     typed = _typed(loaded.pipeline, overrides or {})
-    lines = _Printer(root, typed).lines()
-    sys.stdout.write(f"# {document.root.file.path} as it counts\n{_aligned(lines)}")
+    sys.stdout.write(printed(resolved, given, typed))
     return console.OK
+
+
+def printed(
+    resolved: Resolved,
+    values: Mapping[str, Node] | None = None,
+    typed: Mapping[Path_, str] | None = None,
+) -> str:
+    """A resolved spec as YAML.
+
+    `values` are those of params from a file, `typed` the texts of those of the command line, by
+    their place in the spec.
+    """
+    given = {key.text: node for key, node in resolved.values} | dict(values or {})
+    lines = _Printer(_with_values(resolved, given), typed or {}).lines()
+    return f"# {resolved.spec.file.path} as it counts\n{_aligned(lines)}"
 
 
 def _with_values(resolved: Resolved, given: Mapping[str, Node]) -> MappingNode:
@@ -105,7 +117,7 @@ class _Printer:
     `typed` replaces what stands at a path, as the text of a value.
     """
 
-    def __init__(self, root: MappingNode, typed: dict[Path_, str]) -> None:
+    def __init__(self, root: MappingNode, typed: Mapping[Path_, str]) -> None:
         self.root = root
         self.typed = typed
         self.file = root.file

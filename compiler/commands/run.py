@@ -43,7 +43,7 @@ def run_spec(
     """
     gc.enable()
     document = console.document(spec)
-    names, root = _input_names(document), document.project.root
+    names, root = _input_names(document, profiles), document.project.root
     given = dict(overrides or {})
     inputs = {name: _from_here(given.pop(name), root) for name in names if name in given}
     values, found, file = console.values_file(params_file)
@@ -98,7 +98,11 @@ def _from_here(uri: str, root: Path) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
-def _input_names(document: frontend.Document) -> list[str]:
+def _input_names(document: frontend.Document, profiles: Sequence[str]) -> list[str]:
+    """The inputs of the pipeline; some are those of algorithms that it uses."""
+    pipeline = frontend.build(document, profiles, git=UNKNOWN).pipeline
+    if pipeline is not None:
+        return [given.name for given in pipeline.inputs]
     inputs = document.root.get("inputs") if document.root else None
     return list(inputs.entries) if isinstance(inputs, Node) else []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from compiler.binding.scope import EVERYTHING
 from compiler.compose.library import Circle, Library
 from compiler.diagnostics import Diagnostic, Span, error
 from compiler.nodes import Entry, Mapping, Node, Scalar, mapping, text
@@ -46,10 +47,18 @@ def _extended(root: Mapping, library: Library, diagnostics: list[Diagnostic]) ->
             return _merged(base, root, removed)
         except Circle as circle:
             diagnostics.append(circle.diagnostic)
-    # What the base would have given is not known, so nothing can be said to be missing.
-    missing = frozenset((*_REMOVABLE, "image")) - root.entries.keys()
+    return _without_base(root, reference)
+
+
+def _without_base(root: Mapping, reference: Scalar) -> Mapping:
+    """The spec alone. What its base would have given is not known, so nothing is missing in it."""
     entries = {key: entry for key, entry in root if key != "extends"}
-    return Mapping(root.file, root.start, root.end, entries, root.broken | missing)
+    for key in (*_REMOVABLE, "volumes"):
+        own = mapping(root.get(key))
+        kept = {name: entry for name, entry in own or () if name not in _nulls(own)}
+        given = Mapping(root.file, reference.start, reference.end, kept, EVERYTHING)
+        entries[key] = Entry(entries[key].key if key in entries else reference, given)
+    return Mapping(root.file, root.start, root.end, entries, root.broken)
 
 
 def _merged(base: Mapping, over: Mapping, removed: dict[str, dict[str, Span]]) -> Mapping:

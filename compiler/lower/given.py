@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
 
 from compiler import expr as ex
 from compiler import ir
@@ -19,6 +18,7 @@ from compiler.expressions import (
     parse,
     split,
 )
+from compiler.lower.interface import Interface, type_of
 from compiler.nodes import Mapping, Node, Scalar, mapping
 from compiler.params import a, value_of, value_problem
 from compiler.values import JsonValue, ValueKind, kind_of
@@ -27,14 +27,6 @@ from compiler.values import JsonValue, ValueKind, kind_of
 _EARLY = ("params", "inputs", "run", "git", "algorithm")
 
 _STANDS_FOR: dict[ValueKind, tuple[ValueKind, ...]] = {"number": ("integer",)}
-
-
-class Interface(NamedTuple):
-    """The params and inputs of a used file; `broken` names those that are wrong in it."""
-
-    params: dict[str, ir.Param]
-    inputs: dict[str, ir.PipelineInput]
-    broken: frozenset[str]
 
 
 def bind_given(
@@ -94,11 +86,6 @@ def _check_names(name: Scalar, written: Mapping | None, interface: Interface, sc
             hint = f"did you mean `{near}`?" if near else known
             message = f"what `{name.text}` uses has no param or input `{key}`"
             scope.diagnostics.append(error("MLC333", message, entry.key.span, hint=hint))
-
-
-def type_of(param: ir.Param) -> ex.ValueType:
-    items = ex.ValueType(param.items) if param.items else None
-    return ex.ValueType(param.kind, param.nullable, items)
 
 
 def constant(param: ir.Param, value: JsonValue, span: Span) -> ex.Literal:
@@ -176,6 +163,8 @@ def _missing(name: Scalar, what: str, missing: str, declared: Span, scope: Scope
     related = (Related(f"`{missing}` is declared here, without a default", declared),)
     message = f"`{name.text}` does not give the {what} `{missing}`"
     hint = f"add it under `inputs`: {missing}: …"
+    if not missing[0].islower() or missing != missing.lower():
+        hint = "what a step gives has a lower-case name: rename it there"
     scope.diagnostics.append(error("MLC333", message, name.span, hint=hint, related=related))
 
 

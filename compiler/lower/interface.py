@@ -3,13 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import cast
+from typing import NamedTuple, cast
 
 from compiler import expr as ex
 from compiler import ir
+from compiler.binding import EVERYTHING
 from compiler.diagnostics import Diagnostic, Related, error
 from compiler.nodes import Mapping, Node, Scalar, mapping, text
 from compiler.params import lower_param, overlay
+
+
+class Interface(NamedTuple):
+    """The params and inputs of a file that others use; `broken` names those that are wrong in it.
+
+    `title` is its name.
+    """
+
+    title: Scalar
+    params: dict[str, ir.Param]
+    inputs: dict[str, ir.PipelineInput]
+    broken: frozenset[str]
+
+
+def read_interface(spec: Mapping, diagnostics: list[Diagnostic]) -> Interface:
+    """The interface of a resolved spec."""
+    params_node, inputs_node = mapping(spec.get("params")), mapping(spec.get("inputs"))
+    params = lower_params(params_node, (), diagnostics)
+    inputs = lower_inputs(inputs_node, diagnostics)
+    diagnostics += same_names(params, inputs)
+    broken = frozenset[str]()
+    for part in (params_node, inputs_node):
+        broken |= part.broken if part else frozenset()
+    if not spec.broken.isdisjoint(("params", "inputs")):
+        broken = EVERYTHING
+    title = spec.get("name")
+    if not isinstance(title, Scalar):
+        title = Scalar(spec.file, spec.start, spec.start, "", "")
+    return Interface(title, params, {i.name: i for i in inputs}, broken)
+
+
+def type_of(param: ir.Param) -> ex.ValueType:
+    items = ex.ValueType(param.items) if param.items else None
+    return ex.ValueType(param.kind, param.nullable, items)
 
 
 def lower_params(

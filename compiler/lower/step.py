@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import cast
 
 from compiler import expr as ex
@@ -50,7 +51,7 @@ def lower_step(
     )
     program = _program(node, scope)
     if isinstance(program, ir.Python):
-        _shared_names(inputs_node, outputs_node, scope)
+        _shared_names([*declared, *(i.name for i in inputs)], outputs_node, scope)
     else:
         _no_lists(inputs, scope)
     image_node = node.get("image")
@@ -66,7 +67,7 @@ def lower_step(
         cache.key if cache else None,
         mapping(cache.value) if cache else None,
         scope,
-        default=bool(outputs),
+        default=bool(outputs) and scope.main_steps is None,
     )
     return ir.Step(
         name=step,
@@ -211,11 +212,9 @@ def _no_lists(inputs: tuple[ir.Input, ...], scope: Scope) -> None:
             scope.diagnostics.append(error("MLC402", message, given.span, hint=hint))
 
 
-def _shared_names(inputs: Mapping | None, outputs: Mapping | None, scope: Scope) -> None:
+def _shared_names(inputs: Collection[str], outputs: Mapping | None, scope: Scope) -> None:
     for name, entry in outputs or ():
-        if inputs is None or name not in inputs.entries:
-            continue
-        if isinstance(output_type(entry.value), ex.ArtifactType):
+        if name in inputs and isinstance(output_type(entry.value), ex.ArtifactType):
             message = f"`{name}` is both an input and an artifact output"
             hint = "a function gets both as arguments, so they need different names"
             scope.diagnostics.append(error("MLC311", message, entry.key.span, hint=hint))

@@ -13,22 +13,18 @@ from typing import NamedTuple
 
 from compiler import expr as ex
 from compiler import ir
-from compiler.binding import EVERYTHING, Git, Scope, Signature, bind_output
+from compiler.binding import EVERYTHING, Scope, Signature, bind_output
 from compiler.compose import Circle, Library, extend
 from compiler.diagnostics import Related, error, listing
-from compiler.lower.given import Interface, bind_given, known_early, type_of
-from compiler.lower.interface import lower_inputs, lower_params, same_names
+from compiler.lower.component import OVERRIDES, component_step
+from compiler.lower.given import bind_given, known_early
+from compiler.lower.interface import Interface, read_interface
 from compiler.lower.outline import output_types, signatures
 from compiler.nodes import Mapping, Scalar, mapping, text
-from compiler.resolve import broken_names, merge, resolve
+from compiler.resolve import broken_names, resolve
 from compiler.settings import Project
 
 _ALWAYS = ("description", "use", "inputs", "needs", "when", "foreach", "parallel")
-# What a call may set over a component.
-_OVERRIDES = ("env", "resources", "volumes", "pod", "retry", "timeout", "cache")
-_FORMS = ("command", "script", "python")
-# What of a component's file is no part of its step.
-_OF_FILES = ("apiVersion", "kind", "name", "owner", "tags", "labels", "params", "sources")
 
 
 class _Used(NamedTuple):
@@ -68,7 +64,8 @@ def lower_used(
         _not_allowed(name, node, used, scope)
         given = bind_given(name, node, used.interface, scope)
         if used.is_component:
-            return [_component(name, node, used, given, scope, project)], ()
+            step = component_step(name, node, used.spec, used.interface, given, scope, project)
+            return [step], ()
         # Lowering a step leads here and from here to the steps of another file.
         from compiler.lower.nodes import lower_nodes
 
@@ -85,41 +82,6 @@ def lower_used(
             scope.diagnostics.append(error("MLC334", message, span, hint=hint, related=related))
         nodes = lower_nodes(steps, inner, project, library)
         return list(nodes), tuple(given.values())
-
-
-def lower_component(root: Mapping, project: Project, git: Git | None) -> tuple[ir.Pipeline, Scope]:
-    """A pipeline of a component alone, to check it by; the scope has what was found."""
-    resolved, found = resolve(root, ())
-    scope = Scope(text(root.get("name")) or "", {}, {}, {}, git, found)
-    used = _used(resolved.spec, scope)
-    params, inputs = used.interface.params, used.interface.inputs
-    given: dict[str, ex.Expr] = {
-        **{p.name: ex.ParamRef(p.name, type_of(p), p.span) for p in params.values()},
-        **{i.name: ex.PipelineInputRef(i.name, i.type, i.span) for i in inputs.values()},
-    }
-    scope.component_params = {p.name: type_of(p) for p in params.values()}
-    scope.params = params
-    name = _title(root)
-    step = _own_step(
-        name, used, given, Mapping(root.file, root.start, root.end, {}), scope, project
-    )
-    pipeline = ir.Pipeline(
-        name=scope.algorithm,
-        description="",
-        owner="",
-        tags=(),
-        labels=(),
-        params=tuple(params.values()),
-        inputs=tuple(inputs.values()),
-        nodes=(step,),
-        limits=ir.Limits(),
-        profiles=(),
-        git_commit=None,
-        span=step.span,
-    )
-    if scope.diagnostics:
-        scope.flawed.add(step.name)
-    return pipeline, scope
 
 
 @contextmanager
@@ -139,37 +101,24 @@ def _opened(node: Mapping, scope: Scope, library: Library) -> Iterator[_Used | N
             root, found = extend(root, library)
             resolved, more = resolve(root, ())
             scope.diagnostics.extend([*found, *more])
-            yield _used(resolved.spec, scope)
+            interface = read_interface(resolved.spec, scope.diagnostics)
+            is_component = text(resolved.spec.get("kind")) == "Component"
+            yield _Used(resolved.spec, interface, is_component)
     except Circle as circle:
         scope.diagnostics.append(circle.diagnostic)
         yield None
 
 
-def _used(spec: Mapping, scope: Scope) -> _Used:
-    params_node, inputs_node = mapping(spec.get("params")), mapping(spec.get("inputs"))
-    params = lower_params(params_node, (), scope.diagnostics)
-    inputs = lower_inputs(inputs_node, scope.diagnostics)
-    scope.diagnostics.extend(same_names(params, inputs))
-    broken = frozenset[str]()
-    for part in (params_node, inputs_node):
-        broken |= part.broken if part else frozenset()
-    for key in ("params", "inputs"):
-        if key in spec.broken:
-            broken = EVERYTHING
-    interface = Interface(params, {i.name: i for i in inputs}, broken)
-    return _Used(spec, interface, text(spec.get("kind")) == "Component")
-
-
 def _not_allowed(name: Scalar, node: Mapping, used: _Used, scope: Scope) -> None:
     """Keys of the step that the file does not let be set."""
-    allowed = (*_ALWAYS, *_OVERRIDES) if used.is_component else _ALWAYS
+    allowed = (*_ALWAYS, *OVERRIDES) if used.is_component else _ALWAYS
     what = "component" if used.is_component else "algorithm"
     for key, entry in node:
         if key not in allowed and key not in ("command", "script", "python", "steps"):
-            message = f"`{key}` of `{name.text}` is for the {what} that it uses to say"
+            message = f"`{key}` of `{name.text}` is up to the {what} that it uses"
             hint = f"give the {what} a param for it"
             if used.is_component:
-                hint = f"a call can set {listing(_OVERRIDES)}"
+                hint = f"a call can set {listing(OVERRIDES)}"
             scope.diagnostics.append(error("MLC105", message, entry.key.span, hint=hint))
 
 
@@ -239,58 +188,3 @@ def _outputs(
         place = given.entries[unknown.name].key if given and unknown.name in given.entries else name
         inner.diagnostics.append(error("MLC334", message, place.span, hint=hint, related=related))
     return found
-
-
-def _component(
-    name: Scalar,
-    node: Mapping,
-    used: _Used,
-    given: dict[str, ex.Expr],
-    scope: Scope,
-    project: Project,
-) -> ir.Step:
-    """A component with what its caller sets over it."""
-    interface = used.interface
-    inner = replace(
-        scope,
-        params=interface.params,
-        inputs={},
-        steps={},
-        broken={"params": interface.broken, "inputs": interface.broken},
-        removed={},
-        each={},
-        given={},
-        component_params={p.name: type_of(p) for p in interface.params.values()},
-        items_used=set(),
-        file=used.spec.file,
-        caller=scope,
-    )
-    over = {key: entry for key, entry in node if key in (*_OVERRIDES, "description")}
-    broken = node.broken.intersection(_OVERRIDES)
-    overlay = Mapping(node.file, node.start, node.end, over, broken)
-    return _own_step(name, used, given, overlay, inner, project)
-
-
-def _own_step(
-    name: Scalar,
-    used: _Used,
-    given: dict[str, ex.Expr],
-    overlay: Mapping,
-    scope: Scope,
-    project: Project,
-) -> ir.Step:
-    from compiler.lower.nodes import form_of
-    from compiler.lower.step import lower_step
-
-    spec = used.spec
-    own = {key: entry for key, entry in spec if key not in _OF_FILES}
-    step = Mapping(spec.file, spec.start, spec.end, own, spec.broken)
-    form_of(_title(spec), step, scope, _FORMS)
-    inputs = tuple(ir.Input(key, value.type, value, value.span) for key, value in given.items())
-    return lower_step(name, merge(step, overlay), scope, project, inputs)
-
-
-def _title(spec: Mapping) -> Scalar:
-    """The name of a file, or what stands for it where that is wrong."""
-    title = spec.get("name")
-    return title if isinstance(title, Scalar) else Scalar(spec.file, spec.start, spec.start, "", "")
