@@ -27,7 +27,7 @@ NUMBERS = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
 )
 TEXTS = st.one_of(
-    st.sampled_from(["a", "b", "aa", "A", "é", "z", "\uffff", "🎉", " a ", "true", "1", "'", '"']),
+    st.sampled_from(["a", "b", "aa", "A", "é", "z", "\uffff", "🎉", " a ", " ", "true", "1", "'"]),
     st.text(st.sampled_from("ab'\"\\${}#`\n\t\r\x01\x7f\u2028é🎉 ?:"), max_size=6),
 )
 VALUES: dict[ValueKind, st.SearchStrategy[Any]] = {
@@ -169,13 +169,19 @@ class _Maker:
         return Made(name.text, self.world.values[name.text])
 
     def sure(self, kind: ValueKind, items: ValueKind | None = None) -> Made:
-        origins = tuple(origin for origin in self.origins if origin != "maybe")
-        if kind == "array":
-            origins = ("param",)
-        return self.named(kind, origins, items)
+        """A name that is never null. Its step is seldom one that may be skipped: a skipped step
+        skips all that takes it without `??`."""
+        origins = {"param", "step"}
+        if not self.draw(st.integers(0, 9)):
+            origins.add("skippable")
+        usable = ("param",) if kind == "array" else tuple(o for o in self.origins if o in origins)
+        return self.named(kind, usable, items)
 
     def missing(self, kind: ValueKind, items: ValueKind | None = None) -> Made:
-        """What may be on the left of a `??`: a name, or a chain that may come to null."""
+        """What may be on the left of a `??`: a name, though it may be one that is always there, or
+        a chain that may come to null."""
+        if not self.draw(st.integers(0, 5)):
+            return self.sure(kind, items)
         origins = tuple(o for o in self.origins if o in ("maybe", "skippable"))
         name = self.named(kind, ("maybe",) if kind == "array" else origins, items)
         if self.draw(st.integers(0, 3)):
@@ -195,7 +201,7 @@ class _Maker:
         choices: list[Callable[[], Made]] = [
             lambda: self.literal(kind),
             lambda: self.sure(kind),
-            lambda: self.fallen_back(kind, depth),
+            *[lambda: self.fallen_back(kind, depth)] * 2,
         ]
         if kind == "boolean":
             choices += [lambda: self.boolean(depth)] * 3

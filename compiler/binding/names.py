@@ -105,16 +105,26 @@ class _Binder:
         settled = operators.settled(syntax, operands, self.span(syntax))
         if settled is not None and self.scope.is_used:
             return settled
+        self.check_plain(operands, syntax.operands)
         try:
-            return operators.operation(syntax, operands, self.span(syntax))
+            found = operators.operation(syntax, operands, self.span(syntax))
         except operators.TypeProblem as problem:
             part = syntax.operands[problem.operand] if problem.operand is not None else syntax
             raise self.fail(problem.code, problem.message, part, problem.hint) from None
+        return operators.folded(found)
+
+    def check_plain(self, operands: tuple[ex.Expr, ...], parts: tuple[Syntax, ...]) -> None:
+        """An operator takes single values; inputs and params may stand for what is none."""
+        for operand, part in zip(operands, parts, strict=True):
+            if isinstance(operand, ex.Concat | ex.ArtifactList):
+                message = "what is given for this is put together, so no operator can take it"
+                raise self.fail("MLC409", message, part, "give it as one value")
 
     def items(self, syntax: Items) -> ex.Expr:
         outer, self.operand = self.operand, True
         items = tuple(self.bind(item) for item in syntax.items)
         self.operand = outer
+        self.check_plain(items, syntax.items)
         try:
             return operators.list_of(items, self.span(syntax))
         except operators.TypeProblem as problem:
@@ -226,14 +236,7 @@ class _Binder:
 
     def given(self, name: Accessor, path: Path) -> ex.Expr:
         """What the caller of this file gives for a param or an input."""
-        return self.operable(self.scope.given[name.name], path)._replace(span=self.span(path))
-
-    def operable(self, value: ex.Expr, path: Path) -> ex.Expr:
-        if self.operand and isinstance(value, ex.Concat | ex.ArtifactList):
-            message = "what is given for this is put together, so no operator can take it"
-            hint = "let the caller give one value"
-            raise self.fail("MLC334", message, path, hint)
-        return value
+        return self.scope.given[name.name]._replace(span=self.span(path))
 
     def own_input(self, name: Accessor, found: ex.Type, path: Path) -> ex.Expr:
         """An input of the step, or under an operator what that is bound to."""
@@ -242,7 +245,7 @@ class _Binder:
         value = self.scope.step_values.get(name.name)
         if value is None:
             raise _BrokenError
-        return self.operable(value, path)
+        return value
 
     def each(self, path: Path) -> ex.Expr:
         if not path.accessors:

@@ -6,12 +6,15 @@ from typing import cast
 
 from compiler import expr as ex
 from compiler.diagnostics import Span
+from compiler.evaluation import evaluate
 from compiler.expressions import Operation
-from compiler.values import JsonValue, ValueKind, ValueTextError, from_text
+from compiler.values import JsonValue, ValueKind, ValueTextError, from_text, to_text
 
 BOOLEAN = ex.ValueType("boolean")
 _SCALARS = ("string", "integer", "number", "boolean")
 _NUMBERS = ("integer", "number")
+# What a list without items holds.
+_NOTHING = ex.ValueType(None)
 
 
 class TypeProblem(Exception):  # noqa: N818 - told to the user, with a place by the caller
@@ -73,9 +76,26 @@ def settled(syntax: Operation, operands: tuple[ex.Expr, ...], span: Span) -> ex.
     for operand, other in (operands, operands[::-1]):
         if isinstance(operand, ex.Literal) and operand.value is None:
             is_null = isinstance(other, ex.Literal) and other.value is None
-            if is_null or not may_be_missing(other):
+            is_open = isinstance(other.type, ex.ValueType) and (
+                other.type.nullable or other.type.kind is None
+            )
+            if is_null or not is_open:
                 return ex.Literal(is_null is (syntax.sign == "=="), BOOLEAN, span)
     return None
+
+
+def folded(found: ex.Expr) -> ex.Expr:
+    """A comparison of constants as what it comes to."""
+    if not isinstance(found, ex.Operation) or found.sign == "??":
+        return found
+    if not all(isinstance(operand, ex.Literal) for operand in found.operands):
+        return found
+    value = evaluate(found, _no_value)
+    return ex.Literal(value is True, BOOLEAN, found.span)
+
+
+def _no_value(expression: ex.Expr) -> JsonValue:
+    raise AssertionError(f"{type(expression).__name__} is no constant")
 
 
 def list_of(items: tuple[ex.Expr, ...], span: Span) -> ex.Expr:
@@ -135,12 +155,13 @@ def _fallback(left: ex.Expr, right: ex.Expr, span: Span) -> ex.Expr:
 
 
 def _join(left: ex.ValueType, right: ex.ValueType) -> ex.ValueType | None:
-    """The type of either; nullable where the right side is."""
-    items = left.items if left.items == right.items else None
+    """The type of either; nullable where the right side is. None where they don't go together."""
+    if left.kind == right.kind == "array":
+        items = _held(left.items, right.items)
+        clash = None not in (left.items, right.items) and items is None
+        return None if clash else ex.ValueType("array", right.nullable, items)
     if left.kind == right.kind:
-        if left.kind == "array" and items is None:
-            items = left.items or right.items
-        return ex.ValueType(left.kind, right.nullable, items)
+        return ex.ValueType(left.kind, right.nullable)
     if right.kind is None and right.nullable:
         return ex.ValueType(left.kind, nullable=True, items=left.items)
     if left.kind is None:
@@ -150,10 +171,26 @@ def _join(left: ex.ValueType, right: ex.ValueType) -> ex.ValueType | None:
     return None
 
 
+def _held(left: ex.ValueType | None, right: ex.ValueType | None) -> ex.ValueType | None:
+    """What a list holds that is one of two; None where that is not known, or they differ."""
+    if left is None or right is None or left == right:
+        return left if left == right else None
+    if _NOTHING in (left, right):
+        return right if left == _NOTHING else left
+    return _join(left, right)
+
+
 def _no_match(left: ex.Expr, right: ex.Expr) -> TypeProblem:
-    found = f"{a_type(left.type)} and {a_type(right.type)}"
+    found = f"{_described(left.type)} and {_described(right.type)}"
     message = f"`??` needs the same type on both sides, found {found}"
     return TypeProblem(message, "", 1)
+
+
+def _described(found: ex.Type) -> str:
+    """A type in a sentence, with what it holds if it is a list."""
+    if isinstance(found, ex.ValueType) and found.kind == "array" and found.items:
+        return f"{a_type(found)} of {found.items}s"
+    return a_type(found)
 
 
 def _plain(sign: str, operand: ex.Expr, number: int) -> None:
@@ -164,7 +201,7 @@ def _plain(sign: str, operand: ex.Expr, number: int) -> None:
         raise TypeProblem(message, hint, number)
     is_null = isinstance(operand, ex.Literal) and operand.value is None
     if operand.type.nullable and not is_null and sign not in ("==", "!="):
-        hint = "give a value for null: `(… ?? 0)`"
+        hint = f"give a value for null: `(… ?? {_example(operand.type)})`"
         raise TypeProblem(f"this may be null, which `{sign}` does not take", hint, number)
     if is_null and sign not in ("==", "!="):
         raise TypeProblem(f"`{sign}` does not take null", "", number)
@@ -187,7 +224,8 @@ def _equal(sign: str, operands: tuple[ex.Expr, ...]) -> None:
             message = f"`{sign}` compares plain values, found {a_type(operand.type)}"
             raise TypeProblem(message, "", number)
         if cast(ex.ValueType, operand.type).nullable:
-            hint = "give a value for null: `(… ?? 0)`; or compare with null alone"
+            example = _example(cast(ex.ValueType, operand.type))
+            hint = f"give a value for null: `(… ?? {example})`; or compare with null alone"
             message = f"this may be null, which `{sign}` takes only beside null"
             raise TypeProblem(message, hint, number)
     _same(sign, operands)
@@ -223,11 +261,26 @@ def _within(operands: tuple[ex.Expr, ...]) -> None:
 
 def _mending(operands: tuple[ex.Expr, ...]) -> str:
     for operand, other in (operands, operands[::-1]):
-        if isinstance(operand, ex.Literal) and isinstance(operand.value, str):
+        kind = cast(ex.ValueType, other.type).kind
+        if not isinstance(operand, ex.Literal) or kind is None:
+            continue
+        if kind == "string":
+            return f"put it in quotes: '{to_text(operand.value)}'"
+        if isinstance(operand.value, str) and _reads_as(operand.value, kind):
+            return f"take the quotes away: {operand.value}"
+    for operand, other in (operands, operands[::-1]):
+        is_text = cast(ex.ValueType, operand.type).kind == "string"
+        if isinstance(operand, ex.ParamRef | ex.StepOutputRef) and is_text:
             kind = cast(ex.ValueType, other.type).kind
-            if kind is not None and kind != "string" and _reads_as(operand.value, kind):
-                return f"take the quotes away: {operand.value}"
+            where = "param" if isinstance(operand, ex.ParamRef) else "output"
+            return f"if the {where} is meant to be one, declare it as `{kind}`"
     return ""
+
+
+def _example(found: ex.ValueType) -> str:
+    """A value of a type, for a hint."""
+    examples = {"string": "''", "boolean": "false", "array": "[]"}
+    return examples.get(found.kind or "", "0")
 
 
 def _reads_as(text: str, kind: ValueKind) -> bool:

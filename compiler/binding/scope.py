@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -93,6 +94,11 @@ class Everything(frozenset[str]):
 
     def __contains__(self, name: object) -> bool:
         return True
+
+    def __or__(self, other: Set[object]) -> Everything:
+        return self
+
+    __ror__ = __or__
 
 
 EVERYTHING = Everything()

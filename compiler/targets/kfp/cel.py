@@ -44,7 +44,7 @@ def _parts(expression: Expr, variable: Callable[[RunTimeRef], str]) -> tuple[str
     if isinstance(expression, RunTimeRef):
         return variable(expression), _ATOM
     match expression:
-        case Literal(value=value):
+        case Literal(value=value) if not isinstance(value, dict):
             return _literal(value), _ATOM
         case ListOf(items=items):
             return f"[{', '.join(_printed(item, variable, 0) for item in items)}]", _ATOM
