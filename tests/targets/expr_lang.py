@@ -24,7 +24,7 @@ Node = Callable[[Env, Any], Any]
 
 _TOKEN = re.compile(
     r"\s*(?:(\d+\.\d+|\d+)(?!\.\d)|([A-Za-z_]\w*)|'((?:[^'\\]|\\.)*)'"
-    r"|(\.\.|\?\?|\|\||&&|[=!<>]=|[-+*/%<>!?:.,#()\[\]]))"
+    r"|(\.\.|\?\?|\|\||&&|[=!<>]=|[-+*/%<>=!?:;.,#()\[\]]))"
 )
 _BINDS = {
     "||": 10,
@@ -68,6 +68,7 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self.tokens: list[tuple[str, str]] = []
         self.paths: set[str] = set()
+        self.local: set[str] = set()
         at = 0
         text = text.strip()
         while at < len(text):
@@ -94,6 +95,8 @@ class _Parser:
         return self.tokens.pop(0)
 
     def expression(self) -> Node:
+        if self.peek() == "let":
+            return self.declaration()
         chosen = self.binary(0)
         if self.peek() != "?":
             return chosen
@@ -102,6 +105,16 @@ class _Parser:
         self.take(":")
         second = self.expression()
         return lambda env, item: (first if _truth(chosen(env, item)) else second)(env, item)
+
+    def declaration(self) -> Node:
+        self.take()
+        name = self.take()[1]
+        self.take("=")
+        value = self.expression()
+        self.take(";")
+        self.local.add(name)
+        body = self.expression()
+        return lambda env, item: body({**env, name: value(env, item)}, item)
 
     def binary(self, least: int) -> Node:
         left = self.unary()
@@ -169,7 +182,7 @@ class _Parser:
                 self.take("]")
                 path = f"{path}.{text[1]}" if path and text[0] == "string" else None
             node = _member(node, inner)
-        if path:
+        if path and path not in self.local:
             self.paths.add(path)
         return node
 

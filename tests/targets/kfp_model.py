@@ -20,6 +20,13 @@ from kfp_spec import CONDITION_INPUT, PLACEHOLDER, Tree, Written
 
 from compiler.values import to_text
 
+# An optional parameter, and what stands for null: in a condition, and in a selector.
+_INPUT = r"inputs\[[^\]]+\]"
+_NULLABLE = re.compile(
+    rf"\(({_INPUT}) == '' \? ('(?:[^'\\]|\\.)*'|[^ :]+) : (double\([^()]*\)|{_INPUT})\)"
+)
+_FALLBACK = re.compile(r'(parseJson\()?string_value == "" \? ("(?:[^"\\]|\\.)*") : string_value\)?')
+
 
 @dataclass
 class Execution:
@@ -245,8 +252,9 @@ def holds(condition: str, inputs: Mapping[str, Any]) -> bool:
     text = re.sub(r"!(?!=)", " not ", text)
     text = re.sub(r"\b(true|false)\b", lambda m: m[1].title(), text)
     text = CONDITION_INPUT.sub(lambda m: f"inputs[{m[1]!r}]", text)
+    text = _NULLABLE.sub(r"(\2 if \1 == '' else \3)", text)
     try:
-        found = eval(text, {"inputs": inputs})
+        found = eval(text, {"inputs": inputs, "double": float})
     except (TypeError, KeyError) as error:
         raise BrokenError(f"{condition} of {inputs}: {error}") from None
     if not isinstance(found, bool):
@@ -262,8 +270,9 @@ def selected(selector: str, value: Any) -> Any:
         for name in re.findall(r'\["((?:[^"\\]|\\.)*)"\]', selector):
             found = found[json.loads(f'"{name}"')]
         return found
-    if match := re.fullmatch(r'string_value == "" \? (".*") : string_value', selector):
-        return json.loads(match[1]) if text == "" else text
+    if match := _FALLBACK.fullmatch(selector):
+        chosen = json.loads(match[2]) if text == "" else text
+        return json.loads(chosen) if match[1] else chosen
     raise BrokenError(f"unknown selector {selector}")
 
 

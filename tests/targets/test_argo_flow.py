@@ -255,6 +255,8 @@ def test_amounts_that_a_run_gives(gpus: str, shm: str, limits: str) -> None:
     params = [param(n, "1") for n in ("gpus", "cpu", "shm")]
     made_ = flow(step("s", command("run"), resources=wanted))
     made_ = replace(made_, params=(*made_.params, *params))
+    (use,) = [use for use in argo.explain(made_, NONE) if use.field == "resources"]
+    assert use.level is Level.EMULATED
     seen: list[Leaf] = []
     model = Argo(argo.emit(made_, NONE))
     given = {"gpus": gpus, "cpu": "1.5", "shm": shm}
@@ -371,12 +373,14 @@ def test_what_is_told() -> None:
         return {(u.field, u.where): u.level for u in argo.explain(HAND_MADE[case], NONE)}
 
     inner = told("loops in loops")
-    assert inner["foreach", "group inner"] is Level.EMULATED
-    assert inner["parallel", "group inner"] is Level.EXACT
-    assert inner["when", "group inner"] is Level.EXACT
+    assert inner["foreach", "loop inner"] is Level.EMULATED
+    assert inner["foreach.parallel", "loop inner"] is Level.EXACT
+    assert inner["when", "loop inner"] is Level.EXACT
     assert inner["when", "step d"] is Level.EXACT
-    assert told("a loop")["foreach", "step fit"] is Level.EMULATED
+    assert told("a loop")["foreach", "loop fit"] is Level.EMULATED
+    assert ("steps", "the algorithm") not in told("a loop")
     assert told("last steps")["finally", "the algorithm"] is Level.EMULATED
+    assert told("last steps")["run.status", "the algorithm"] is Level.EXACT
     assert told("outputs")["outputs", "output model"] is Level.EXACT
     assert told("a choice")["??", "step d"] is Level.EXACT
     weekly = {(u.field, u.where): u.level for u in argo.explain(scheduled(), NONE)}
@@ -402,14 +406,22 @@ def test_large_graphs_with_all_around() -> None:
 
 
 def test_conditions_hold_where_a_graph_is_cut_elsewhere() -> None:
-    pipeline = many(250, when=NEVER)
-    cut = refusals(pipeline)
-    if not cut:
-        play(pipeline)
+    play(many(250, when=NEVER))
     # A wide layer after a step that may be skipped can't share its part.
     wide = [worker(f"w{n}", join(out("s", "n"), 1)) for n in range(300)]
     found = refusals(flow(worker("s", when=NEVER), *wide))
     assert "`s`" in found["steps"]
+
+
+def test_long_names_of_steps_that_algorithms_bring_along() -> None:
+    """Five algorithms deep, with names as long as they get, that differ at the end alone."""
+    deep = ".".join(["a" * 50] * 4)
+    pipeline = flow(*(worker(f"{deep}.{'b' * 49}{n}", str(n)) for n in range(3)))
+    play(pipeline)
+    model = Argo(argo.emit(pipeline, NONE))
+    names = [t["name"] for t in model.templates["flow", "main"]["dag"]["tasks"]]
+    assert all(len(name) <= 128 for name in [*names, *(name for _, name in model.templates)])
+    assert len(set(names)) == 3
 
 
 def test_a_pipeline_of_many_templates() -> None:

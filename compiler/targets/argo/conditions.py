@@ -75,7 +75,8 @@ def _typed(expression: Expr, text: TextOf, present: Present) -> str:
             return f"({there} ? {value} : {_typed(right, text, present)})"
         case Operation(sign="==" | "!=" as sign, operands=(left, right)) if _is_null(left, right):
             other = right if isinstance(left, Literal) and left.value is None else left
-            return f"({_bare(as_text(other, text, present), other.type)} {sign} '')"
+            there = _there(other, text, present)
+            return there if sign == "!=" else f"!({there})"
         case Operation(sign=sign, operands=(left, right)):
             return f"({_typed(left, text, present)} {sign} {_typed(right, text, present)})"
     raise ValueError(f"{type(expression).__name__} is no operand")

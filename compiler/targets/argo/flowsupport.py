@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from compiler.diagnostics import listing
 from compiler.expr import (
@@ -11,6 +11,7 @@ from compiler.expr import (
     Literal,
     Operation,
     PipelineInputRef,
+    RunRef,
     StepOutputRef,
     walk,
 )
@@ -37,6 +38,9 @@ def of_flow(pipeline: Pipeline, settings: TargetSettings) -> Iterator[Support]:
     if pipeline.finally_nodes:
         reason = "the exit hook of a task around all steps"
         yield emulated("finally", _ALL, pipeline.finally_nodes[0].span, reason)
+        told = [part for part in _read(pipeline.finally_nodes) if _is_status(part)]
+        if told:
+            yield exact("run.status", _ALL, told[0].span)
     main = flow_of(pipeline.nodes)
     for output in pipeline.outputs:
         where = f"output {output.name}"
@@ -53,7 +57,7 @@ def of_flow(pipeline: Pipeline, settings: TargetSettings) -> Iterator[Support]:
 
 
 def _of_node(node: Node, level: Level, flow: Flow, settings: TargetSettings) -> Iterator[Support]:
-    where = _where(node)
+    where = f"{'loop' if isinstance(node, Loop) else 'step'} {node.name}"
     if node.when is not None:
         yield exact("when", where, node.when.span)
     if isinstance(node, Loop):
@@ -74,7 +78,7 @@ def _of_loop(loop: Loop, where: str) -> Iterator[Support]:
         reason = "a DAG with one task for all rounds; items show in the names of its nodes"
         yield emulated("foreach", where, loop.span, reason)
     if loop.parallel is not None:
-        yield exact("parallel", where, loop.span)
+        yield exact("foreach.parallel", where, loop.span)
 
 
 def _of_join(given: Expr, step: Step, level: Level, flow: Flow) -> Iterator[Support]:
@@ -82,7 +86,7 @@ def _of_join(given: Expr, step: Step, level: Level, flow: Flow) -> Iterator[Supp
     where = f"step {step.name}"
     for part in walk(given):
         if isinstance(part, Operation):
-            field = "??" if part.sign == "??" else "operators"
+            field = "??" if part.sign == "??" else "expressions"
             reason = _unjoined(part, level, flow)
             if any(_tagged(inner) for inner in walk(part)):
                 reason = _TAG
@@ -148,8 +152,13 @@ def of_parts(root: Dag, flow: Flow, pipeline: Pipeline) -> Iterator[Support]:
         reason = f"steps pass on so many values that {count} of them can't be cut into DAGs"
         yield impossible("steps", _ALL, pipeline.span, reason)
         return
-    parts = {dag.name for dag in whole for m in dag.members if isinstance(m, Dag) and not m.loop}
-    parts -= {m.name for dag in whole if dag.loop for m in dag.members if isinstance(m, Dag)}
+    parts = [
+        member
+        for dag in whole
+        if dag.loop is None
+        for member in dag.members
+        if isinstance(member, Dag) and member.loop is None
+    ]
     if not parts:
         return
     cut = sorted({other for _, other in cut_conditions(root, flow)})
@@ -203,10 +212,21 @@ def _of_schedule(schedule: Schedule) -> Iterator[Support]:
         yield refused("schedules.catch_up", where, span, reason)
 
 
-def _where(node: Node) -> str:
-    if isinstance(node, Loop) and not any(inner.name == node.name for inner in node.body):
-        return f"group {node.name}"
-    return f"step {node.name}"
+def _read(nodes: Iterable[Node]) -> Iterator[Expr]:
+    """All that stands in expressions of nodes and in what is in them."""
+    for node in nodes:
+        given: list[Expr] = [] if node.when is None else [node.when]
+        if isinstance(node, Loop):
+            given += [axis.items for axis in node.axes]
+            yield from _read(node.body)
+        else:
+            given += node.expressions()
+        for expression in given:
+            yield from walk(expression)
+
+
+def _is_status(part: Expr) -> bool:
+    return isinstance(part, RunRef) and part.field == "status"
 
 
 def _tagged(part: Expr) -> bool:

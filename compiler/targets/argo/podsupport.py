@@ -29,6 +29,9 @@ def of_resources(step: Step) -> Iterator[Support]:
     if wanted.shm:
         yield exact("resources.shm", where, wanted.shm.span, "an empty folder in memory")
     yield from of_gpu(step)
+    for given in wanted.expressions():
+        yield emulated("resources", where, given.span, "known only in the run: a patch of the pod")
+        break
 
 
 def of_volumes(step: Step) -> Iterator[Support]:

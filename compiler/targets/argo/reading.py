@@ -57,14 +57,16 @@ class Reader:
 
     def items(self, loop: Loop) -> str:
         """The expression of a loop's items: number and values of each round, as JSON."""
-        lists = [self._list(axis.items) for axis in loop.axes]
-        counts = [f"len({found})" for found in lists]
-        values = []
-        for position, found in enumerate(lists):
-            slower = "*".join(counts[position + 1 :])
-            index = f"int(#/({slower}))" if slower else "#"
-            values.append(f"{found}[{index}{f'%{counts[position]}' if position else ''}]")
-        return f"toJson(map(0..({'*'.join(counts)}-1),[#,{','.join(values)}]))"
+        lists = [f"list{position}" for position in range(len(loop.axes))]
+        given = zip(lists, loop.axes, strict=True)
+        read = "".join(f"let {name}={self._list(axis.items)};" for name, axis in given)
+        counts = [f"len({name})" for name in lists]
+        values = ["#"]
+        for position, name in enumerate(lists):
+            inner = "*".join(counts[position + 1 :])
+            index = f"int(#/({inner}))" if inner else "#"
+            values.append(f"{name}[{index}{f'%{counts[position]}' if position else ''}]")
+        return f"{read}toJson(map(0..({'*'.join(counts)}-1),[{','.join(values)}]))"
 
     def source(self, source: Source) -> str:
         """The expression of what goes into a DAG under the source's name."""
