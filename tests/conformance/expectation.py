@@ -6,9 +6,9 @@ Knows no engine: the local engine and clusters both give an `Outcome`. A case is
 - `params.yaml`: values of the run over the defaults, if any;
 - `expected.yaml`: `run` (how it ends), `steps` (the state of each instance; a loop that did not
   begin stands there by its own name), `traces` (what a step printed after `MLC-TRACE `, as JSON),
-  `outputs` (values; an artifact as its text), `order` (pairs: the first ended before the second
-  began), `tries`, `result` (outputs of the algorithm), `refused` (fields by target), and
-  `only: local` where a cluster can't show it.
+  `outputs` (values; an artifact as its text), `order` (pairs: the first has to end before the
+  second begins), `sooner` (the same, but only by the clock), `tries`, `result` (outputs of the
+  algorithm), `refused` (fields by target), and `only: local` where a cluster can't show it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Outcome(NamedTuple):
 
     `times` are seconds of start and end. What an engine does not tell is None. Without
     `tells_unrun` it does not tell skipped steps from omitted ones, nor of all of them: those that
-    it knows of are `not run`.
+    it knows of are `not run`. Without a clock, `times` follow from what has to come before.
     """
 
     status: str
@@ -41,6 +41,7 @@ class Outcome(NamedTuple):
     tries: Mapping[str, int] | None
     result: Mapping[str, Any] | None
     tells_unrun: bool = True
+    has_clock: bool = True
 
 
 class Case(NamedTuple):
@@ -103,7 +104,8 @@ def _differences(expected: Mapping[str, Any], outcome: Outcome) -> Iterator[str]
             found_ones = outcome.outputs.get(step, {})
             for name, value in outputs.items():
                 yield from _differs(f"{step}.{name}", value, found_ones.get(name))
-    for first, second in expected.get("order", ()):
+    sooner = expected.get("sooner", ()) if outcome.has_clock else ()
+    for first, second in (*expected.get("order", ()), *sooner):
         if first not in outcome.times or second not in outcome.times:
             yield f"{first} or {second} did not run, so one was not before the other"
         elif outcome.times[first][1] > outcome.times[second][0]:

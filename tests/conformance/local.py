@@ -21,7 +21,7 @@ from compiler.values import JsonValue, to_json
 def copied(case: Case, folder: Path) -> Path:
     """A copy of a case in a project of its own: the path of its spec."""
     root = Path(shutil.copytree(case.folder, folder / case.name))
-    (root / "mlc.toml").write_text("")
+    (root / "mlc.toml").touch()
     return root / "spec.yaml"
 
 

@@ -1,8 +1,9 @@
 """Each conformance case compiles for the clusters, or is refused for exactly what is expected.
 
-Nothing of a case runs here but through the local engine: the SDK's own runner (kfp.local) takes
-container components only with Docker, and looks at no condition of ours, no ParallelFor and no
-ExitHandler, so it would have to be told right what it gets wrong. `make e2e` asks clusters.
+What is written for Argo is played on a model of its controller, with the steps' own programs. The
+SDK's own runner (kfp.local) takes container components only with Docker, and looks at none of our
+conditions, no ParallelFor and no ExitHandler, so it would get most cases wrong; test_kfp_flow has a
+model of KFP's driver. `make e2e` asks clusters.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from pathlib import Path
 
 import pytest
 from consumers import CONTRACTS, compiled, problems
-from expectation import Case, read_cases
+from expectation import Case, differences, read_cases
 from local import copied, loaded, pipeline_of
+from models import on_argo
 
+from compiler import targets
 from compiler.settings import TARGET_NAMES
 
 CASES = read_cases()
@@ -37,6 +40,19 @@ def test_case(case: Case, tmp_path: Path, update_golden: bool) -> None:
             assert problems(name, one.text) == []
 
 
+PLAYED = [case for case in CASES if case.expected.get("only") != "local"]
+
+
+@pytest.mark.parametrize("case", PLAYED, ids=lambda case: case.name)
+def test_argo_ends_as_expected(case: Case, tmp_path: Path) -> None:
+    spec = copied(case, tmp_path)
+    found = loaded(spec)
+    text = targets.target("argo").emit(pipeline_of(found), found.project.target("argo"))
+    outcome = on_argo(pipeline_of(found), text, case.params, spec.parent)
+    told = differences(case, outcome)
+    assert not told, "\n" + "\n".join(told)
+
+
 def record(case: Case, refused: dict[str, list[str]]) -> None:
     """Write down what is refused, as the last line of what a case expects."""
     path = case.folder / "expected.yaml"
@@ -48,12 +64,26 @@ def record(case: Case, refused: dict[str, list[str]]) -> None:
 
 def test_the_expectations_are_whole() -> None:
     """Every case says how it ends and names only targets and keys that there are."""
-    keys = {"run", "steps", "traces", "outputs", "order", "tries", "result", "refused", "only"}
+    keys = {
+        "run",
+        "steps",
+        "traces",
+        "outputs",
+        "order",
+        "sooner",
+        "tries",
+        "result",
+        "refused",
+        "only",
+    }
     for case in CASES:
         assert case.expected.keys() <= keys, case.name
         assert case.expected["run"] in ("succeeded", "failed"), case.name
         assert case.expected.get("refused", {}).keys() <= set(TARGET_NAMES), case.name
         told = {*case.expected.get("traces", {}), *case.expected.get("tries", {})}
         assert told <= case.expected["steps"].keys(), case.name
+        text = case.spec.read_text()
+        assert text.startswith("# "), f"{case.name} does not say what it shows"
+        assert f"\nname: {case.name}\n" in text, case.name
         states = set(case.expected["steps"].values())
         assert states <= {"succeeded", "failed", "skipped", "omitted"}, case.name

@@ -22,14 +22,19 @@ from compiler.targets.argo.names import task_names
 from compiler.values import JsonValue, ValueTextError, from_text, to_text
 
 _ENDED = {"Succeeded": "succeeded", "Failed": "failed", "Error": "failed"}
-_STATES = {**_ENDED, "Skipped": "skipped", "Omitted": "omitted"}
+# What needs a skipped step is omitted there.
+_STATES = {**_ENDED, "Skipped": "not run", "Omitted": "not run"}
 # `fit(2:[2,0.1])` is round 2, `fit(1)` a second try.
 _DISPLAYED = re.compile(r"(.*?)(?:\((\d+):.*\)|\(\d+\))?", re.DOTALL)
 Node_ = Mapping[str, Any]
 
 
 def replay(
-    cluster: Cluster, pipeline: Pipeline, params: Mapping[str, JsonValue], patience: float
+    cluster: Cluster,
+    pipeline: Pipeline,
+    settings: TargetSettings,
+    params: Mapping[str, JsonValue],
+    patience: float,
 ) -> Outcome:
     """Run a pipeline and wait at most `patience` seconds for its end; nothing of it is left.
 
@@ -37,9 +42,9 @@ def replay(
         ServerError, OSError: the server refused it or is gone.
         TimeoutError: it has not ended.
     """
-    texts = argo.emit(pipeline, TargetSettings())
+    text = argo.emit(pipeline, settings)
     documents = [
-        d for d in yaml.load_all(texts, yaml.CSafeLoader) if d["kind"] == "WorkflowTemplate"
+        d for d in yaml.load_all(text, yaml.CSafeLoader) if d["kind"] == "WorkflowTemplate"
     ]
     templates = f"/api/v1/workflow-templates/{cluster.namespace}"
     workflows = f"/api/v1/workflows/{cluster.namespace}"
@@ -118,6 +123,7 @@ class _Reader:
                 if pods[name] is not None
             },
             result=self.outputs(main["id"], status.get("outputs"), handed_on),
+            tells_unrun=False,
         )  # fmt: skip
 
     def counts(self, node: Node_) -> bool:

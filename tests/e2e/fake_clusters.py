@@ -168,7 +168,8 @@ class _ArgoNodes:
             key, task = node.name + suffix, _argo_task(node.name)
             state = self.outcome.states.get(key)
             if state in ("skipped", "omitted"):
-                self.add(task, "Skipped", boundary, phase=state.capitalize())
+                phase = "Skipped" if state == "skipped" and node.when else "Omitted"
+                self.add(task, "Skipped", boundary, phase=phase)
             elif isinstance(node, Step):
                 self.step(node, key, task, boundary)
             else:

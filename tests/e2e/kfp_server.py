@@ -29,7 +29,11 @@ _ROUND = re.compile(r"\((\d+):")
 
 
 def replay(
-    cluster: Cluster, pipeline: Pipeline, params: Mapping[str, JsonValue], patience: float
+    cluster: Cluster,
+    pipeline: Pipeline,
+    settings: TargetSettings,
+    params: Mapping[str, JsonValue],
+    patience: float,
 ) -> Outcome:
     """Run a pipeline and wait at most `patience` seconds for its end.
 
@@ -37,7 +41,7 @@ def replay(
         ServerError, OSError: the server refused it or is gone.
         TimeoutError: it has not ended.
     """
-    documents = list(yaml.load_all(kfp.emit(pipeline, TargetSettings()), yaml.CSafeLoader))
+    documents = list(yaml.load_all(kfp.emit(pipeline, settings), yaml.CSafeLoader))
     spec: dict[str, Any] = {"pipeline_spec": documents[0]}
     if len(documents) > 1:
         spec["platform_spec"] = documents[1]

@@ -1,9 +1,10 @@
 """Replays the conformance cases on a cluster: `make e2e ENGINE=argo` or `ENGINE=kfp`.
 
 The environment names the cluster: MLC_E2E_SERVER (the address of the Argo Server or of KFP's API
-server), MLC_E2E_IMAGE (an image with sh and python3), MLC_E2E_NAMESPACE, MLC_E2E_TOKEN,
-MLC_E2E_INSECURE=1 for a certificate that no one knows, MLC_E2E_CODE=1 where the image has the
-`conformance_steps.py` of the cases on its path. MLC_E2E_CASES is a regular expression over names.
+server, such as `kubectl port-forward` gives), MLC_E2E_IMAGE (an image with sh and python3),
+MLC_E2E_NAMESPACE, MLC_E2E_TOKEN, MLC_E2E_INSECURE=1 for a certificate that no one knows,
+MLC_E2E_CODE=1 where the image has the `conformance_steps.py` of the cases on its path.
+MLC_E2E_CASES is a regular expression over names.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ from rich.console import Console
 from rich.table import Table
 
 from compiler.ir import Pipeline
+from compiler.settings import TargetSettings
 from compiler.values import JsonValue
 
-Replay = Callable[[Cluster, Pipeline, Mapping[str, JsonValue], float], Outcome]
+Replay = Callable[[Cluster, Pipeline, TargetSettings, Mapping[str, JsonValue], float], Outcome]
 ENGINES: dict[str, Replay] = {"argo": argo_server.replay, "kfp": kfp_server.replay}
 IMAGE = "mlc/conformance:1"
 PATIENCE = 600.0
@@ -63,9 +65,11 @@ def replay_case(case: Case, engine: str, cluster: Cluster, patience: float) -> V
         spec = copied(case, Path(folder))
         for path in spec.parent.rglob("*.yaml"):
             path.write_text(path.read_text().replace(IMAGE, cluster.image))
-        pipeline = pipeline_of(loaded(spec))
+        read = loaded(spec)
+        pipeline, settings = pipeline_of(read), read.project.target(engine)
         try:
-            found = differences(case, ENGINES[engine](cluster, pipeline, case.params, patience))
+            outcome = ENGINES[engine](cluster, pipeline, settings, case.params, patience)
+            found = differences(case, outcome)
         except (ServerError, OSError) as problem:
             found = [str(problem)]
     return Verdict(case.name, time.monotonic() - started, tuple(found))

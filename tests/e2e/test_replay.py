@@ -75,7 +75,7 @@ def test_what_goes_another_way_is_told(engine: str, tmp_path: Path) -> None:
     other = case._replace(expected={**case.expected, "run": "succeeded", "steps": steps})
     with cluster_of(engine, case, tmp_path) as cluster:
         verdict = replay.replay_case(other, engine, cluster, patience=30)
-    unrun = {"argo": "omitted", "kfp": "not there"}[engine]
+    unrun = {"argo": "not run", "kfp": "not there"}[engine]
     assert verdict.found == (
         "the run failed, and should have succeeded",
         f"after: {unrun}, should be succeeded",
