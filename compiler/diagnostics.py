@@ -43,11 +43,25 @@ class Related(NamedTuple):
     span: Span
 
 
+class Edit(NamedTuple):
+    """Text that takes the place of a range of a file."""
+
+    span: Span
+    text: str
+
+
+class Fix(NamedTuple):
+    """The one right mending of a finding: edits that are made together or not at all."""
+
+    title: str
+    edits: tuple[Edit, ...]
+
+
 class Diagnostic(NamedTuple):
     """One finding: what was found, where, and what to do about it.
 
     `code` is permanent (see `compiler.codes`), `label` stands beside the carets, `hint` says how
-    to mend it.
+    to mend it, `fix` does it where there is one right way.
     """
 
     code: str
@@ -57,6 +71,7 @@ class Diagnostic(NamedTuple):
     label: str = ""
     hint: str = ""
     related: tuple[Related, ...] = ()
+    fix: Fix | None = None
 
 
 def error(
@@ -67,8 +82,9 @@ def error(
     label: str = "",
     hint: str = "",
     related: tuple[Related, ...] = (),
+    fix: Fix | None = None,
 ) -> Diagnostic:
-    return Diagnostic(code, Severity.ERROR, message, span, label, hint, related)
+    return Diagnostic(code, Severity.ERROR, message, span, label, hint, related, fix)
 
 
 def warning(
@@ -79,8 +95,9 @@ def warning(
     label: str = "",
     hint: str = "",
     related: tuple[Related, ...] = (),
+    fix: Fix | None = None,
 ) -> Diagnostic:
-    return Diagnostic(code, Severity.WARNING, message, span, label, hint, related)
+    return Diagnostic(code, Severity.WARNING, message, span, label, hint, related, fix)
 
 
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:

@@ -1,0 +1,46 @@
+"""Steps that wait for each other."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+from compiler import graph
+from compiler.diagnostics import Diagnostic, Related, Span, error
+from compiler.ir import Node, Pipeline
+from compiler.settings import Project
+
+
+def cycles(pipeline: Pipeline, _: Project) -> Iterator[Diagnostic]:
+    """Steps that wait for each other."""
+    for nodes in (pipeline.nodes, pipeline.finally_nodes):
+        for level, names in graph.levels(nodes):
+            yield from _cycles(graph.Graph(nodes), level, names)
+
+
+def _cycles(
+    found: graph.Graph, level: tuple[str, ...], nodes: tuple[Node, ...]
+) -> Iterator[Diagnostic]:
+    steps = {node.name: node for node in nodes}
+    edges = {name: waits.all for name, waits in found.waits(nodes, level).items()}
+    for way in graph.cycles(edges):
+        first = steps[way[0]]
+        shown = " → ".join(f"`{name}`" for name in way)
+        if len(way) == 2:
+            message = f"step {shown.partition(' ')[0]} waits for itself"
+        else:
+            message = f"steps wait for each other: {shown}"
+        related = tuple(
+            Related(f"`{name}` waits for `{other}`", reason)
+            for name, other in itertools.pairwise(way)
+            if (reason := _reason(steps[name], other, found, level)) != first.span
+        )
+        hint = "take one of these references or `needs` out"
+        yield error("MLC320", message, first.span, hint=hint, related=related)
+
+
+def _reason(node: Node, other: str, found: graph.Graph, level: tuple[str, ...]) -> Span:
+    for ref, _ in graph.uses(node):
+        if found.node(ref.step, level) == other:
+            return ref.span
+    return node.span
