@@ -51,6 +51,7 @@ CODES: dict[str, str] = {
     "MLC332": "file of the wrong kind",
     "MLC333": "input that a used file does not take",
     "MLC334": "what a used algorithm can't have",
+    "MLC335": "fallback between loops that may both be missing",
     "MLC401": "expression syntax",
     "MLC402": "type mismatch",
     "MLC403": "null where text is wanted",

@@ -205,20 +205,56 @@ def walk(expression: Expr) -> Iterator[Expr]:
                 yield from walk(part)
 
 
-def step_uses(expression: Expr, lenient: bool = False) -> Iterator[tuple[StepOutputRef, bool]]:
-    """The outputs of steps that an expression takes, each with whether it may be missing, since
-    it stands on the left of a `??`."""
+def step_outputs(expression: Expr) -> Iterator[StepOutputRef]:
+    """The outputs of steps that an expression takes."""
+    return (part for part in walk(expression) if isinstance(part, StepOutputRef))
+
+
+Wanted: TypeAlias = tuple[StepOutputRef, ...]
+
+
+def wanted(expression: Expr) -> tuple[Wanted, ...]:
+    """What an expression can't do without: of the outputs in each group one has to be there.
+
+    `a` alone wants a; `a ?? b` wants one of the two, `a ?? 0` nothing. What is null counts as not
+    there on the left of a `??`, so a param that may be null fills no group.
+    """
     match expression:
         case StepOutputRef():
-            yield expression, lenient
+            return ((expression,),)
         case Operation(sign="??", operands=(left, right)):
-            yield from step_uses(left, True)
-            yield from step_uses(right, lenient)
+            others = wanted(right)
+            return tuple((*one, *other) for one in _not_null(left) for other in others)
         case (
             Concat(parts=parts)
             | ArtifactList(items=parts)
             | Operation(operands=parts)
             | ListOf(items=parts)
         ):
-            for part in parts:
-                yield from step_uses(part)
+            return tuple(group for part in parts for group in wanted(part))
+    return ()
+
+
+def _not_null(expression: Expr) -> tuple[Wanted, ...]:
+    """As `wanted`, for the expression to be more than null."""
+    match expression:
+        case StepOutputRef():
+            return ((expression,),)
+        case Operation(sign="??", operands=(left, right)):
+            return tuple((*a, *b) for a in _not_null(left) for b in _not_null(right))
+    found = expression.type
+    if isinstance(found, ValueType) and (found.nullable or found.kind is None):
+        return ((),)
+    return wanted(expression)
+
+
+def same(one: Expr, other: Expr) -> bool:
+    """Whether two expressions say the same, wherever they are written."""
+    return _bare(one) == _bare(other)
+
+
+def _bare(value: object) -> str:
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        fields = zip(value._fields, value, strict=True)
+        return f"{type(value).__name__}({[_bare(v) for name, v in fields if name != 'span']})"
+    return str([_bare(item) for item in value]) if isinstance(value, tuple) else repr(value)

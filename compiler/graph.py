@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from compiler.expr import StepOutputRef, step_uses
+from compiler.expr import Expr, Operation, StepOutputRef, same, step_outputs, wanted
 from compiler.ir import Loop, Node
 
 
 class Waits(NamedTuple):
     """What a node waits for, by data and by `needs`, each once, in reading order.
 
-    The node is skipped where one of `strict` was; of what is in `lenient` every use has a `??`.
+    The node is skipped where one of `strict` was, and where all in one of `joins` were: these are
+    in `lenient`, of which every use has a `??`.
     """
 
     strict: tuple[str, ...]
     lenient: tuple[str, ...]
+    joins: tuple[tuple[str, ...], ...] = ()
 
     @property
     def all(self) -> tuple[str, ...]:
@@ -56,18 +59,27 @@ class Graph:
 
     def _waits(self, node: Node, level: tuple[str, ...]) -> Waits:
         found: dict[str, bool] = {}
-        for ref, lenient in own_uses(node):
-            name = self.node(ref.step, level)
-            if name is not None:
-                found[name] = found.get(name, True) and lenient
-        for ref, lenient in _inner_uses(node):
-            name = self.node(ref.step, level)
-            if name is not None and name != node.name:  # not what its body takes of its own
-                found[name] = found.get(name, True) and lenient
-        found.update(dict.fromkeys(node.needs, False))
+        groups: dict[tuple[str, ...], None] = {}
+        own = list(own_expressions(node))
+        for place, expression in enumerate((*own, *_inner_expressions(node))):
+            # What the body of a loop takes of its own is no matter of the loop.
+            inside = node.name if place >= len(own) else None
+            for ref in step_outputs(expression):
+                name = self.node(ref.step, level)
+                if name is not None and name != inside:
+                    found.setdefault(name, True)
+            for group in wanted(expression):
+                names = tuple(dict.fromkeys(self.node(ref.step, level) for ref in group))
+                # What is joined with something on another level is for that level to judge.
+                here = tuple(name for name in names if name is not None and name != inside)
+                if here and len(here) == len(names):
+                    groups[here] = None
+        strict = {group[0] for group in groups if len(group) == 1}.union(node.needs)
+        found.update(dict.fromkeys(node.needs, True))
         return Waits(
-            tuple(name for name, lenient in found.items() if not lenient),
-            tuple(name for name, lenient in found.items() if lenient),
+            tuple(name for name in found if name in strict),
+            tuple(name for name in found if name not in strict),
+            tuple(group for group in groups if strict.isdisjoint(group)),
         )
 
 
@@ -81,26 +93,28 @@ def levels(
             yield from levels(node.body, (*level, node.name))
 
 
-def uses(node: Node) -> Iterator[tuple[StepOutputRef, bool]]:
-    """The outputs of steps that a node takes, its body's own included; see `step_uses`."""
-    yield from own_uses(node)
-    yield from _inner_uses(node)
+def uses(node: Node) -> Iterator[StepOutputRef]:
+    """The outputs of steps that a node takes, its body's own included."""
+    for expression in (*own_expressions(node), *_inner_expressions(node)):
+        yield from step_outputs(expression)
 
 
-def own_uses(node: Node) -> Iterator[tuple[StepOutputRef, bool]]:
-    """The outputs of steps that a node takes itself, without a loop's body."""
-    own = (axis.items for axis in node.axes) if isinstance(node, Loop) else node.expressions()
-    for expression in own:
-        yield from step_uses(expression)
+def own_expressions(node: Node) -> Iterator[Expr]:
+    """What stands in a node itself, without a loop's body."""
+    if isinstance(node, Loop):
+        yield from (axis.items for axis in node.axes)
+    else:
+        yield from node.expressions()
     if node.when is not None:
-        yield from step_uses(node.when)
+        yield node.when
 
 
-def _inner_uses(node: Node) -> Iterator[tuple[StepOutputRef, bool]]:
-    """What the body of a loop takes."""
+def _inner_expressions(node: Node) -> Iterator[Expr]:
+    """What stands in the body of a loop."""
     if isinstance(node, Loop):
         for inner in node.body:
-            yield from uses(inner)
+            yield from own_expressions(inner)
+            yield from _inner_expressions(inner)
 
 
 def _homes(nodes: Iterable[Node], around: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -111,14 +125,53 @@ def _homes(nodes: Iterable[Node], around: tuple[str, ...]) -> Iterator[tuple[str
             yield node.name, around
 
 
-def may_be_skipped(nodes: Iterable[Node], waits: Mapping[str, Waits]) -> set[str]:
-    """The nodes of a level that a condition on that level can skip, be it that of another."""
-    nodes = tuple(nodes)
-    found = {node.name for node in nodes if node.when is not None}
+class Skippable(NamedTuple):
+    """The nodes of a level that a condition on that level can skip, be it that of another.
+
+    `alone` has the conditions of those that nothing but their own condition can skip.
+    """
+
+    nodes: set[str]
+    alone: dict[str, Expr]
+
+    def all_of(self, names: Iterable[str]) -> bool:
+        """Whether all of some nodes may be skipped in one run."""
+        names = list(names)
+        conditions = [self.alone[name] for name in names if name in self.alone]
+        return self.nodes.issuperset(names) and not any(
+            opposite(one, other) for one, other in itertools.combinations(conditions, 2)
+        )
+
+
+def skippable(nodes: Iterable[Node], waits: Mapping[str, Waits]) -> Skippable:
+    """Which nodes of a level may be skipped; `waits` are those of the level."""
+    named = {node.name: node for node in nodes}
+    found = Skippable(set(), {})
     for name in in_order({name: wait.all for name, wait in waits.items()}):
-        if not found.isdisjoint(waits[name].strict):
-            found.add(name)
+        strict, _, joins = waits[name]
+        when = named[name].when
+        if not found.nodes.isdisjoint(strict) or any(map(found.all_of, joins)):
+            found.nodes.add(name)
+        elif when is not None:
+            found.nodes.add(name)
+            found.alone[name] = when
     return found
+
+
+def opposite(one: Expr, other: Expr) -> bool:
+    """Whether of two conditions one always holds: `x` and `!x`, `a < b` and `a >= b`."""
+    if _negates(one, other) or _negates(other, one):
+        return True
+    if not isinstance(one, Operation) or not isinstance(other, Operation):
+        return False
+    return _OPPOSITES.get(one.sign) == other.sign and all(map(same, one.operands, other.operands))
+
+
+def _negates(one: Expr, other: Expr) -> bool:
+    return isinstance(one, Operation) and one.sign == "!" and same(one.operands[0], other)
+
+
+_OPPOSITES: Mapping[str, str] = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 
 
 def cycles(edges: Mapping[str, Iterable[str]]) -> list[tuple[str, ...]]:

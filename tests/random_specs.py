@@ -288,10 +288,9 @@ class _Writer:
 
     def artifact(self) -> str | None:
         there = [output for output in self.outputs() if output.kind == "Dataset"]
-        surely = [output for output in there if not output.maybe]
         maybe = [output for output in there if output.maybe]
-        if maybe and surely and self.chance(0.5) and not self.is_plain:
-            return f"{self.random.choice(maybe).text} ?? {self.taken(self.random.choice(surely))}"
+        if maybe and self.chance(0.5) and not self.is_plain:
+            return self.joined(self.random.choice(maybe), there)
         return self.taken(self.random.choice(there)) if there else None
 
     def value(self, kind: str) -> str:
@@ -311,13 +310,18 @@ class _Writer:
         if there:
             choices += [lambda: self.taken(self.random.choice(there))] * 3
         if maybe and not self.is_plain:
-            left = self.random.choice(maybe).text
+            left = self.random.choice(maybe)
             choices += [
-                lambda: f"{left} ?? {self.literal(kind)}",
-                lambda: f"{left} ?? params.{names[kind]}",
-                lambda: f"{left} ?? {self.taken(self.random.choice(there))}",
+                lambda: f"{left.text} ?? {self.literal(kind)}",
+                lambda: f"{left.text} ?? params.{names[kind]}",
+                lambda: self.joined(left, there),
             ]
         return self.random.choice(choices)()
+
+    def joined(self, left: _Output, there: list[_Output]) -> str:
+        """One of two outputs: the right one is always there, or stands on the level of the left."""
+        others = [other for other in there if not other.maybe or other.depth == left.depth]
+        return f"{left.text} ?? {self.taken(self.random.choice(others))}"
 
     def condition(self, depth: int = 0) -> str:
         if self.is_plain:

@@ -40,7 +40,7 @@ def _cycles(
 
 
 def _reason(node: Node, other: str, found: graph.Graph, level: tuple[str, ...]) -> Span:
-    for ref, _ in graph.uses(node):
+    for ref in graph.uses(node):
         if found.node(ref.step, level) == other:
             return ref.span
     return node.span

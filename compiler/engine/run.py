@@ -160,7 +160,8 @@ def _run_main(
     if not flow.failed:
         return "succeeded", ""
     # A loop has failed by itself only if it could not begin.
-    failed = [s.step for s in journal.results.values() if s.status == "failed" and not s.rounds]
+    ended = journal.in_order().values()
+    failed = [s.step for s in ended if s.status == "failed" and not s.rounds]
     return "failed", f"{_listed(failed)} failed"
 
 

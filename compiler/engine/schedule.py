@@ -2,7 +2,7 @@
 
 A level are the pipeline's own nodes, those of `finally`, or one round of a loop. Each node starts
 when all that it waits for has ended, and only if none of that failed or, but for what it can do
-without, was skipped.
+without, was skipped (`compiler.graph.Waits`).
 """
 
 from __future__ import annotations
@@ -86,7 +86,11 @@ class Schedule:
 
     def _skipped(self, user: str) -> str | None:
         """The first node that was skipped of those that a node can't do without."""
-        return next((n for n in self._waits[user].strict if self._ended[n] == "skipped"), None)
+        strict, _, joins = self._waits[user]
+        groups = (*((name,) for name in strict), *joins)
+        return next(
+            (group[0] for group in groups if all(self._ended[n] == "skipped" for n in group)), None
+        )
 
     def abandon(self) -> list[str]:
         """End all that has not started, as the run stops: the names of these nodes."""

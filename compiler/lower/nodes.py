@@ -104,7 +104,7 @@ class _Lowering(NamedTuple):
             when = () if looped else self.condition(node)
             used, given = lower_used(name, node, scope, self.project, self.library)
             used = [_under((*around.when, *when), part) for part in used]
-            strict = (ref.step for e in given for ref, lenient in ex.step_uses(e) if not lenient)
+            strict = (group[0].step for e in given for group in ex.wanted(e) if len(group) == 1)
             return self.settled(used, around.needs, strict)
         step = lower_step(name, node, scope, self.project)
         conditions = around.when if looped else (*around.when, *self.condition(node))

@@ -102,28 +102,40 @@ class _Frame:
         return self.ends[node.name]
 
     def _settled(self, node: Node) -> _End:
-        strict, lenient = self._waits(node)
-        states = [self.settle(other).state for other in (*strict, *lenient)]
-        if "failed" in states or "omitted" in states:
+        refs = [ref for expression in _expressions(node) for ref in _refs(expression)]
+        before = {
+            other.name: self.settle(other).state
+            for other in self.nodes
+            if other is not node
+            and (other.name in node.needs or any(_holds(other, ref.step) for ref in refs))
+        }
+        if not {"failed", "omitted"}.isdisjoint(before.values()):
             return _End("omitted")
-        if any(self.settle(other).state == "skipped" for other in strict):
+        if any(before[name] == "skipped" for name in node.needs):
+            return _End("skipped")
+        if not all(self._is_there(expression, before) for expression in _expressions(node)):
             return _End("skipped")
         if node.when is not None and self.value(node.when) is not True:
             return _End("skipped")
         return self._looped(node) if isinstance(node, Loop) else self._echoed(node)
 
-    def _waits(self, node: Node) -> tuple[list[Node], list[Node]]:
-        """What must have run and what must have ended, on this level."""
-        strict = set(node.needs)
-        lenient: set[str] = set()
-        for ref, is_lenient in _uses_of(node):
-            for other in self.nodes:
-                if other is not node and _holds(other, ref.step):
-                    (lenient if is_lenient else strict).add(other.name)
-        return (
-            [other for other in self.nodes if other.name in strict],
-            [other for other in self.nodes if other.name in lenient - strict],
-        )
+    def _is_there(
+        self, expression: ex.Expr, before: Mapping[str, str], *, filled: bool = False
+    ) -> bool:
+        """Whether a value can be had from what is on this level: not skipped and, if it is to be
+        `filled`, not null for sure. Of what is elsewhere another level judges."""
+        match expression:
+            case ex.StepOutputRef(step=step):
+                near = (o.name for o in self.nodes if o.name in before and _holds(o, step))
+                return all(before[name] != "skipped" for name in near)
+            case ex.Operation(sign="??", operands=(left, right)):
+                if self._is_there(left, before, filled=True):
+                    return True
+                return self._is_there(right, before, filled=filled)
+        kind = expression.type
+        if filled and isinstance(kind, ex.ValueType) and (kind.nullable or kind.kind is None):
+            return False
+        return all(self._is_there(part, before) for part in _parts(expression))
 
     def _looped(self, loop: Loop) -> _End:
         lists = [self.value(axis.items) for axis in loop.axes]
@@ -257,24 +269,26 @@ def _holds(node: Node, step: str) -> bool:
     return node.name == step
 
 
-def _uses_of(node: Node) -> Iterator[tuple[ex.StepOutputRef, bool]]:
+def _expressions(node: Node) -> Iterator[ex.Expr]:
     if isinstance(node, Loop):
-        expressions = [axis.items for axis in node.axes]
+        yield from (axis.items for axis in node.axes)
         for inner in node.body:
-            yield from _uses_of(inner)
+            yield from _expressions(inner)
     else:
-        expressions = list(node.expressions())
-    for expression in (*expressions, *([node.when] if node.when else [])):
-        yield from _uses(expression, False)
+        yield from node.expressions()
+    if node.when is not None:
+        yield node.when
 
 
-def _uses(expression: ex.Expr, lenient: bool) -> Iterator[tuple[ex.StepOutputRef, bool]]:
+def _refs(expression: ex.Expr) -> Iterator[ex.StepOutputRef]:
+    if isinstance(expression, ex.StepOutputRef):
+        yield expression
+    for part in _parts(expression):
+        yield from _refs(part)
+
+
+def _parts(expression: ex.Expr) -> tuple[ex.Expr, ...]:
     match expression:
-        case ex.StepOutputRef():
-            yield expression, lenient
-        case ex.Operation(sign="??", operands=(left, right)):
-            yield from _uses(left, True)
-            yield from _uses(right, lenient)
         case ex.Operation(operands=parts) | ex.Concat(parts=parts) | ex.ListOf(items=parts):
-            for part in parts:
-                yield from _uses(part, lenient)
+            return parts
+    return ()

@@ -109,7 +109,7 @@ def test_an_item_without_the_field(bench: Bench, path: tuple[str, ...], reason: 
             when=op(each("in", "t", *path), "==", 1))),
     )  # fmt: skip
     assert done.reason("it.0") == done.reason("one.0") == reason
-    assert done.result.reason == "one.0, it.0 failed"
+    assert done.result.reason == "it.0, one.0 failed"
 
 
 def test_a_list_that_a_step_has_written(bench: Bench) -> None:

@@ -20,7 +20,9 @@ def graphs(draw: st.DrawFn) -> dict[str, Waits]:
     for place, name in enumerate(names):
         others = draw(st.sets(st.sampled_from(names[:place]), max_size=4)) if place else set()
         strict = {other for other in others if draw(st.booleans())}
-        waits[name] = Waits(tuple(sorted(strict)), tuple(sorted(others - strict)))
+        lenient = tuple(sorted(others - strict))
+        joins = (lenient,) if len(lenient) > 1 and draw(st.booleans()) else ()
+        waits[name] = Waits(tuple(sorted(strict)), lenient, joins)
     return {name: waits[name] for name in draw(st.permutations(names))}
 
 
@@ -58,7 +60,8 @@ def test_what_runs_is_what_can_run(
     def model(name: str) -> Outcome:
         if any(model(other) in ("failed", "omitted") for other in graph[name].all):
             return "omitted"
-        if any(model(other) == "skipped" for other in graph[name].strict):
+        groups = [(other,) for other in graph[name].strict] + list(graph[name].joins)
+        if any(all(model(other) == "skipped" for other in group) for group in groups):
             return "skipped"
         return would_end[name]
 

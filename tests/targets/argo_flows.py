@@ -20,7 +20,7 @@ from compiler.expr import (
     Type,
     ValueType,
 )
-from compiler.graph import Graph, may_be_skipped
+from compiler.graph import Graph, skippable
 from compiler.ir import Axis, Loop, Node, Pipeline, PipelineOutput, Schedule, Step
 
 INTEGER, BOOLEAN = ValueType("integer"), ValueType("boolean")
@@ -324,7 +324,7 @@ class _Random:
 
     def skipped(self, level: tuple[str, ...], nodes: Sequence[Node]) -> set[str]:
         graph = Graph(self.wrapped(level, nodes))
-        return may_be_skipped(nodes, graph.waits(nodes, level))
+        return skippable(nodes, graph.waits(nodes, level)).nodes
 
     def note(self, level: tuple[str, ...], made: Sequence[Node]) -> None:
         self.maybe = {m for m in self.maybe if m not in {n.name for n in made}}
@@ -333,11 +333,16 @@ class _Random:
     def home(self, ref: Expr, level: tuple[str, ...]) -> str:
         """The node that a step is, or is in, where its way and a user's part."""
         assert isinstance(ref, StepOutputRef)
+        home, shared = self.seen[ref.step], self.shared(ref, level)
+        return home[shared] if len(home) > shared else ref.step
+
+    def shared(self, ref: StepOutputRef, level: tuple[str, ...]) -> int:
+        """How many loops are around both a step and a user on a level."""
         home = self.seen[ref.step]
         shared = 0
         while shared < min(len(home), len(level)) and home[shared] == level[shared]:
             shared += 1
-        return home[shared] if len(home) > shared else ref.step
+        return shared
 
     def output(self, level: tuple[str, ...], output: str) -> StepOutputRef | None:
         steps = [n for n in self.seen if n not in self.hidden or self.seen[n] == level]
@@ -369,11 +374,17 @@ class _Random:
             return self.artifact(found, level)
         if self.chance.random() < 0.4:
             other = self.output(level, output)
-            if other is not None and other.type == found.type:
+            if other is not None and other.type == found.type and self.joins(found, other, level):
                 return join(found, other)
             if output == "n" and found.type.kind == "integer":
                 return join(found, self.chance.choice([THRESHOLD, 4]))
         return found
+
+    def joins(self, one: StepOutputRef, other: StepOutputRef, level: tuple[str, ...]) -> bool:
+        """Whether some level knows of both that they may be skipped."""
+        if not self.maybe.issuperset((self.home(one, level), self.home(other, level))):
+            return True
+        return self.shared(one, level) == self.shared(other, level)
 
     def artifact(self, found: StepOutputRef, level: tuple[str, ...]) -> Expr | None:
         if found.type.is_list:  # type: ignore[union-attr]

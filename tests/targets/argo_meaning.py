@@ -83,10 +83,11 @@ class Meaning:
         for name in in_order({n: wait.all for n, wait in waits.items()}):
             node = by_name[name]
             before = {other: states[other] for other in waits[name].all}
-            strictly = {before[other] for other in waits[name].strict}
+            groups = [(other,) for other in waits[name].strict] + list(waits[name].joins)
+            lacks = any(all(before[o] == "skipped" for o in group) for group in groups)
             if {"failed", "omitted"} & set(before.values()):
                 state = "omitted"
-            elif "skipped" in strictly or not self._wanted(node.when, level, rounds):
+            elif lacks or not self._wanted(node.when, level, rounds):
                 state = "skipped"
             else:
                 state = self._node(node, level, rounds)

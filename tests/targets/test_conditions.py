@@ -23,7 +23,7 @@ from typed_expressions import Made, World, any_values, conditions, name_of, scal
 
 from compiler.binding import Where, bind
 from compiler.evaluation import Skipped
-from compiler.expr import Expr, Literal, RunTimeRef, StepOutputRef, ValueType, step_uses
+from compiler.expr import Expr, Literal, RunTimeRef, StepOutputRef, ValueType, wanted
 from compiler.targets.argo.conditions import as_text, condition
 from compiler.targets.kfp.cel import Unsayable, cel
 from compiler.values import JsonValue, ValueKind, fits, to_text
@@ -165,9 +165,9 @@ def argo_values(world: World) -> dict[str, Any]:
 
 def runs(expression: Expr, world: World) -> bool:
     """Whether what takes an expression is run at all."""
-    return not any(
-        isinstance(world.values[name_of(ref)], Skipped) and not lenient
-        for ref, lenient in step_uses(expression)
+    return all(
+        any(not isinstance(world.values[name_of(ref)], Skipped) for ref in group)
+        for group in wanted(expression)
     )
 
 

@@ -252,6 +252,10 @@ class Dags:
             task = self._places.task(dag, other)
             run = f"{task}.Succeeded"
             terms.append(run if must_run else f"({run} || {task}.Skipped || {task}.Omitted)")
+        for join in waits.joins if waits else ():
+            if all(needed.get(other) is False for other in join):
+                runs = (f"{self._places.task(dag, other)}.Succeeded" for other in join)
+                terms.append(f"({' || '.join(runs)})")
         return " && ".join(terms)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from compiler.graph import Graph, may_be_skipped, uses
+from compiler.graph import Graph, skippable, uses
 from compiler.ir import Loop, Node
 from compiler.targets.argo.parts import Member as Piece
 from compiler.targets.argo.parts import Part, divide
@@ -19,13 +19,13 @@ def flow_of(nodes: tuple[Node, ...]) -> Flow:
         for level, members in levels
         for name, wait in graph.waits(members, level).items()
     }
-    skippable = {
+    skipped = {
         (level, name)
         for level, members in levels
-        for name in may_be_skipped(members, {m.name: waits[level, m.name] for m in members})
+        for name in skippable(members, {m.name: waits[level, m.name] for m in members}).nodes
     }
     found = {(level, node.name): node for level, members in levels for node in members}
-    return Flow(graph, found, waits, frozenset(skippable))
+    return Flow(graph, found, waits, frozenset(skipped))
 
 
 def _levels(nodes: tuple[Node, ...], level: Level) -> Iterator[tuple[Level, tuple[Node, ...]]]:
@@ -67,7 +67,7 @@ def _loop(level: Level, loop: Loop, flow: Flow, call: Callable[[str, str], str])
 
 def _takes(node: Node, level: Level, flow: Flow) -> frozenset[tuple[str, str]]:
     """The outputs that a node takes from others of its level, by the node that has them."""
-    found = ((flow.graph.node(ref.step, level), ref) for ref, _ in uses(node))
+    found = ((flow.graph.node(ref.step, level), ref) for ref in uses(node))
     return frozenset(
         (name, f"{ref.step} {ref.output}") for name, ref in found if name not in (None, node.name)
     )

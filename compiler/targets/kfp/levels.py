@@ -28,51 +28,15 @@ from compiler.expr import (
     ParamRef,
     StepOutputRef,
     Type,
+    same,
+    step_outputs,
     walk,
 )
 from compiler.ir import Loop, Node, Step
 from compiler.targets.kfp.carrying import altered
+from compiler.targets.kfp.level import Level
 
 Path = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """The nodes of a level in an order in which they can run, and how they hang together."""
-
-    nodes: tuple[Node, ...]
-    waits: dict[str, graph.Waits]
-    skippable: frozenset[str]
-    choices: set[str]
-
-    def tests(self, name: str) -> tuple[Expr, ...]:
-        """All conditions that a node runs on, its own and those of what it strictly waits for."""
-        found: dict[str, Expr] = {}
-        nodes = {node.name: node for node in self.nodes}
-        todo = [name]
-        seen = set()
-        while todo:
-            at = todo.pop()
-            if at in seen:
-                continue
-            seen.add(at)
-            todo += self.waits[at].strict
-            when = nodes[at].when
-            if when is not None:
-                found[at] = when
-        return tuple(found[node.name] for node in self.nodes if node.name in found)
-
-    def own_tests(self, name: str) -> tuple[Expr, ...]:
-        """The conditions that the node's task has to bear where it is no choice itself: its own,
-        and those of choices that it waits for, since these never are skipped."""
-        tests = {
-            id(test): test
-            for waited in self.waits[name].strict
-            if waited in self.choices
-            for test in self.tests(waited)
-        }
-        own = next(node.when for node in self.nodes if node.name == name)
-        return (*tests.values(), *([own] if own is not None else []))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +118,7 @@ class Part:
 
     def may_be_skipped(self, ref: StepOutputRef, path: Path) -> bool:
         shared, node = self.place(ref, path)
-        return node in self.levels[shared].skippable
+        return node in self.levels[shared].skippable.nodes
 
     def alternative(self, step: str, name: str, type_: Type) -> Alternative:
         """The alternative that a reference means; for a strict use one that nobody looks at."""
@@ -225,8 +189,10 @@ class Part:
         waits = self.graph.waits(nodes, path)
         named = {node.name: node for node in nodes}
         order = graph.in_order({name: wait.all for name, wait in waits.items()})
-        skippable = frozenset(graph.may_be_skipped(nodes, waits))
-        yield path, Level(tuple(named[name] for name in order), waits, skippable, set())
+        yield (
+            path,
+            Level(tuple(named[name] for name in order), waits, graph.skippable(nodes, waits)),
+        )
         for node in nodes:
             if isinstance(node, Loop):
                 yield from self._levels(node.body, (*path, node.name))
@@ -246,12 +212,11 @@ class Part:
     def _note(self, expression: Expr, path: Path) -> None:
         """Mark the loops whose outputs are collected and the steps that need an alternative."""
         for operation in _choices(expression):
-            for item in chain(operation):
-                if isinstance(item, StepOutputRef):
-                    shared, node = self.place(item, path)
-                    # What is skipped outside of a loop skips the loop as a whole.
-                    if node in self.levels[shared].skippable:
-                        self.levels[shared].choices.add(node)
+            for ref in step_outputs(operation):
+                shared, node = self.place(ref, path)
+                # What is skipped outside of a loop skips the loop as a whole.
+                if node in self.levels[shared].skippable.nodes:
+                    self.levels[shared].choices.add(node)
         for part in walk(expression):
             if isinstance(part, StepOutputRef):
                 self.collected.update(self.graph.collected(part.step, path))
@@ -260,7 +225,7 @@ class Part:
         todo = list(level.choices)
         while todo:
             for waited in level.waits[todo.pop()].strict:
-                if waited in level.skippable and waited not in level.choices:
+                if waited in level.skippable.nodes and waited not in level.choices:
                     level.choices.add(waited)
                     todo.append(waited)
 
@@ -285,15 +250,3 @@ def chain(operation: Operation) -> list[Expr]:
 
 def _choices(expression: Expr) -> Iterable[Operation]:
     return (part for part in walk(expression) if isinstance(part, Operation) and part.sign == "??")
-
-
-def same(one: Expr, other: Expr) -> bool:
-    """Whether two expressions say the same, wherever they are written."""
-    return _bare(one) == _bare(other)
-
-
-def _bare(value: object) -> str:
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        fields = zip(value._fields, value, strict=True)
-        return f"{type(value).__name__}({[_bare(v) for name, v in fields if name != 'span']})"
-    return str([_bare(item) for item in value]) if isinstance(value, tuple) else repr(value)

@@ -9,7 +9,8 @@ from compiler.expr import Expr, Literal
 from compiler.ir import Loop, Node
 from compiler.targets.kfp.choices import Choice
 from compiler.targets.kfp.conditions import condition
-from compiler.targets.kfp.levels import Level, Path, UnfitError
+from compiler.targets.kfp.level import Level
+from compiler.targets.kfp.levels import Path, UnfitError
 from compiler.targets.kfp.loops import Rounds, iterators
 from compiler.targets.kfp.plan import FromScope, FromTask
 from compiler.targets.kfp.scopes import Frame, Kind, Member, Ready
