@@ -319,8 +319,8 @@ class _Writer:
         return self.random.choice(choices)()
 
     def joined(self, left: _Output, there: list[_Output]) -> str:
-        """One of two outputs: the right one is always there, or stands on the level of the left."""
-        others = [other for other in there if not other.maybe or other.depth == left.depth]
+        """One of two outputs on a level: of two levels none would know that both were skipped."""
+        others = [other for other in there if other.depth == left.depth]
         return f"{left.text} ?? {self.taken(self.random.choice(others))}"
 
     def condition(self, depth: int = 0) -> str:
