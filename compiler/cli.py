@@ -62,6 +62,15 @@ _quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but error
 _data_format = click.option(
     "--format", "style", type=click.Choice(["text", "json"]), default="text", help="Of the output."
 )
+# The keys of compiler.reports.REPORTS, which takes longer to import than --help does.
+FORMATS = ("text", "json", "github", "gitlab", "sarif", "junit")
+_report_format = click.option(
+    "--format",
+    "style",
+    type=click.Choice(FORMATS),
+    default="text",
+    help="How findings are shown; other than text on stdout.",
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -76,7 +85,7 @@ def cli(no_color: bool) -> None:
 
 @cli.command()
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
-@_data_format
+@_report_format
 @_quiet
 def validate(paths: tuple[str, ...], style: str, quiet: bool) -> int:
     """Check specs with each of their profiles.
@@ -109,7 +118,7 @@ def validate(paths: tuple[str, ...], style: str, quiet: bool) -> int:
     help="Print how each field of the specs fares on a target.",
 )
 @_spec_options
-@_data_format
+@_report_format
 @_quiet
 def compile_(
     specs: tuple[str, ...],
@@ -137,6 +146,8 @@ def compile_(
         quiet,
     )
     if explained:
+        if style not in ("text", "json"):
+            raise click.UsageError("--explain-target is shown as text or json")
         names = TARGET_NAMES if explained == "all" else (explained,)
         return command.explain(request, names)
     if check:

@@ -83,4 +83,35 @@ CODES: dict[str, str] = {
     "MLC805": "volume is not known on this machine",
     "MLC806": "working folder does not exist",
     "MLC901": "bad project configuration",
+    "MLC910": "image from where the policy allows none",
+    "MLC911": "image without a digest",
+    "MLC912": "more than the policy's ceiling",
+    "MLC913": "amount that may go above the policy's ceiling",
+    "MLC914": "timeout above the policy's ceiling",
+    "MLC915": "something that the policy requires is missing",
+    "MLC916": "privileges that the policy does not allow",
+    "MLC917": "service account that the policy does not allow",
+    "MLC930": "ignore that can't be read",
+    "MLC931": "unknown code in an ignore",
+    "MLC932": "ignore without a reason",
+    "MLC933": "ignore of what is not found",
+    "MLC934": "ignore of what can't be ignored",
 }
+
+# Found as warnings; all others are errors.
+WARNINGS = frozenset(
+    {
+        *("MLC410", "MLC603", "MLC702", "MLC703", "MLC913"),
+        *("MLC930", "MLC931", "MLC932", "MLC933", "MLC934"),
+    }
+)
+
+
+def is_policy(code: str) -> bool:
+    """Whether a code is about what a project's policy asks for."""
+    return code.startswith("MLC91") or code.startswith("MLC92")
+
+
+def is_fixed(code: str) -> bool:
+    """Whether a finding is an error of the language: no policy and no comment changes that."""
+    return code not in WARNINGS and not is_policy(code)

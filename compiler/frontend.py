@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from collections.abc import Mapping as Dictionary
 from collections.abc import Sequence as Items
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from compiler import checks, params, project, schema, source
+from compiler import checks, ignores, params, project, schema, source
 from compiler.binding import Git
 from compiler.compose import Library, extend
-from compiler.diagnostics import Diagnostic, error, has_errors, in_order, listing, nearest
+from compiler.diagnostics import (
+    Diagnostic,
+    Span,
+    error,
+    has_errors,
+    in_order,
+    listing,
+    nearest,
+)
 from compiler.ir import Pipeline
 from compiler.lower import lower
 from compiler.lower.component import lower_component
@@ -24,20 +33,23 @@ from compiler.source import shown_path as shown_path
 class Loaded:
     """What came of a spec: a pipeline where there was no error.
 
-    `sources` holds the text of every file that a diagnostic may point at, by its shown path.
+    `sources` holds the text of every file that a diagnostic may point at, by its shown path;
+    `ignored` the places of the codes in comments that took findings away.
     """
 
     pipeline: Pipeline | None
     project: Project
     diagnostics: list[Diagnostic]
     sources: dict[str, SourceFile] = field(default_factory=dict)
+    ignored: frozenset[Span] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
     """A spec that has been read and checked against the schema, with its bases in it.
 
-    `library` has the other files of the project that it names.
+    `library` has the other files of the project that it names, `path` is its own as messages
+    show it.
     """
 
     root: Mapping | None
@@ -45,6 +57,7 @@ class Document:
     diagnostics: list[Diagnostic]
     sources: dict[str, SourceFile]
     library: Library
+    path: str
 
     @property
     def kind(self) -> str:
@@ -73,7 +86,7 @@ def read(path: Path, shown: str | None = None, data: bytes | None = None) -> Doc
         diagnostics += schema.check(root, "algorithm")
         root, found_in_bases = extend(root, library)
         diagnostics += found_in_bases
-    return Document(root, belongs, diagnostics, sources, library)
+    return Document(root, belongs, diagnostics, sources, library, shown)
 
 
 def build(
@@ -92,10 +105,10 @@ def build(
     sources = document.sources
     root = document.root
     if root is None:
-        return Loaded(None, document.project, in_order(diagnostics), sources)
+        return _settled(None, document, diagnostics)
     if document.kind != "Algorithm":
         diagnostics.append(_not_whole(document.kind, root))
-        return Loaded(None, document.project, in_order(diagnostics), sources)
+        return _settled(None, document, diagnostics)
     diagnostics += _unknown_profiles(document, profiles, sources)
     resolved, found = resolve(root, profiles)
     diagnostics += found
@@ -113,9 +126,9 @@ def build(
         sources[file.path] = file
     pipeline = pipeline._replace(params=tuple(known.values()))
     diagnostics += checks.check(pipeline, document.project, scope.flawed)
-    sources |= _other_files(diagnostics, sources)
-    sound = None if has_errors(diagnostics) else pipeline
-    return Loaded(sound, document.project, in_order(diagnostics), sources)
+    if not has_errors(document.diagnostics):
+        diagnostics += checks.required(pipeline, document.project, scope.flawed)
+    return _settled(pipeline, document, diagnostics)
 
 
 def load(
@@ -135,8 +148,34 @@ def check_part(document: Document, git: Git | None = None) -> Loaded:
         component, scope = lower_component(document.root, document.project, git)
         diagnostics += scope.diagnostics
         diagnostics += checks.check(component, document.project, scope.flawed)
-    sources = document.sources | _other_files(diagnostics, document.sources)
-    return Loaded(None, document.project, in_order(diagnostics), sources)
+    return _settled(None, document, diagnostics)
+
+
+def settle(diagnostics: Items[Diagnostic], loaded: Loaded) -> list[Diagnostic]:
+    """What counts of findings of a later phase, by the policy and the comments of the spec."""
+    files = loaded.sources.values()
+    return ignores.settle(diagnostics, loaded.project.policy, files).diagnostics
+
+
+def unused_ignores(document: Document, used: Collection[Span]) -> list[Diagnostic]:
+    """Ignores of a spec that took nothing away, whatever was built of it; `used` are those that
+    did. A base's are for the specs that go on from it."""
+    file = document.sources[document.path]
+    if document.root is None or document.kind == "Base":
+        return []
+    policy = document.project.policy
+    return ignores.weighed(ignores.unused(file, used, policy), policy)
+
+
+def _settled(
+    pipeline: Pipeline | None, document: Document, diagnostics: list[Diagnostic]
+) -> Loaded:
+    """What came of a document, by the policy and the comments of its files."""
+    document.sources.update(_other_files(diagnostics, document.sources))
+    policy = document.project.policy
+    found, used = ignores.settle(diagnostics, policy, document.sources.values())
+    sound = None if has_errors(found) else pipeline
+    return Loaded(sound, document.project, in_order(found), document.sources, used)
 
 
 def _not_whole(kind: str, root: Mapping) -> Diagnostic:

@@ -264,6 +264,7 @@ class Step(NamedTuple):
     description: str
     span: Span
     when: Expr | None = None
+    image_span: Span | None = None
 
     def input(self, name: str) -> Input:
         return next(i for i in self.inputs if i.name == name)

@@ -12,31 +12,22 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from compiler import schema
+from compiler import schema, toml_source
 from compiler.diagnostics import Diagnostic, Span, error, has_errors
 from compiler.ir import Pairs
 from compiler.lower.settings import tolerations
-from compiler.nodes import (
-    Entry,
-    Mapping,
-    Node,
-    Scalar,
-    Sequence,
-    SourceFile,
-    mapping,
-    text,
-    texts,
-)
+from compiler.nodes import Mapping, Node, SourceFile, mapping, text, texts
+from compiler.policy import read_policy
 from compiler.settings import (
     TARGET_NAMES,
     GpuType,
     LocalSettings,
     ObjectStore,
+    Policy,
     Project,
     SecretKey,
     TargetSettings,
 )
-from compiler.values import to_text
 
 # Whether a pyproject.toml speaks of mlc at all; what it says is for tomllib.
 _TABLE = re.compile(r"\btool\b[^\n]*\bmlc\b|^\s*mlc\b", re.MULTILINE)
@@ -79,11 +70,14 @@ def _load(path: Path, table: tuple[str, ...]) -> tuple[Project, tuple[Diagnostic
         data = data.get(name) if isinstance(data, dict) else None
     if not isinstance(data, dict):
         return Project(root, path), (), file
-    node = _Places(file, table).node(data, table)
+    node = toml_source.to_node(data, file, table)
     if not isinstance(node, Mapping):
         return Project(root, path), (), file
-    found = tuple(schema.check(node, "project"))
-    return _project(node, root, path), found if has_errors(found) else (), file
+    found = schema.check(node, "project")
+    policy, problems = read_policy(mapping(node.get("policy")))
+    found += problems
+    belongs = _project(node, root, path, policy)
+    return belongs, tuple(found) if has_errors(found) else (), file
 
 
 def _shown(path: Path) -> str:
@@ -106,77 +100,7 @@ def _syntax_error(file: SourceFile, message: str) -> Diagnostic:
     return _config_error(message[: at.start()], span)
 
 
-class _Places:
-    """Gives TOML data the places that tomllib does not tell: the line of its table or key."""
-
-    def __init__(self, file: SourceFile, table: tuple[str, ...]) -> None:
-        self.file = file
-        self.table = table
-
-    def node(self, data: Any, path: tuple[str, ...]) -> Node:
-        start, end = self.marks(path)
-        if isinstance(data, dict):
-            entries = {}
-            for key, value in data.items():
-                inner = (*path, key)
-                at, to = self.marks(inner)
-                key_node = Scalar(self.file, at, to, key, '"')
-                entries[key] = Entry(key_node, self.node(value, inner))
-            return Mapping(self.file, start, end, entries)
-        if isinstance(data, list):
-            return Sequence(self.file, start, end, [self.node(item, path) for item in data])
-        style = "" if isinstance(data, (bool, int, float)) else '"'
-        plain = isinstance(data, (bool, int, float))
-        written = to_text(data) if plain else str(data)
-        return Scalar(self.file, start, end, written, style)
-
-    def marks(self, path: tuple[str, ...]) -> tuple[_Mark, _Mark]:
-        return _Mark(self, path, 0), _Mark(self, path, len(path[-1]) if path else 0)
-
-    def find(self, path: tuple[str, ...]) -> int:
-        """The offset of a key: in its own table, in the table above, or of the table's header."""
-        source = self.file.text
-        for cut in range(len(path), 0, -1):
-            header = re.compile(
-                r"^[ \t]*\[+[ \t]*" + r"[ \t]*\.[ \t]*".join(map(_key, path[:cut])), re.MULTILINE
-            )
-            found = header.search(source)
-            if found is None:
-                continue
-            at = found.end() - len(path[cut - 1]) - (source[found.end() - 1] in "\"'")
-            for name in path[cut:]:
-                key = re.compile(r"(?:^[ \t]*|[.{,][ \t]*)(" + _key(name) + r")[ \t]*[.=]", re.M)
-                inner = key.search(source, found.end())
-                if inner is None:
-                    break
-                at = inner.start(1)
-            return max(at, 0)
-        for name in path[len(self.table) :]:
-            key = re.compile(r"^[ \t]*(" + _key(name) + r")[ \t]*[.=]", re.MULTILINE)
-            inner = key.search(source)
-            if inner is not None:
-                return inner.start(1)
-        return 0
-
-
-class _Mark:
-    """A place that is looked for only when a diagnostic wants it."""
-
-    __slots__ = ("offset", "path", "places")
-
-    def __init__(self, places: _Places, path: tuple[str, ...], offset: int) -> None:
-        self.places, self.path, self.offset = places, path, offset
-
-    @property
-    def index(self) -> int:
-        return self.places.find(self.path) + self.offset
-
-
-def _key(name: str) -> str:
-    return rf"[\"']?{re.escape(name)}[\"']?"
-
-
-def _project(node: Mapping, root: Path, path: Path) -> Project:
+def _project(node: Mapping, root: Path, path: Path, policy: Policy) -> Project:
     targets = texts(node.get("default_targets"))
     return Project(
         root=root,
@@ -189,6 +113,7 @@ def _project(node: Mapping, root: Path, path: Path) -> Project:
             if isinstance(entry.value, Mapping)
         },
         local=_local(mapping(node.get("local"))),
+        policy=policy,
     )
 
 

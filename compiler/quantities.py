@@ -86,6 +86,16 @@ def duration(text: str) -> int | None:
     return seconds if seconds <= MAX_SECONDS else None
 
 
+def duration_text(seconds: int) -> str:
+    """Whole seconds as the language writes them: `2h30m`."""
+    parts = []
+    for unit, size in _UNITS.items():
+        amount, seconds = divmod(seconds, size)
+        if amount:
+            parts.append(f"{amount}{unit}")
+    return "".join(parts) or "0s"
+
+
 def duration_hint(text: str) -> str:
     """How a text that is no duration might be mended."""
     compact = text.replace(" ", "").lower()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from compiler.diagnostics import Severity, Span
     from compiler.ir import Pairs, Toleration
 
 TARGET_NAMES = ("kfp", "kfp-dsl", "argo")
@@ -75,6 +76,34 @@ class LocalSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Ceiling:
+    """The most of a resource that a step may have: as it is written, and where."""
+
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """`[policy]`: what the team that runs the cluster asks of specs.
+
+    `registries` are repositories as segments, the host first; `ceilings` goes by key of
+    `resources`, and `timeout`. `severity` is by code, None for off. `places` tells where each key
+    is written.
+    """
+
+    registries: tuple[tuple[str, ...], ...] = ()
+    pinned_images: bool = False
+    privileged: bool = True
+    service_accounts: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    ceilings: dict[str, Ceiling] = field(default_factory=dict)
+    severity: dict[str, Severity | None] = field(default_factory=dict)
+    enforced: frozenset[str] = frozenset()
+    places: dict[str, Span] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Project:
     """The folder that holds the configuration, or the spec's own where there is none."""
 
@@ -84,6 +113,7 @@ class Project:
     default_targets: tuple[str, ...] = TARGET_NAMES
     targets: dict[str, TargetSettings] = field(default_factory=dict)
     local: LocalSettings = field(default_factory=LocalSettings)
+    policy: Policy = field(default_factory=Policy)
 
     @property
     def table_prefix(self) -> str:

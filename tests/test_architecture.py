@@ -18,7 +18,7 @@ LAYERS: list[set[str]] = [
     {"ir", "graph", "evaluation"},
     {"settings"},
     {"nodes"},
-    {"source"},
+    {"source", "toml_source", "policy", "ignores"},
     {"schema", "schema_words"},
     {"params", "resolve", "binding"},
     {"compose"},

@@ -11,6 +11,8 @@ from collections.abc import Callable, Collection, Iterator
 from compiler.checks.circles import cycles
 from compiler.checks.clashes import same_names as same_names
 from compiler.checks.mounts import mounts, shared_memory
+from compiler.checks.policy import ceilings, images, pods
+from compiler.checks.policy import required as required
 from compiler.checks.python import python_signature
 from compiler.checks.skipping import skipped_outputs
 from compiler.diagnostics import Diagnostic
@@ -20,6 +22,9 @@ from compiler.settings import Project
 # Of a graph without circles.
 PIPELINE_CHECKS: tuple[Callable[[Pipeline, Project], Iterator[Diagnostic]], ...] = (
     skipped_outputs,
+    images,
+    ceilings,
+    pods,
 )
 STEP_CHECKS: tuple[Callable[[Step, Project], Iterator[Diagnostic]], ...] = (
     mounts,

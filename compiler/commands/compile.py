@@ -18,7 +18,7 @@ from compiler.diagnostics import Diagnostic, Severity, has_errors, in_order
 from compiler.git import checkout
 from compiler.ir import Pipeline
 from compiler.nodes import SourceFile
-from compiler.reports.json_report import findings
+from compiler.reports.json_report import as_data
 from compiler.settings import Project
 from compiler.targets import Support
 
@@ -42,10 +42,13 @@ class Request:
 
 def compile_specs(request: Request) -> int:
     """Write what the specs compile to, and say what was written."""
+    if request.output == "-" and request.style not in ("text", "json"):
+        sys.stderr.write(f"mlc: `-o -` and `--format {request.style}` both want stdout\n")
+        return console.USAGE
     outputs, diagnostics, failed = _compile(request)
     if failed:
         if request.style == "json":
-            console.print_json({"written": [], "diagnostics": findings(diagnostics)})
+            console.print_json({"written": [], "diagnostics": as_data(diagnostics)})
         return console.FAILED
     if request.output == "-":
         if len(outputs) != 1:
@@ -56,20 +59,24 @@ def compile_specs(request: Request) -> int:
     files.write_all(outputs)
     if request.style == "json":
         written = [path.as_posix() for path in outputs]
-        console.print_json({"written": written, "diagnostics": findings(diagnostics)})
+        console.print_json({"written": written, "diagnostics": as_data(diagnostics)})
     elif not request.quiet:
+        stream = sys.stdout if request.style == "text" else sys.stderr
         for path, text in outputs.items():
             size = len(text.encode())
-            sys.stdout.write(f"{path.as_posix()}  {_size(size)}\n")
+            stream.write(f"{path.as_posix()}  {_size(size)}\n")
     return console.OK
 
 
 def check_specs(request: Request) -> int:
     """Compare what is on disk with what the specs compile to, at the commit that it records."""
-    outputs, _, failed = _compile(request, recorded=True)
+    outputs, diagnostics, failed = _compile(request, recorded=True)
+    stale = [path for path, text in outputs.items() if _on_disk(path) != text]
+    if request.style == "json":
+        shown = [path.as_posix() for path in stale if not failed]
+        console.print_json({"stale": shown, "diagnostics": as_data(diagnostics)})
     if failed:
         return console.FAILED
-    stale = [path for path, text in outputs.items() if _on_disk(path) != text]
     for path in stale:
         state = "differs from its spec" if path.exists() else "is missing"
         sys.stderr.write(f"{path.as_posix()} {state}; run mlc compile\n")
@@ -118,10 +125,12 @@ def _compile(
     diagnostics: list[Diagnostic] = []
     sources: dict[str, SourceFile] = {}
     pipelines: list[Pipeline] = []
+    checked: list[str] = []
     for spec in request.specs:
         document = console.document(spec)
         folder = _folder(document, request)
         loaded = _build(document, request, _git(document, folder if recorded else None))
+        checked.append(document.path)
         diagnostics += loaded.diagnostics
         sources |= loaded.sources
         if loaded.pipeline is None:
@@ -132,11 +141,12 @@ def _compile(
         outputs |= {folder / name: text for name, text in texts.items()}
     diagnostics = in_order([*diagnostics, *same_names(pipelines)])
     failed = has_errors(diagnostics)
-    if request.style == "text":
+    if request.style != "json":
         shown = [d for d in diagnostics if d.severity is Severity.ERROR or not request.quiet]
-        console.report(shown, sources)
-        if failed:
-            sys.stderr.write(f"{console.tally(diagnostics)}; nothing was written\n")
+        console.report(shown, sources, request.style, checked)
+    if request.style == "text" and failed:
+        sys.stderr.write(f"{console.tally(diagnostics)}; nothing was written\n")
+        sys.stderr.write(console.pointer(diagnostics))
     return outputs, diagnostics, failed
 
 
@@ -147,7 +157,7 @@ def _emit(
     project = loaded.project
     chosen = {name: targets.target(name) for name in request.targets or project.default_targets}
     uses = {name: target.explain(pipeline, project.target(name)) for name, target in chosen.items()}
-    found = targets.judge(uses, project)
+    found = frontend.settle(targets.judge(uses, project), loaded)
     if has_errors(found):
         return found, {}
     header = _header(project, pipeline)

@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
+from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Dictionary
-from collections.abc import Sequence
 from pathlib import Path
 
 from compiler import frontend
-from compiler.diagnostics import Diagnostic, Severity, in_order
+from compiler.diagnostics import Diagnostic, Severity
 from compiler.nodes import Mapping, SourceFile
-from compiler.reports import REPORTS
+from compiler.reports import REPORTS, gather
 
 OK, FAILED, USAGE, ENVIRONMENT, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 def coloured(stream_is_terminal: bool) -> bool:
-    """Whether to colour: on a terminal, unless NO_COLOR or --no-color is set (no-color.org)."""
-    return (
-        stream_is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    )
+    """Whether to colour: on a terminal or with FORCE_COLOR (force-color.org), unless NO_COLOR or
+    --no-color is set (no-color.org)."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return stream_is_terminal and os.environ.get("TERM") != "dumb"
 
 
 def report(
-    diagnostics: Sequence[Diagnostic], sources: Dictionary[str, SourceFile], style: str = "text"
+    diagnostics: Sequence[Diagnostic],
+    sources: Dictionary[str, SourceFile],
+    style: str = "text",
+    checked: Iterable[str] = (),
 ) -> None:
-    """Show findings: text goes to stderr, other formats are data and go to stdout."""
+    """Show findings: text goes to stderr, other formats are data and go to stdout.
+
+    `checked` are the specs that were asked for; some formats name those without findings too.
+    """
     stream = sys.stderr if style == "text" else sys.stdout
-    text = REPORTS[style](in_order(diagnostics), sources, coloured(stream.isatty()))
+    if style != "text" and isinstance(stream, io.TextIOWrapper):
+        # What reads it expects UTF-8, whatever the terminal's language is.
+        stream.reconfigure(encoding="utf-8")
+    colour = style == "text" and coloured(stream.isatty())
+    text = REPORTS[style](gather(diagnostics, sources, checked, colour=colour))
     if text:
         stream.write(text)
 
@@ -37,11 +51,20 @@ def report(
 def tally(diagnostics: Sequence[Diagnostic]) -> str:
     """`2 errors and 1 warning`, or the empty text."""
     parts = []
-    for severity in (Severity.ERROR, Severity.WARNING):
+    for severity in Severity:
         count = sum(d.severity is severity for d in diagnostics)
         if count:
             parts.append(f"{count} {severity}{'s' if count > 1 else ''}")
-    return " and ".join(parts)
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def pointer(diagnostics: Iterable[Diagnostic]) -> str:
+    """Where to read more of the errors among these, as a line; empty without errors."""
+    codes = list(dict.fromkeys(d.code for d in diagnostics if d.severity is Severity.ERROR))
+    if not codes:
+        return ""
+    which = "this error" if len(codes) == 1 else "an error, for instance"
+    return f"more about {which}: mlc explain {codes[0]}\n"
 
 
 def document(spec: str) -> frontend.Document:

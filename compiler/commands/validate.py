@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from compiler import frontend, project
 from compiler.checks import same_names
 from compiler.commands import console
-from compiler.diagnostics import Diagnostic, MlcError, has_errors, in_order
+from compiler.diagnostics import Diagnostic, MlcError, Severity, Span, has_errors, in_order
 from compiler.git import UNKNOWN
 from compiler.ir import Pipeline
 from compiler.nodes import SourceFile
@@ -26,32 +27,44 @@ def validate(paths: tuple[str, ...], style: str = "text", quiet: bool = False) -
     diagnostics: list[Diagnostic] = []
     sources: dict[str, SourceFile] = {}
     pipelines: list[Pipeline] = []
-    count = 0
+    documents: list[frontend.Document] = []
+    ignored: frozenset[Span] = frozenset()
     for spec in _specs(paths):
-        count += 1
-        loaded = _check(spec)
+        document = console.document(spec)
+        documents.append(document)
+        loaded = _check(document)
         diagnostics += loaded.diagnostics
         sources |= loaded.sources
+        ignored |= loaded.ignored
         if loaded.pipeline is not None:
             pipelines.append(loaded.pipeline)
-    diagnostics = in_order([*diagnostics, *same_names(pipelines)])
-    console.report(diagnostics, sources, style)
+    diagnostics += same_names(pipelines)
+    wrong = {d.span.path for d in diagnostics if d.severity is Severity.ERROR}
+    for document in documents:
+        # Where there are errors, not all checks were made.
+        if document.path not in wrong:
+            diagnostics += frontend.unused_ignores(document, ignored)
+    diagnostics = in_order(diagnostics)
+    checked = [document.path for document in documents]
+    console.report(diagnostics, sources, style, checked)
     if not quiet and style == "text":
         found = console.tally(diagnostics)
-        specs = f"{count} spec{'s' if count != 1 else ''} checked"
+        specs = f"{len(checked)} spec{'s' if len(checked) != 1 else ''} checked"
         sys.stderr.write(f"\n{specs}: {found}\n" if found else f"{specs}, nothing wrong\n")
+        sys.stderr.write(console.pointer(diagnostics))
     return console.FAILED if has_errors(diagnostics) else console.OK
 
 
-def _check(spec: str) -> frontend.Loaded:
-    document = console.document(spec)
+def _check(document: frontend.Document) -> frontend.Loaded:
     if document.kind != "Algorithm":
         return frontend.check_part(document, git=UNKNOWN)
     plain = frontend.build(document, git=UNKNOWN)
-    diagnostics = list(plain.diagnostics)
+    diagnostics, ignored = list(plain.diagnostics), plain.ignored
     for profile in document.profiles:
-        diagnostics += frontend.build(document, [profile], git=UNKNOWN).diagnostics
-    return frontend.Loaded(plain.pipeline, plain.project, in_order(diagnostics), plain.sources)
+        loaded = frontend.build(document, [profile], git=UNKNOWN)
+        diagnostics += loaded.diagnostics
+        ignored |= loaded.ignored
+    return replace(plain, diagnostics=in_order(diagnostics), ignored=ignored)
 
 
 def _specs(paths: tuple[str, ...]) -> Iterator[str]:

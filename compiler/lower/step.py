@@ -86,6 +86,7 @@ def lower_step(
         cache=step_cache,
         description=text(node.get("description")) or "",
         span=name.span,
+        image_span=image_node.span if image_node else None,
     )
 
 

@@ -1,23 +1,25 @@
-"""Diagnostics for machines: a JSON array, one object per finding."""
+"""Findings as JSON: an array, one object each; its shape is `schemas/diagnostics.schema.json`."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 
 from compiler.diagnostics import Diagnostic, Span
-from compiler.nodes import SourceFile
+from compiler.reports.findings import Findings
 
 
-def render_json(
-    diagnostics: Sequence[Diagnostic], _sources: Mapping[str, SourceFile], _colour: bool
-) -> str:
-    """A JSON array; places as file, line, column, endLine, endColumn, counted from 1."""
-    return json.dumps(findings(diagnostics), indent=2, ensure_ascii=False) + "\n"
+def render_json(findings: Findings) -> str:
+    return as_json(as_data(findings.diagnostics))
 
 
-def findings(diagnostics: Sequence[Diagnostic]) -> list[dict[str, object]]:
-    """The findings as JSON data."""
+def as_json(data: object) -> str:
+    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
+def as_data(diagnostics: Iterable[Diagnostic]) -> list[dict[str, object]]:
+    """The findings as JSON data; lines and columns count from 1, columns in characters, ends
+    are exclusive."""
     return [_finding(d) for d in diagnostics]
 
 
@@ -28,10 +30,15 @@ def _finding(diagnostic: Diagnostic) -> dict[str, object]:
         "message": diagnostic.message,
         **_place(diagnostic.span),
     }
+    if diagnostic.label:
+        finding["label"] = diagnostic.label
     if diagnostic.hint:
         finding["hint"] = diagnostic.hint
     if diagnostic.related:
         finding["related"] = [{"message": r.message, **_place(r.span)} for r in diagnostic.related]
+    if diagnostic.fix:
+        edits = [{**_place(edit.span), "text": edit.text} for edit in diagnostic.fix.edits]
+        finding["fix"] = {"title": diagnostic.fix.title, "edits": edits}
     return finding
 
 
