@@ -107,9 +107,21 @@ WARNINGS = frozenset(
 )
 
 
+WHERE_CODES_ARE = "codes stand before what is found, as in `warning[MLC603]`"
+_LOOK_ALIKE = str.maketrans("OIL", "011")
+
+
+def meant(text: str) -> str | None:
+    """The code that a text surely means, wrong only in letters for digits, case and signs; codes
+    that are merely near to it mean other things."""
+    letters = "".join(c for c in text.upper() if c.isascii() and c.isalnum()).removeprefix("MLC")
+    code = f"MLC{letters.translate(_LOOK_ALIKE)}"
+    return code if code in CODES else None
+
+
 def is_policy(code: str) -> bool:
     """Whether a code is about what a project's policy asks for."""
-    return code.startswith("MLC91") or code.startswith("MLC92")
+    return code.startswith(("MLC91", "MLC92"))
 
 
 def is_fixed(code: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from collections.abc import Mapping as Dictionary
 from collections.abc import Sequence as Items
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from compiler import checks, ignores, params, project, schema, source
@@ -25,7 +25,7 @@ from compiler.lower import lower
 from compiler.lower.component import lower_component
 from compiler.nodes import Mapping, SourceFile, text
 from compiler.resolve import profile_names, resolve
-from compiler.settings import Project
+from compiler.settings import Policy, Project
 from compiler.source import shown_path as shown_path
 
 
@@ -149,6 +149,11 @@ def check_part(document: Document, git: Git | None = None) -> Loaded:
         diagnostics += scope.diagnostics
         diagnostics += checks.check(component, document.project, scope.flawed)
     return _settled(None, document, diagnostics)
+
+
+def held_to_no_policy(document: Document) -> Document:
+    """The document for what touches no cluster: what a policy asks is asked of what does."""
+    return replace(document, project=replace(document.project, policy=Policy()))
 
 
 def settle(diagnostics: Items[Diagnostic], loaded: Loaded) -> list[Diagnostic]:

@@ -17,14 +17,13 @@ from typing import Any, NamedTuple
 import yaml
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
-from compiler.codes import CODES, is_fixed
+from compiler.codes import CODES, WHERE_CODES_ARE, is_fixed, meant
 from compiler.diagnostics import (
     Diagnostic,
     Edit,
     Fix,
     Related,
     Span,
-    nearest,
     warning,
 )
 from compiler.nodes import SourceFile
@@ -150,9 +149,9 @@ def _ignore(
     ignore = Ignore(codes, lines, span, removal)
     for code, place in codes:
         if code not in CODES:
-            near = nearest(code, CODES)
-            hint = f"did you mean {near}, {CODES[near]}?" if near else ""
-            fix = Fix(f"write {near}", (Edit(place, near),)) if near else ignore.without(code, file)
+            near = meant(code)
+            hint = f"did you mean {near}, {CODES[near]}?" if near else WHERE_CODES_ARE
+            fix = Fix(f"write {near}", (Edit(place, near),)) if near else None
             message = f"there is no diagnostic {code}"
             problems.append(warning("MLC931", message, place, hint=hint, fix=fix))
     return ignore

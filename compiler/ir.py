@@ -132,11 +132,13 @@ class EnvVar(NamedTuple):
 
 
 class Amount(NamedTuple):
-    """Kubernetes quantities as the author wrote them (`500m`, `8Gi`), or expressions."""
+    """Kubernetes quantities as the author wrote them (`500m`, `8Gi`), or expressions. `span` is
+    that of the key, `value_span` of the limit, or else the request."""
 
     request: str | Expr | None
     limit: str | Expr | None
     span: Span
+    value_span: Span | None = None
 
 
 class Toleration(NamedTuple):
@@ -158,6 +160,7 @@ class Gpu:
     node_selector: Pairs
     tolerations: tuple[Toleration, ...]
     span: Span
+    count_span: Span | None = None
 
 
 class Resources(NamedTuple):

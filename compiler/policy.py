@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from compiler.codes import CODES, is_fixed
-from compiler.diagnostics import Diagnostic, Severity, Span, error, nearest
+from compiler.codes import CODES, WHERE_CODES_ARE, is_fixed, meant
+from compiler.diagnostics import Diagnostic, Severity, Span, error
 from compiler.nodes import Mapping, Node, Scalar, Sequence, mapping, text, texts
 from compiler.settings import Ceiling, Policy
 
@@ -96,6 +96,6 @@ def _enforced(node: Node | None, problems: list[Diagnostic]) -> list[str]:
 def _unknown(code: str, span: Span) -> Diagnostic | None:
     if code in CODES:
         return None
-    near = nearest(code, CODES)
-    hint = f"did you mean `{near}`, {CODES[near]}?" if near else ""
+    near = meant(code)
+    hint = f"did you mean `{near}`, {CODES[near]}?" if near else WHERE_CODES_ARE
     return error("MLC901", f"there is no diagnostic `{code}`", span, hint=hint)

@@ -3,6 +3,7 @@ has to be said. Findings show the line of the policy beside that of the spec."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator
 from decimal import Decimal
 from typing import NamedTuple
@@ -29,8 +30,8 @@ def images(pipeline: Pipeline, project: Project) -> Iterator[Diagnostic]:
             hint = f"allowed are {listing('/'.join(r) for r in policy.registries)}"
             yield error("MLC910", message, span, hint=hint, related=_asked(policy, "registries"))
         if policy.pinned_images and "@" not in image:
-            message = f"`{image}` has no digest, and the policy wants images pinned"
-            hint = f"write `{image}@sha256:…`; `docker buildx imagetools inspect` prints the digest"
+            message = "the image has no digest, and the policy wants images pinned"
+            hint = "put `@sha256:…` after it; `docker buildx imagetools inspect` prints its digest"
             related = _asked(policy, "pinned_images")
             yield error("MLC911", message, span, hint=hint, related=related)
 
@@ -52,13 +53,14 @@ def ceilings(pipeline: Pipeline, project: Project) -> Iterator[Diagnostic]:
             ("disk", resources.disk),
         ):
             if amount is not None and key in policy.ceilings:
+                place = amount.value_span or amount.span
                 for given in _sides(amount):
                     found = known.values(given, step)
-                    yield from _amount(key, found, policy.ceilings[key], amount.span)
+                    yield from _amount(key, found, policy.ceilings[key], place)
         gpu = resources.gpu
         if gpu is not None and "gpu" in policy.ceilings:
             found = known.values(gpu.count, step)
-            yield from _amount("gpu", found, policy.ceilings["gpu"], gpu.span)
+            yield from _amount("gpu", found, policy.ceilings["gpu"], gpu.count_span or gpu.span)
     yield from _timeouts(pipeline, policy)
 
 
@@ -183,16 +185,22 @@ def _field(item: JsonValue, path: tuple[str, ...]) -> JsonValue:
 
 def _of_param(param: Param) -> _Values:
     default = () if isinstance(param.default, Required) else (param.default,)
-    bounds = [b for b in (param.maximum, param.exclusive_maximum) if b is not None]
-    if param.enum or bounds:
-        most = () if param.enum else (min(bounds),)
-        why = f"`params.{param.name}` may be more"
-        hint = "lower its `maximum`" if bounds else "take the larger ones out of its `enum`"
-        return _Values(default, (*param.enum, *most), False, why, hint, param.span)
+    most = param.maximum
+    if param.exclusive_maximum is not None:
+        below = param.exclusive_maximum
+        if param.kind == "integer":
+            below = math.ceil(below) - 1
+        most = below if most is None else min(most, below)
+    why = f"`params.{param.name}` may be more"
+    if param.enum:
+        hint = "take the larger ones out of its `enum`"
+        return _Values(default, param.enum, False, why, hint, param.span)
+    if most is not None:
+        return _Values(default, (most,), False, why, "lower its `maximum`", param.span)
     word = "maximum" if param.kind in ("integer", "number") else "enum"
+    hint = "give it one: `maximum: …`" if word == "maximum" else "give it one: `enum: […]`"
     why = f"`params.{param.name}` has no `{word}`"
-    return _Values(default, (), True, why, f"give it {'an' if word == 'enum' else 'a'} `{word}`",
-                   param.span)  # fmt: skip
+    return _Values(default, (), True, why, hint, param.span)
 
 
 def _amount(key: str, found: _Values, ceiling: Ceiling, span: Span) -> Iterator[Diagnostic]:

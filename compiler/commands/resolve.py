@@ -45,7 +45,7 @@ def resolve_spec(
     params_file: str | None = None,
 ) -> int:
     """Print a spec with its bases, profiles, defaults and values in it; it means the same."""
-    document = console.document(spec)
+    document = frontend.held_to_no_policy(console.document(spec))
     values, found, file = console.values_file(params_file)
     if file is not None and found:
         console.report(found, {file.path: file})

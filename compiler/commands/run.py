@@ -42,7 +42,7 @@ def run_spec(
     the document that `mlc show` prints.
     """
     gc.enable()
-    document = console.document(spec)
+    document = frontend.held_to_no_policy(console.document(spec))
     names, root = _input_names(document, profiles), document.project.root
     given = dict(overrides or {})
     inputs = {name: _from_here(given.pop(name), root) for name in names if name in given}

@@ -61,7 +61,8 @@ def _amount(node: Mapping, key: str, scope: Scope) -> ir.Amount | None:
         span = entry.value.entries["request"].value.span
         message = f"`{key}` requests {request}, more than its limit of {limit}"
         scope.diagnostics.append(error("MLC204", message, span))
-    return ir.Amount(request, limit, entry.key.span)
+    written = entry.value.get("limit") or entry.value.get("request") or entry.key
+    return ir.Amount(request, limit, entry.key.span, written.span)
 
 
 def _bound(node: Node, scope: Scope) -> str | Expr | None:
@@ -117,6 +118,7 @@ def _gpu(key: Scalar, node: Node, scope: Scope, project: Project) -> ir.Gpu | No
         node_selector=kind.node_selector,
         tolerations=kind.tolerations,
         span=key.span,
+        count_span=(node.get("count") or key).span,
     )
 
 
