@@ -105,8 +105,28 @@ def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """Sort by place, then code, and drop what was found twice."""
-    return sorted(dict.fromkeys(diagnostics), key=lambda d: (d.span, d.code, d.message))
+    """Sort by place, then code, and drop what says the same of the same place."""
+    found: dict[tuple[Span, str, str], Diagnostic] = {}
+    for diagnostic in sorted(diagnostics, key=_rank):
+        found.setdefault((diagnostic.span, diagnostic.code, diagnostic.message), diagnostic)
+    return list(found.values())
+
+
+def _rank(diagnostic: Diagnostic) -> tuple[object, ...]:
+    code, severity, message, span, label, hint, related, fix = diagnostic
+    # What can be mended and tells more comes first, since the first of two is kept.
+    return (
+        span,
+        code,
+        message,
+        fix is None,
+        -len(related),
+        severity,
+        label,
+        hint,
+        related,
+        fix or (),
+    )
 
 
 _MANY = 100
