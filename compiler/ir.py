@@ -140,6 +140,12 @@ class Amount(NamedTuple):
     span: Span
     value_span: Span | None = None
 
+    @property
+    def place(self) -> Span:
+        """The key, or the value where that stands elsewhere: a profile sets values of others."""
+        value = self.value_span
+        return self.span if value is None or value[:2] == self.span[:2] else value
+
 
 class Toleration(NamedTuple):
     key: str | None = None

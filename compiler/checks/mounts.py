@@ -28,6 +28,6 @@ def shared_memory(step: Step, _: Project) -> Iterator[Diagnostic]:
     limit = quantity(memory.limit) if memory and isinstance(memory.limit, str) else None
     if shm and memory and size is not None and limit is not None and size > limit:
         message = f"`shm` of {shm.limit} is more than the memory limit of {memory.limit}"
-        related = (Related("the memory limit", memory.span),)
+        related = (Related("the memory limit", memory.place),)
         hint = "shared memory counts as memory: raise the one or lower the other"
-        yield warning("MLC603", message, shm.span, hint=hint, related=related)
+        yield warning("MLC603", message, shm.place, hint=hint, related=related)
