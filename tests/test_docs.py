@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from compiler import frontend, project, resources
+from compiler.codes import CODES
 from compiler.git import UNKNOWN
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,6 +54,41 @@ def test_the_projects_example_is_valid(tmp_path: Path) -> None:
     assert found.gpus["t4"].tolerations[0].effect == "NoSchedule"
     assert found.local.secrets == {"hub.token": "HUB_TOKEN"}
     assert found.targets["kfp"].accept == ("limits.parallel",)
+
+
+def test_the_page_on_checks_shows_what_happens(tmp_path: Path) -> None:
+    page = (ROOT / "docs/validate.md").read_text()
+    (policy,) = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "mlc.toml").write_text(policy)
+    found, problems, _ = project.find(tmp_path)
+    assert problems == ()
+    assert found.policy.registries[0] == ("registry.example.com", "ia")
+    assert found.policy.ceilings["memory"].text == "64Gi"
+    (spec,) = SPEC.findall(page)
+    (tmp_path / "mlc.toml").write_text("")
+    (tmp_path / "spec.yaml").write_text(spec)
+    command = [sys.executable, "-m", "compiler", "validate"]
+    done = subprocess.run([*command, "spec.yaml"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stderr == "1 spec checked, nothing wrong\n"
+    # The shown finding, of a spec with nothing else in it.
+    (said,) = re.findall(r"^\$ mlc validate\n(error.*?)^```", page, re.MULTILINE | re.DOTALL)
+    param = re.findall(r"^6 \| (.*)$", said, re.MULTILINE)[0]
+    head, image = spec.split("steps:")[0].splitlines()[:3], "image: python:3.12"
+    (tmp_path / "algorithms").mkdir()
+    text = "\n".join([*head, image, "params:", param, "steps: {a: {command: [x]}}"])
+    (tmp_path / "algorithms/demo.yaml").write_text(text)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stderr == said
+
+
+def test_every_key_of_a_policy_is_documented() -> None:
+    page = (ROOT / "docs/validate.md").read_text()
+    schema = json.loads(resources.read_text("schemas/project.schema.json"))
+    keys = schema["properties"]["policy"]["properties"]
+    words = {*keys, *keys["ceilings"]["properties"], *keys["required"]["items"]["enum"]}
+    assert not {word for word in words if not re.search(rf"(?<![\w.]){re.escape(word)}\b", page)}
+    codes = [code for code in CODES if code.startswith(("MLC91", "MLC93"))]
+    assert not {code for code in codes if code not in page}
 
 
 def test_every_key_of_the_language_is_documented() -> None:
