@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import shutil
 from pathlib import Path
 
 import pytest
 from test_cli import mlc
 
 import compiler
-from compiler.codes import CODES, WARNINGS, is_fixed, meant
+from compiler import frontend
+from compiler.codes import CODES, WARNINGS, is_fixed, is_policy, meant
+from compiler.git import UNKNOWN
 from compiler.policy import read_policy, repository
 from compiler.project import find
 
@@ -141,6 +144,34 @@ def test_without_a_policy_all_is_allowed(folder: Path) -> None:
     (folder / "mlc.toml").write_text("[policy]\n")
     assert mlc(folder, "validate", "spec.yaml").returncode == 0
     assert read_policy(None)[0] == find.__wrapped__(folder)[0].policy.__class__()
+
+
+STRICT = """\
+[policy]
+registries = ["registry.example.com"]
+pinned_images = true
+privileged = false
+service_accounts = ["runner"]
+required = ["owner", "description", "params.description", "timeout", "limits.timeout",
+            "resources.cpu", "resources.memory"]
+ceilings = {gpu = 0, cpu = 0, memory = 0, disk = 0, timeout = "1s"}
+"""
+CASES = sorted((Path(__file__).parent).glob("*/**/spec.yaml"))
+
+
+def test_no_spec_is_too_broken_for_a_policy(tmp_path: Path) -> None:
+    """All bad specs and all conformance cases, held to the strictest one."""
+    assert len(CASES) > 150
+    codes: set[str] = set()
+    for number, case in enumerate(CASES):
+        folder = shutil.copytree(case.parent, tmp_path / str(number))
+        (folder / "mlc.toml").write_text(STRICT)
+        document = frontend.read(folder / "spec.yaml")
+        for profiles in ([], *([name] for name in document.profiles)):
+            found = frontend.build(document, profiles, git=UNKNOWN).diagnostics
+            codes |= {d.code for d in found if is_policy(d.code)}
+        codes |= {d.code for d in frontend.check_part(document, git=UNKNOWN).diagnostics}
+    assert {code for code in CODES if is_policy(code)} <= codes
 
 
 def test_every_finding_is_told_with_the_severity_that_codes_say() -> None:

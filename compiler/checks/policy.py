@@ -130,7 +130,8 @@ def required(pipeline: Pipeline, project: Project, flawed: Collection[str]) -> I
 
 class _Values(NamedTuple):
     """What an amount can be: `certain` where nobody says otherwise, `possible` by who does;
-    `open` where that has no end, for the reason `why`."""
+    `open` where that has no end, for the reason `why`. `place` is that of the param, `given` of a
+    value that is written out."""
 
     certain: tuple[JsonValue, ...] = ()
     possible: tuple[JsonValue, ...] = ()
@@ -138,6 +139,7 @@ class _Values(NamedTuple):
     why: str = ""
     hint: str = ""
     place: Span | None = None
+    given: Span | None = None
 
 
 class _Known(NamedTuple):
@@ -148,12 +150,16 @@ class _Known(NamedTuple):
         match given:
             case str() | int():
                 return _certain(given)
-            case Literal(value=value):
-                return _certain(value)
+            case Literal(value=value, span=span):
+                return _Values((value,), given=span)
             case ParamRef(name=name) if name in self.params:
                 return _of_param(self.params[name])
             case InputRef(name=name):
-                return self.values(step.input(name).value, step)
+                bound = next((i.value for i in step.inputs if i.name == name), None)
+                # What was given to it is wrong, and told: then nothing is known of it.
+                if bound is None or isinstance(bound, InputRef):
+                    return _Values()
+                return self.values(bound, step)
             case EachRef(loop=loop, name=name, path=path):
                 items = self.axes.get((loop, name))
                 if isinstance(items, Literal) and isinstance(items.value, list):
@@ -213,6 +219,10 @@ def _amount(key: str, found: _Values, ceiling: Ceiling, span: Span) -> Iterator[
         message = f"`{key}` of {above} is above the policy's ceiling of {ceiling.text}"
         if found.place is not None:
             related = (Related("its default", found.place), *related)
+        if found.given is not None and found.given[:2] != span[:2]:
+            # What gives it to a component is what has to change.
+            related = (Related("what it is for", span), *related)
+            span = found.given
         yield error("MLC912", message, span, hint=f"{ceiling.text} at most", related=related)
     elif found.open or _above(found.possible, most) is not None:
         message = f"`{key}` may go above the policy's ceiling of {ceiling.text}: {found.why}"
