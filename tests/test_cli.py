@@ -26,7 +26,8 @@ FILES = ["argo.yaml", "kfp.yaml", "kfp_dsl.py"]
 def mlc(
     folder: Path, *arguments: str, stdin: str = "", **env: str
 ) -> subprocess.CompletedProcess[str]:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MLC_GIT", "CI_"))}
+    ours = ("MLC_GIT", "CI_", "FORCE_COLOR")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
     done = subprocess.run(
         [sys.executable, "-m", "compiler", *arguments],
         cwd=folder,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 from test_cli import mlc
 
-from compiler.diagnostics import Span, warning
+from compiler import frontend
+from compiler.diagnostics import Diagnostic, Span, warning
+from compiler.git import UNKNOWN
 from compiler.ignores import read, settle, unused
 from compiler.nodes import SourceFile
 from compiler.settings import Policy
@@ -163,3 +165,35 @@ def test_unused_ignores_can_be_made_errors(tmp_path: Path) -> None:
 def test_standard_input_may_ignore(tmp_path: Path) -> None:
     done = mlc(tmp_path, "validate", "-", stdin=spec(comment=IGNORE))
     assert done.stderr == "1 spec checked, nothing wrong\n"
+
+
+PIECES = [WORD, " # mlc: ignore[", "# mlc:", "\n# mlc: ignore[MLC6O3, MLC301] why\n", "|", ">-\n"]
+PIECES += ['"', "'", "#", "\r", "- ", ": ", "{", "]", "mlc: ignore MLC603 why"]
+
+
+def found_in(text: str, folder: Path) -> tuple[list[Diagnostic], dict[str, SourceFile]]:
+    document = frontend.read(folder / "spec.yaml", "spec.yaml", text.encode())
+    loaded = frontend.build(document, git=UNKNOWN)
+    return [*loaded.diagnostics, *frontend.unused_ignores(document, loaded.ignored)], loaded.sources
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 1), st.sampled_from(PIECES)), min_size=1, max_size=5))
+def test_fixes_of_comments_mend_what_they_are_for(pieces: list[tuple[float, str]]) -> None:
+    """Whatever else is wrong, and wherever in the file it stands."""
+    folder, text = Path(__file__).parent, spec(comment=IGNORE)
+    for where, piece in pieces:
+        at = round(where * len(text))
+        text = text[:at] + piece + text[at:]
+    found, sources = found_in(text, folder)
+    for diagnostic in found:
+        if not diagnostic.code.startswith("MLC93") or diagnostic.fix is None:
+            continue
+        file, (edit,) = sources["spec.yaml"], diagnostic.fix.edits
+        start, end = (
+            file.starts[line - 1] + column - 1
+            for line, column in ((edit.span.line, edit.span.column), edit.span[3:])
+        )
+        mended, _ = found_in(file.text[:start] + edit.text + file.text[end:], folder)
+        same = [[d.message for d in f if d.code == diagnostic.code] for f in (found, mended)]
+        assert same[0].count(diagnostic.message) > same[1].count(diagnostic.message)

@@ -405,6 +405,8 @@ def test_every_format_stands_whatever_is_found(
         said[style] = stream.buffer.getvalue().decode()  # type: ignore[attr-defined]
         assert render(findings) == render(gather([*found, *found][::-1], sources, checked))
     assert all(c == "\n" or unicodedata.category(c) not in ("Cc", "Cf") for c in said["text"])
+    painted = REPORTS["text"](findings._replace(colour=True))
+    assert re.sub(r"\x1b\[[0-9;]*m", "", painted) == REPORTS["text"](findings)
     OWN.validate(json.loads(said["json"]))
     SARIF.validate(json.loads(said["sarif"]))
     count = len(findings.diagnostics)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -57,8 +58,16 @@ class Snippets:
     """Draws marks into the lines of files."""
 
     def __init__(self, sources: Mapping[str, SourceFile], paint: Paint) -> None:
-        self.lines = {path: file.lines() for path, file in sources.items() if file.text}
+        self.sources = sources
         self.paint = paint
+        self.known: dict[str, list[str]] = {}
+
+    def lines(self, path: str) -> list[str]:
+        """The lines of a file, none where its text is not known."""
+        if path not in self.known:
+            file = self.sources.get(path)
+            self.known[path] = file.lines() if file and file.text else []
+        return self.known[path]
 
     def beside(self, first: Mark, others: Iterable[Mark]) -> tuple[list[Mark], list[Mark]]:
         """Those marks that go under the same line as the first one, and the others."""
@@ -79,8 +88,8 @@ class Snippets:
 
     def line(self, span: Span) -> _Line | None:
         """The first line of a place, or None where the text is not known."""
-        known = self.lines.get(span.path)
-        if not known or not 1 <= span.line <= len(known):
+        known = self.lines(span.path)
+        if not 1 <= span.line <= len(known):
             return None
         return _cut(known[span.line - 1], span.column - 1)
 
@@ -113,7 +122,7 @@ class Snippets:
     def _last(self, span: Span) -> int:
         """The last line with something of the range in it."""
         last = span.end_line - (span.end_column <= 1 and span.end_line > span.line)
-        return min(last, len(self.lines[span.path]))
+        return min(last, len(self.lines(span.path)))
 
     def _under(self, line: _Line, marks: list[Mark]) -> list[str]:
         """The row of marks, and below it the labels that have no room beside them."""
@@ -123,9 +132,9 @@ class Snippets:
         for (start, stop), mark in sorted(placed, key=lambda p: p[1] is marks[0]):
             cells |= dict.fromkeys(range(start, stop), mark)
         row, end = "", max(cells) + 1
-        for column in range(end):
-            cell = cells.get(column)
-            row += self.paint(cell.sign, "1", cell.tone) if cell else " "
+        for mark, run in itertools.groupby(range(end), cells.get):
+            length = len(list(run))
+            row += self.paint(mark.sign * length, "1", mark.tone) if mark else " " * length
         hanging = [(start, mark) for (start, _), mark in placed if mark.label]
         (start, stop), last = placed[-1]
         if last.label and stop == end:
@@ -157,7 +166,7 @@ class Snippets:
 
     def _range(self, mark: Mark, last: int) -> list[tuple[str, str]]:
         """Several lines, with a rail at their side."""
-        span, lines = mark.span, self.lines[mark.span.path]
+        span, lines = mark.span, self.lines(mark.span.path)
         rail = self.paint("|", "1", mark.tone)
         numbers = list(range(span.line, last + 1))
         if len(numbers) > _MOST_LINES:
