@@ -132,9 +132,9 @@ class Snippets:
         for (start, stop), mark in sorted(placed, key=lambda p: p[1] is marks[0]):
             cells |= dict.fromkeys(range(start, stop), mark)
         row, end = "", max(cells) + 1
-        for mark, run in itertools.groupby(range(end), cells.get):
+        for cell, run in itertools.groupby(range(end), cells.get):
             length = len(list(run))
-            row += self.paint(mark.sign * length, "1", mark.tone) if mark else " " * length
+            row += self.paint(cell.sign * length, "1", cell.tone) if cell else " " * length
         hanging = [(start, mark) for (start, _), mark in placed if mark.label]
         (start, stop), last = placed[-1]
         if last.label and stop == end:
