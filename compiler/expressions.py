@@ -25,7 +25,10 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _SPACE = re.compile(r"[ \t\r\n]*")
+_QUOTE = re.compile("[\"']")
 _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "in")
+_COMPARISON, _FALLBACK = 3, 4
+_BINDS = {"||": 1, "&&": 2, **dict.fromkeys(_COMPARISONS, _COMPARISON), "??": _FALLBACK}
 _WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
 
 
@@ -125,6 +128,9 @@ def split(text: str) -> list[str | Embedded]:
 def _closing(text: str, at: int) -> int:
     """The offset behind the `}}` that closes an expression, quoted text passed over."""
     start = at - 3
+    end = text.find("}}", at)
+    if end >= 0 and not _QUOTE.search(text, at, end):
+        return end + 2
     while at < len(text):
         if text.startswith("}}", at):
             return at + 2
@@ -146,7 +152,7 @@ def parse(text: str) -> Syntax:
         ExpressionError: with the place and what was expected.
     """
     parser = _Parser(text)
-    syntax = parser.alternatives(0)
+    syntax = parser.operation(0)
     if parser.kind != "end":
         shown = parser.shown()
         if parser.value in _COMPARISONS:
@@ -168,11 +174,11 @@ class _Parser:
     def advance(self) -> None:
         self.last_end = self.at
         match = _TOKEN.match(self.text, self.at)
-        if match and match.lastgroup:
-            self.kind: str = match.lastgroup
-            self.value: str = match[match.lastgroup]
-            self.start = match.start(match.lastgroup)
-            self.at = match.end()
+        kind = match.lastgroup if match else None
+        if match and kind:
+            self.kind: str = kind
+            self.value: str = match[kind]
+            self.start, self.at = match.span(kind)
             return
         space = _SPACE.match(self.text, self.at)
         self.start = space.end() if space else self.at
@@ -215,33 +221,20 @@ class _Parser:
         if not self.take(sign):
             raise self.error(f"expected `{sign}`, found {self.shown()}", "")
 
-    def alternatives(self, depth: int) -> Syntax:
-        left = self.conjunctions(depth)
-        while self.take("||"):
-            right = self.conjunctions(depth)
-            left = Operation("||", (left, right), left.start, right.end)
-        return left
-
-    def conjunctions(self, depth: int) -> Syntax:
-        left = self.comparison(depth)
-        while self.take("&&"):
-            right = self.comparison(depth)
-            left = Operation("&&", (left, right), left.start, right.end)
-        return left
-
-    def comparison(self, depth: int) -> Syntax:
-        left = self.fallback(depth)
-        sign = self.take(*_COMPARISONS)
-        if sign is None:
-            return left
-        right = self.fallback(depth)
-        return Operation(sign, (left, right), left.start, right.end)
-
-    def fallback(self, depth: int) -> Syntax:
+    def operation(self, depth: int, loosest: int = 1) -> Syntax:
+        """Operators that bind at least as tightly as `loosest`, by precedence climbing."""
         left = self.negation(depth)
-        while self.take("??"):
-            right = self.negation(depth)
-            left = Operation("??", (left, right), left.start, right.end)
+        tightest = _FALLBACK
+        while self.kind in ("sign", "name"):
+            binds = _BINDS.get(self.value, 0)
+            if not loosest <= binds <= tightest:
+                break
+            sign = self.value
+            self.advance()
+            right = self.operation(depth, binds + 1)
+            left = Operation(sign, (left, right), left.start, right.end)
+            if binds == _COMPARISON:
+                tightest = _COMPARISON - 1  # they have no chains
         return left
 
     def negation(self, depth: int) -> Syntax:
@@ -269,7 +262,7 @@ class _Parser:
                 return self.path()
             case "sign", "(":
                 self.advance()
-                inner = self.alternatives(depth + 1)
+                inner = self.operation(depth + 1)
                 self.expect(")")
                 return inner
             case "sign", "[":
@@ -281,7 +274,7 @@ class _Parser:
         self.advance()
         items: list[Syntax] = []
         while not self.take("]"):
-            items.append(self.alternatives(depth + 1))
+            items.append(self.operation(depth + 1))
             if self.take("]"):
                 break
             self.expect(",")

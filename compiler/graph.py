@@ -33,11 +33,15 @@ class Graph:
     """
 
     def __init__(self, nodes: Iterable[Node]) -> None:
-        self.home: dict[str, tuple[str, ...]] = dict(_homes(nodes, ()))
+        self.nodes = tuple(nodes)
+        self.home: dict[str, tuple[str, ...]] = dict(_homes(self.nodes, ()))
+        self._known: dict[tuple[str, ...], dict[str, Waits]] = {}
 
     def waits(self, nodes: Iterable[Node], level: tuple[str, ...] = ()) -> dict[str, Waits]:
         """What each of the nodes of a level waits for on that level."""
-        return {node.name: self._waits(node, level) for node in nodes}
+        if level not in self._known:
+            self._known[level] = {node.name: self._waits(node, level) for node in nodes}
+        return self._known[level]
 
     def node(self, step: str, level: tuple[str, ...]) -> str | None:
         """The node of a level that a step is, or is in; None for one that is not below it."""

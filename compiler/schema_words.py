@@ -24,22 +24,19 @@ _PLAIN = {
 }
 
 
+_TYPES = {bool: "boolean", int: "integer", str: "string", type(None): "null"}
+
+
 def json_type(node: Node) -> str:
     """JSON Schema's name for what a node is."""
-    match node:
-        case Mapping():
-            return "object"
-        case Sequence():
-            return "array"
-        case Scalar(value=bool()):
-            return "boolean"
-        case Scalar(value=int()):
-            return "integer"
-        case Scalar(value=float() as number):
-            return "integer" if number.is_integer() else "number"
-        case Scalar(value=None):
-            return "null"
-    return "string"
+    if isinstance(node, Mapping):
+        return "object"
+    if isinstance(node, Sequence):
+        return "array"
+    value = node.value
+    if isinstance(value, float):
+        return "integer" if value.is_integer() else "number"
+    return _TYPES[type(value)]
 
 
 def noun(schema: Schema) -> str:

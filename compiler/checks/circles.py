@@ -7,15 +7,13 @@ from collections.abc import Iterator
 
 from compiler import graph
 from compiler.diagnostics import Diagnostic, Related, Span, error
-from compiler.ir import Node, Pipeline
-from compiler.settings import Project
+from compiler.ir import Node
 
 
-def cycles(pipeline: Pipeline, _: Project) -> Iterator[Diagnostic]:
+def cycles(found: graph.Graph) -> Iterator[Diagnostic]:
     """Steps that wait for each other."""
-    for nodes in (pipeline.nodes, pipeline.finally_nodes):
-        for level, names in graph.levels(nodes):
-            yield from _cycles(graph.Graph(nodes), level, names)
+    for level, nodes in graph.levels(found.nodes):
+        yield from _cycles(found, level, nodes)
 
 
 def _cycles(

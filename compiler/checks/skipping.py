@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 from compiler import graph
 from compiler.diagnostics import Diagnostic, Related, error, listing
 from compiler.expr import Expr, StepOutputRef, step_outputs, wanted
-from compiler.ir import Pipeline, PipelineOutput
-from compiler.settings import Project
+from compiler.ir import PipelineOutput
 
 _Skips: TypeAlias = dict[tuple[str, ...], graph.Skippable]
 
 
-def skipped_outputs(pipeline: Pipeline, _: Project) -> Iterator[Diagnostic]:
-    """Outputs taken from where a step may have been skipped, and nothing can stand in."""
-    for nodes in (pipeline.nodes, pipeline.finally_nodes):
-        found = graph.Graph(nodes)
-        skips = {
-            level: graph.skippable(members, found.waits(members, level))
-            for level, members in graph.levels(nodes)
-        }
-        for level, members in graph.levels(nodes):
-            for node in members:
-                for expression in graph.own_expressions(node):
-                    for ref in step_outputs(expression):
-                        yield from _collected(ref, level, found, skips)
-                    yield from _joined(expression, level, found, skips)
-        if nodes is pipeline.nodes:
-            for output in pipeline.outputs:
-                for ref in step_outputs(output.value):
-                    yield from _collected(ref, (), found, skips)
-                yield from _handed_on(output, found, skips[()])
+def skipped_outputs(found: graph.Graph, outputs: Iterable[PipelineOutput]) -> Iterator[Diagnostic]:
+    """Outputs taken from where a step may have been skipped, and nothing can stand in. `outputs`
+    are those that the algorithm hands on from this graph, which has no circles."""
+    levels = list(graph.levels(found.nodes))
+    skips = {
+        level: graph.skippable(members, found.waits(members, level)) for level, members in levels
+    }
+    for level, members in levels:
+        for node in members:
+            for expression in graph.own_expressions(node):
+                for ref in step_outputs(expression):
+                    yield from _collected(ref, level, found, skips)
+                yield from _joined(expression, level, found, skips)
+    for output in outputs:
+        for ref in step_outputs(output.value):
+            yield from _collected(ref, (), found, skips)
+        yield from _handed_on(output, found, skips[()])
 
 
 def _collected(
