@@ -6,6 +6,7 @@ to tightest: `||`, `&&`, one comparison, `??`, `!`, then `.name` and `['text']`.
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import re
@@ -145,6 +146,8 @@ def _closing(text: str, at: int) -> int:
     raise ExpressionError("`${{` without its `}}`", start, start + 3, hint or "add `}}`")
 
 
+# The specs of a project say the same of the same params, and each profile says it again.
+@functools.lru_cache(maxsize=4096)
 def parse(text: str) -> Syntax:
     """Parse the inside of `${{ … }}`.
 

@@ -7,6 +7,7 @@ stands.
 from __future__ import annotations
 
 import bisect
+import functools
 import math
 import re
 from collections.abc import Iterator
@@ -132,6 +133,8 @@ class Entry:
 Node: TypeAlias = Scalar | Sequence | Mapping
 
 
+# The same few words stand in all specs, and each is asked for several times.
+@functools.lru_cache(maxsize=4096)
 def resolve_plain(text: str) -> bool | int | float | str | None:
     """A plain scalar's value by YAML 1.2's core schema (section 10.3.2)."""
     first = text[:1]

@@ -55,15 +55,17 @@ class _Checker:
         return target
 
     def node(self, node: Node, schema: Schema, place: Node, name: str) -> bool:
-        schema = self.resolve(schema)
+        if "$ref" in schema:
+            schema = self.resolve(schema)
         found = words.json_type(node)
-        if "oneOf" in schema and "properties" not in schema:
-            branch = self.branch(found, schema)
-            if branch is None:
-                return self.fail(words.wrong_type(node, schema["oneOf"], name, self.resolve))
-            return self.node(node, branch, place, name)
-        if not _accepts(schema, found):
-            return self.fail(words.wrong_type(node, [schema], name, self.resolve))
+        if schema.get("type") != found:
+            if "oneOf" in schema and "properties" not in schema:
+                branch = self.branch(found, schema)
+                if branch is None:
+                    return self.fail(words.wrong_type(node, schema["oneOf"], name, self.resolve))
+                return self.node(node, branch, place, name)
+            if not _accepts(schema, found):
+                return self.fail(words.wrong_type(node, [schema], name, self.resolve))
         if isinstance(node, Mapping):
             return self.mapping(node, schema, place, name)
         if isinstance(node, Sequence):

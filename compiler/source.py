@@ -128,7 +128,8 @@ class _Composer:
         return root
 
     def node(self, event: Any, depth: int) -> Node:
-        if isinstance(event, yaml.AliasEvent):
+        kind = type(event)
+        if kind is yaml.AliasEvent:
             return self.alias(event)
         if depth > MAX_DEPTH:
             message = f"nested more than {MAX_DEPTH} levels deep"
@@ -138,10 +139,10 @@ class _Composer:
         if event.tag is not None and event.tag != "!":
             self.refuse_tag(event)
         node: Node
-        if isinstance(event, yaml.ScalarEvent):
-            style = "" if event.style is None or event.style == "" else event.style
+        if kind is yaml.ScalarEvent:
+            style = event.style or ""
             node = Scalar(self.file, event.start_mark, event.end_mark, event.value, style)
-        elif isinstance(event, yaml.SequenceStartEvent):
+        elif kind is yaml.SequenceStartEvent:
             node = self.sequence(event, depth)
         else:
             node = self.mapping(event, depth)
@@ -153,7 +154,7 @@ class _Composer:
         items: list[Node] = []
         while True:
             event = self.parser.get_event()
-            if isinstance(event, yaml.SequenceEndEvent):
+            if type(event) is yaml.SequenceEndEvent:
                 return Sequence(self.file, start.start_mark, event.end_mark, items)
             items.append(self.node(event, depth + 1))
 
@@ -161,7 +162,7 @@ class _Composer:
         entries: dict[str, Entry] = {}
         while True:
             event = self.parser.get_event()
-            if isinstance(event, yaml.MappingEndEvent):
+            if type(event) is yaml.MappingEndEvent:
                 return Mapping(self.file, start.start_mark, event.end_mark, entries)
             key = self.node(event, depth + 1)
             value = self.node(self.parser.get_event(), depth + 1)
