@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Iterator
+from typing import NamedTuple
 
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
@@ -38,6 +40,34 @@ def problem(text: str) -> str:
     if words[4] == "*" and min(days) > max(_LENGTHS[month - 1] for month in months):
         return f"`{text}` never comes: no month there has a day {min(days)}"
     return ""
+
+
+class Doubt(NamedTuple):
+    """Why a schedule may not mean what it seems to; `about` is `minute`, `days` or `step`."""
+
+    about: str
+    message: str
+    hint: str
+
+
+def doubts(text: str) -> Iterator[Doubt]:
+    """What is right by the grammar of a sound schedule and seldom meant."""
+    words = text.split()
+    minute, hour, day, _, weekday = words
+    for word, (name, least, most, names) in zip(words, _FIELDS, strict=True):
+        for part in word.split(","):
+            step = part.partition("/")[2]
+            found = _values(part.lower(), least, most, names)
+            if step and isinstance(found, set) and len(found) == 1 and int(step) > most - least:
+                message = f"`{part}` is only the {name} {min(found)}: no step of {step} fits in"
+                yield Doubt("step", message, f"a {name} goes from {least} to {most}")
+    if minute in ("*", "*/1"):
+        when = "every minute" if hour in ("*", "*/1") else f"every minute of the hour {hour}"
+        hint = f"for one run write `0 {' '.join(words[1:])}`"
+        yield Doubt("minute", f"`{text}` starts a run in {when}", hint)
+    if not day.startswith("*") and not weekday.startswith("*"):
+        message = f"`{text}` comes on each day of either: the day of the month, or of the week"
+        yield Doubt("days", message, "cron has no `and` for these two: let one of them be `*`")
 
 
 def timezone_problem(text: str) -> str:

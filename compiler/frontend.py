@@ -126,6 +126,9 @@ def build(
         sources[file.path] = file
     pipeline = pipeline._replace(params=tuple(known.values()))
     diagnostics += checks.check(pipeline, document.project, scope.flawed)
+    if not has_errors(diagnostics):
+        diagnostics += checks.review(pipeline, scope.reads)
+        diagnostics += checks.idle_settings(root, resolved)
     if not has_errors(document.diagnostics):
         diagnostics += checks.required(pipeline, document.project, scope.flawed)
     return _settled(pipeline, document, diagnostics)
@@ -148,6 +151,8 @@ def check_part(document: Document, git: Git | None = None) -> Loaded:
         component, scope = lower_component(document.root, document.project, git)
         diagnostics += scope.diagnostics
         diagnostics += checks.check(component, document.project, scope.flawed)
+        if not has_errors(diagnostics):
+            diagnostics += checks.review(component, scope.reads)
     return _settled(None, document, diagnostics)
 
 

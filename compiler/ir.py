@@ -359,6 +359,7 @@ class Schedule(NamedTuple):
     catch_up: bool
     sets_steps: bool
     span: Span
+    cron_span: Span | None = None
 
 
 class Pipeline(NamedTuple):

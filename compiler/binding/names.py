@@ -202,6 +202,7 @@ class _Binder:
         component = self.scope.component_params.get(name.name)
         if component is not None:
             return self.own_input(name, component, path)
+        self.scope.reads.add(("params", "", name.name))
         if name.name in self.scope.given:
             return self.given(name, path)
         param = self.scope.params.get(name.name)
@@ -222,6 +223,7 @@ class _Binder:
             if found is None:
                 raise _BrokenError
             return self.own_input(name, found, path)
+        self.scope.reads.add(("inputs", "", name.name))
         if name.name in self.scope.given:
             return self.given(name, path)
         outer = self.scope.inputs.get(name.name)
@@ -240,6 +242,7 @@ class _Binder:
 
     def own_input(self, name: Accessor, found: ex.Type, path: Path) -> ex.Expr:
         """An input of the step, or under an operator what that is bound to."""
+        self.scope.reads.add(("inputs", self.scope.step or "", name.name))
         if not self.operand:
             return ex.InputRef(name.name, found, self.span(path))
         value = self.scope.step_values.get(name.name)
@@ -302,6 +305,7 @@ class _Binder:
         found = signature.outputs[output.name]
         if found is None:
             raise _BrokenError
+        self.scope.reads.add(("outputs", self.scope.prefix + step.name, output.name))
         collected = self.outside_of(signature)
         value = signature.values[output.name] if signature.values else None
         if isinstance(value, ex.Operation):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeAlias
 
 from compiler import expr as ex
 from compiler.diagnostics import Diagnostic, Related, Span
@@ -26,6 +27,8 @@ class Where(StrEnum):
     OUTPUT = "an output of the algorithm"
     COMPILE_TIME = "a place that is fixed when the spec is compiled"
 
+
+Read: TypeAlias = tuple[str, str, str]
 
 _RUN_TIME = ("params", "inputs", "steps", "each", "run")
 COMPILED = ("git", "algorithm")
@@ -132,6 +135,9 @@ class Scope:
     for `params.NAME` and `inputs.NAME`. `root` is the scope of the algorithm that is compiled,
     which gets `added_inputs`: those that a used algorithm has defaults for and is not given.
 
+    `reads` is what expressions of the file name, as `(key, step, name)`: `("params", "", NAME)`,
+    `("inputs", STEP, NAME)` with no step for those of the file, `("outputs", STEP, NAME)`.
+
     In a component `component_params` are the types of its params, which are inputs of the one step
     there. What its caller sets over it stands in other files than `file`, and sees `caller`.
     """
@@ -157,6 +163,7 @@ class Scope:
     file: SourceFile | None = None
     caller: Scope | None = None
     items_used: set[str] = field(default_factory=set)
+    reads: set[Read] = field(default_factory=set)
     step: str | None = None
     step_inputs: dict[str, ex.Type | None] = field(default_factory=dict)
     step_values: dict[str, ex.Expr] = field(default_factory=dict)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import cast
 
 from compiler import expr as ex
+from compiler.binding.certain import outcome
 from compiler.binding.operators import a_type
 from compiler.binding.scalars import (
     bind,
@@ -15,9 +17,12 @@ from compiler.binding.scalars import (
     writable,
 )
 from compiler.binding.scope import Scope, Where
-from compiler.diagnostics import error
+from compiler.diagnostics import error, warning
 from compiler.nodes import Node, Scalar, Sequence, to_value
 from compiler.values import JsonValue, kind_of
+
+# Known when the spec is compiled, and other for each commit or name.
+_HANGS_ON = re.compile(r"\b(git|algorithm)\b")
 
 
 def bind_condition(node: Scalar, scope: Scope) -> ex.Expr | None:
@@ -35,6 +40,13 @@ def bind_condition(node: Scalar, scope: Scope) -> ex.Expr | None:
         related = origin(bound, scope)
         scope.diagnostics.append(error("MLC412", message, bound.span, hint=hint, related=related))
         return None
+    always = None if scope.is_used or _HANGS_ON.search(node.text) else outcome(bound)
+    # What takes from a step is skipped with that, whatever it comes to.
+    if always is False or (always and not any(ex.step_uses(bound))):
+        state, then = ("true", "run anyway") if always else ("false", "never run")
+        message = f"this condition is always {state}: the steps under it {then}"
+        hint = "take the `when` out" if always else "take the steps out, or give the switch a param"
+        scope.diagnostics.append(warning("MLC344", message, bound.span, hint=hint))
     return bound
 
 

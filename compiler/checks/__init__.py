@@ -2,20 +2,32 @@
 
 The graphs of the main part and of `finally` come first: circles, then what may be skipped. Each of
 `PIPELINE_CHECKS` takes the pipeline and the project, each of `STEP_CHECKS` a sound step and
-the project; both yield what they found.
+the project; both yield what they found. `REVIEWS` take a pipeline without errors, and what its
+expressions name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Set
 
+from compiler.binding.scope import Read
 from compiler.checks.circles import cycles
 from compiler.checks.clashes import same_names as same_names
+from compiler.checks.conditions import empty_loops, impossible_values
+from compiler.checks.images import images
+from compiler.checks.kubernetes import labels, objects, tolerations, user
+from compiler.checks.machines import amounts, gpu_nodes
 from compiler.checks.mounts import mounts, shared_memory
-from compiler.checks.policy import ceilings, images, pods
+from compiler.checks.policy import allowed_images, ceilings, pods
 from compiler.checks.policy import required as required
+from compiler.checks.overlays import changes_nothing as changes_nothing
+from compiler.checks.overlays import idle_settings as idle_settings
+from compiler.checks.overlays import no_change as no_change
 from compiler.checks.python import python_signature
+from compiler.checks.schedules import schedules
 from compiler.checks.skipping import skipped_outputs
+from compiler.checks.timing import caches, retries, run_timeout
+from compiler.checks.unused import unread_inputs, unread_params, untaken_outputs
 from compiler.diagnostics import Diagnostic
 from compiler.graph import Graph
 from compiler.ir import Pipeline, Step
@@ -23,13 +35,31 @@ from compiler.settings import Project
 
 PIPELINE_CHECKS: tuple[Callable[[Pipeline, Project], Iterator[Diagnostic]], ...] = (
     images,
+    run_timeout,
+    schedules,
+    allowed_images,
     ceilings,
     pods,
 )
 STEP_CHECKS: tuple[Callable[[Step, Project], Iterator[Diagnostic]], ...] = (
     mounts,
     shared_memory,
+    amounts,
+    gpu_nodes,
+    retries,
+    caches,
+    objects,
+    labels,
+    tolerations,
+    user,
     python_signature,
+)
+REVIEWS: tuple[Callable[[Pipeline, Set[Read]], Iterator[Diagnostic]], ...] = (
+    unread_params,
+    unread_inputs,
+    untaken_outputs,
+    impossible_values,
+    empty_loops,
 )
 
 
@@ -46,3 +76,8 @@ def check(pipeline: Pipeline, project: Project, flawed: Collection[str]) -> list
         if step.name not in flawed:
             found += (finding for one in STEP_CHECKS for finding in one(step, project))
     return found
+
+
+def review(pipeline: Pipeline, reads: Set[Read]) -> list[Diagnostic]:
+    """What a spec without errors has too much, or for nothing."""
+    return [finding for one in REVIEWS for finding in one(pipeline, reads)]

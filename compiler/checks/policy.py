@@ -17,7 +17,7 @@ from compiler.settings import Ceiling, Policy, Project
 from compiler.values import JsonValue, to_text
 
 
-def images(pipeline: Pipeline, project: Project) -> Iterator[Diagnostic]:
+def allowed_images(pipeline: Pipeline, project: Project) -> Iterator[Diagnostic]:
     """Images from elsewhere than the allowed registries, or that no digest pins."""
     policy = project.policy
     for step in pipeline.steps:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from compiler import frontend, project
-from compiler.checks import same_names
+from compiler.checks import changes_nothing, no_change, same_names
 from compiler.commands import console
 from compiler.diagnostics import Diagnostic, MlcError, Severity, Span, has_errors, in_order
 from compiler.git import UNKNOWN
@@ -61,9 +61,13 @@ def _check(document: frontend.Document) -> frontend.Loaded:
     plain = frontend.build(document, git=UNKNOWN)
     diagnostics, ignored = list(plain.diagnostics), plain.ignored
     for profile in document.profiles:
-        loaded = frontend.build(document, [profile], git=UNKNOWN)
-        diagnostics += loaded.diagnostics
-        ignored |= loaded.ignored
+        profiled = frontend.build(document, [profile], git=UNKNOWN)
+        diagnostics += profiled.diagnostics
+        ignored |= profiled.ignored
+        if document.root and plain.pipeline and profiled.pipeline:
+            same = changes_nothing(plain.pipeline, profiled.pipeline)
+            found = no_change(document.root, profile) if same else ()
+            diagnostics += frontend.settle(list(found), plain)
     return replace(plain, diagnostics=in_order(diagnostics), ignored=ignored)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from compiler import expr as ex
 from compiler import ir
 from compiler.binding import Git, Scope
-from compiler.diagnostics import Diagnostic, Related, Span, error
+from compiler.diagnostics import Diagnostic, Related, Span, error, has_errors
 from compiler.lower.interface import Interface, read_interface, type_of
 from compiler.nodes import Mapping, Scalar, text
 from compiler.resolve import merge, resolve
@@ -47,8 +47,11 @@ def lower_component(root: Mapping, project: Project, git: Git | None) -> tuple[i
         profiles=(),
         git_commit=None,
         span=step.span,
+        source=root.file.path,
     )
-    if scope.diagnostics:
+    # Params and inputs are those of its one step.
+    scope.reads |= {(key, "", name) for key in ("params", "inputs") for name in given}
+    if has_errors(scope.diagnostics):
         scope.flawed.add(step.name)
     return pipeline, scope
 
@@ -74,9 +77,12 @@ def component_step(
         given={},
         component_params={p.name: type_of(p) for p in interface.params.values()},
         items_used=set(),
+        reads=set(),
         file=spec.file,
         caller=scope,
     )
+    # Whether the component uses it is for its own file to say.
+    scope.reads.update(("inputs", scope.prefix + name.text, key) for key in given)
     over = {key: entry for key, entry in node if key in (*OVERRIDES, "description")}
     broken = node.broken.intersection(OVERRIDES)
     overlay = Mapping(node.file, node.start, node.end, over, broken)

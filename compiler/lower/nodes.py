@@ -9,7 +9,7 @@ from compiler import expr as ex
 from compiler import ir
 from compiler.binding import Scope, bind_condition
 from compiler.compose import Library
-from compiler.diagnostics import Related, error, listing, nearest
+from compiler.diagnostics import Related, error, has_errors, listing, nearest
 from compiler.lower.needs import Needs
 from compiler.lower.outline import Lists, bind_lists
 from compiler.lower.step import lower_step
@@ -51,7 +51,7 @@ class _Lowering(NamedTuple):
                 continue
             before = len(self.scope.diagnostics)
             made = self.node(entry.key, entry.value, around)
-            flawed = len(self.scope.diagnostics) > before or _has_broken(entry.value)
+            flawed = has_errors(self.scope.diagnostics[before:]) or _has_broken(entry.value)
             if flawed and "steps" not in entry.value.entries:
                 self.scope.flawed.update(step.name for step in ir.steps_of(made))
             self.needs.means[name] = tuple(node.name for node in made)

@@ -43,6 +43,7 @@ def lower_schedules(
                 catch_up=isinstance(catch_up, Scalar) and catch_up.value is True,
                 sets_steps=profile is not None and bool(profile.entries.keys() - {"params"}),
                 span=entry.key.span,
+                cron_span=node.entries["cron"].value.span,
             )
         )
         if not node.broken:

@@ -143,6 +143,7 @@ def _algorithm_scope(
         prefix=f"{scope.prefix}{name.text}.",
         given=given,
         items_used=set(),
+        reads=set(),
         root=scope.root or scope,
     )
 
