@@ -131,7 +131,10 @@ CODES: dict[str, str] = {
 # Found as warnings; all others are errors.
 WARNINGS = frozenset(
     {
-        *("MLC410", "MLC603", "MLC702", "MLC703", "MLC913"),
+        *("MLC340", "MLC341", "MLC342", "MLC343", "MLC344", "MLC345", "MLC346", "MLC347", "MLC348"),
+        *("MLC410", "MLC603", "MLC611", "MLC612", "MLC613", "MLC621", "MLC622"),
+        *("MLC630", "MLC631", "MLC632", "MLC633", "MLC634"),
+        *("MLC635", "MLC636", "MLC637", "MLC638", "MLC702", "MLC703", "MLC913"),
         *("MLC930", "MLC931", "MLC932", "MLC933", "MLC934"),
     }
 )

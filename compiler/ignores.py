@@ -37,7 +37,7 @@ _BARE = re.compile(
 )
 _FORM = "`# mlc: ignore[MLC603] why it is right here`"
 # Found only when something is compiled or run, not by `mlc validate`.
-_ELSEWHERE = ("MLC7", "MLC8")
+_ELSEWHERE = ("MLC70", "MLC8")
 
 
 class Ignore(NamedTuple):

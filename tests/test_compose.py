@@ -50,7 +50,8 @@ def load(text: str, *profiles: str) -> frontend.Loaded:
 def build(text: str, *profiles: str) -> ir.Pipeline:
     loaded = load(text, *profiles)
     assert loaded.pipeline is not None, loaded.diagnostics
-    assert not loaded.diagnostics
+    # Most of these specs declare more than the one thing that they are about.
+    assert not [d for d in loaded.diagnostics if not d.code.startswith("MLC34")]
     return loaded.pipeline
 
 

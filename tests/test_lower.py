@@ -104,7 +104,8 @@ def test_whole_numbers_are_integers_however_they_are_spelled() -> None:
     pipeline = build(
         "limits: {parallel: 2.0}\n"
         "steps: {one: {command: [x], retry: {max: 2.0, factor: 1e0}, resources: {gpu: 1.0},"
-        " pod: {security: {run_as_user: 1e3}, tolerations: [{key: a, seconds: 3.0}]}}}\n"
+        " pod: {security: {run_as_user: 1e3},"
+        " tolerations: [{key: a, effect: NoExecute, seconds: 3.0}]}}}\n"
     )
     (step,) = pipeline.nodes
     assert step.retry and step.resources.gpu and step.pod.security

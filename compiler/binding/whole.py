@@ -42,7 +42,7 @@ def bind_condition(node: Scalar, scope: Scope) -> ex.Expr | None:
         return None
     always = None if scope.is_used or _HANGS_ON.search(node.text) else outcome(bound)
     # What takes from a step is skipped with that, whatever it comes to.
-    if always is False or (always and not any(ex.step_uses(bound))):
+    if always is False or (always and not any(ex.step_outputs(bound))):
         state, then = ("true", "run anyway") if always else ("false", "never run")
         message = f"this condition is always {state}: the steps under it {then}"
         hint = "take the `when` out" if always else "take the steps out, or give the switch a param"

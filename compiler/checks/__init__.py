@@ -18,11 +18,11 @@ from compiler.checks.images import images
 from compiler.checks.kubernetes import labels, objects, tolerations, user
 from compiler.checks.machines import amounts, gpu_nodes
 from compiler.checks.mounts import mounts, shared_memory
-from compiler.checks.policy import allowed_images, ceilings, pods
-from compiler.checks.policy import required as required
 from compiler.checks.overlays import changes_nothing as changes_nothing
 from compiler.checks.overlays import idle_settings as idle_settings
 from compiler.checks.overlays import no_change as no_change
+from compiler.checks.policy import allowed_images, ceilings, pods
+from compiler.checks.policy import required as required
 from compiler.checks.python import python_signature
 from compiler.checks.schedules import schedules
 from compiler.checks.skipping import skipped_outputs

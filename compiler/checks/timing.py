@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from compiler.diagnostics import Diagnostic, Related, warning
 from compiler.expr import RunRef, walk
 from compiler.ir import Pipeline, Retry, Step
+from compiler.quantities import duration_text
 from compiler.settings import Project
 
 _LONGEST_WAIT = 7 * 86400
@@ -15,13 +16,15 @@ _LONGEST_WAIT = 7 * 86400
 def run_timeout(pipeline: Pipeline, _: Project) -> Iterator[Diagnostic]:
     """Timeouts and waits of steps that the run's own timeout makes pointless."""
     limit = pipeline.limits.timeout
-    if not limit:
+    if limit is None:
         return
     place = dict(pipeline.limits.spans)["timeout"]
-    related = (Related(f"the run ends after {shown(limit)}", place),)
+    related = (Related(f"the run ends after {duration_text(limit)}", place),)
     for step in pipeline.steps:
         if step.timeout and step.timeout.seconds > limit:
-            message = f"a try may take {shown(step.timeout.seconds)}, longer than the whole run"
+            message = (
+                f"a try may take {duration_text(step.timeout.seconds)}, longer than the whole run"
+            )
             hint = "lower it, or raise `limits.timeout`"
             yield warning("MLC630", message, step.timeout.span, hint=hint, related=related)
         if step.retry:
@@ -35,10 +38,10 @@ def retries(step: Step, _: Project) -> Iterator[Diagnostic]:
         return
     if retry.max_backoff is not None and retry.max_backoff < retry.backoff:
         message = (
-            f"`max_backoff` of {shown(retry.max_backoff)} is less than `backoff` of "
-            f"{shown(retry.backoff)}, which never happens"
+            f"`max_backoff` of {duration_text(retry.max_backoff)} is less than `backoff` of "
+            f"{duration_text(retry.backoff)}, which never happens"
         )
-        hint = f"write `backoff: {shown(retry.max_backoff)}`, or raise `max_backoff`"
+        hint = f"write `backoff: {duration_text(retry.max_backoff)}`, or raise `max_backoff`"
         yield warning("MLC632", message, retry.span, hint=hint)
     elif not retry.backoff and (retry.factor > 1 or retry.max_backoff):
         key = "factor" if retry.factor > 1 else "max_backoff"
@@ -64,6 +67,9 @@ def caches(step: Step, _: Project) -> Iterator[Diagnostic]:
         message = f"`{key}` has no effect: the cache is off"
         hint = "take `enabled: false` out, or `cache: false` is enough"
         yield warning("MLC634", message, cache.span, hint=hint)
+    elif cache.enabled and cache.max_age == 0:
+        message = "a result is never younger than 0s, so nothing is ever reused"
+        yield warning("MLC634", message, cache.span, hint="write `cache: false`")
     elif cache.enabled and cache.key is not None:
         for part in walk(cache.key):
             if isinstance(part, RunRef) and part.field in ("id", "scheduled_at"):
@@ -77,16 +83,6 @@ def wait(retry: Retry, number: int) -> int:
     # Beyond this power, any wait is longer than any that is allowed.
     seconds: int = retry.backoff * retry.factor ** min(number - 1, 64)
     return seconds if retry.max_backoff is None else min(seconds, retry.max_backoff)
-
-
-def shown(seconds: int) -> str:
-    """Seconds as the language writes them."""
-    parts = []
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
-        amount, seconds = divmod(seconds, size)
-        if amount:
-            parts.append(f"{amount}{unit}")
-    return "".join(parts) or "0s"
 
 
 def _waits(retry: Retry, limit: int, related: tuple[Related, ...]) -> Iterator[Diagnostic]:
