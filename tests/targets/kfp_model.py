@@ -139,7 +139,7 @@ class _Backend:
         written: dict[str, str] = {}
         is_helper = "copy) cp" in argv[2]
         if is_helper:
-            words = argv[argv.index("mlc") + 1 :]
+            words = argv[4:]
             for what, text, path in zip(words[::3], words[1::3], words[2::3], strict=True):
                 written[path] = "" if what == "empty" else text
         else:

@@ -155,6 +155,7 @@ def test_inputs_of_the_algorithm_are_imported() -> None:
     assert executor(written, "import-reports")["importer"] == {
         "artifactUri": {"runtimeParameter": "uri"},
         "typeSchema": {"schemaTitle": "system.Dataset", "schemaVersion": "0.0.1"},
+        "metadata": {"input": "reports"},
     }
     # The importer knows its task by the name that is shown (component/importer_launcher.go).
     assert task(written, "import-older")["taskInfo"]["name"] == "import-older"

@@ -233,7 +233,11 @@ def doc_type(
     Args:
         limit: At most so many.
     """
-    import_reports_task = dsl.importer(artifact_uri=reports, artifact_class=dsl.Dataset)
+    import_reports_task = dsl.importer(
+        artifact_uri=reports,
+        artifact_class=dsl.Dataset,
+        metadata={"input": "reports"},
+    )
 
     fetch_task = fetch(limit=limit)
     fetch_task.set_env_variable(name="MLC_STEP", value="fetch")

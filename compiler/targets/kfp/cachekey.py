@@ -8,6 +8,7 @@ not the environment. A digest of the rest goes in as a constant input.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 from compiler.expr import (
     ArtifactList,
@@ -28,16 +29,33 @@ from compiler.expr import (
 )
 from compiler.ir import Step
 from compiler.launch import Launch, Text
+from compiler.targets.kfp.containers import launched
 from compiler.values import JsonValue, to_json
 
 
-def digest(step: Step, launch: Launch) -> str | None:
-    """A short digest of the container's environment, its secrets' names and the step's `cache.key`.
+def twins(steps: Iterable[Step]) -> frozenset[str]:
+    """Those of the steps, which write artifacts, that differ by name only, or by their inputs.
+
+    KFP may take the result of one for the other's, and then there is one artifact where two are
+    wanted: a task that takes it twice fails (`compiler.targets.kfp.artifacts`).
+    """
+    groups: dict[str, list[str]] = {}
+    for step in steps:
+        if step.cache.enabled:
+            outputs = [(output.name, output.type) for output in step.outputs]
+            same = repr((step.image, step.workdir, launched(step).argv, outputs))
+            groups.setdefault(same, []).append(step.name)
+    return frozenset(name for group in groups.values() if len(group) > 1 for name in group)
+
+
+def digest(step: Step, launch: Launch, *, is_twin: bool) -> str | None:
+    """A short digest of the container's environment, its secrets' names, the step's `cache.key`,
+    and its name if it has twins.
 
     Run-time values in a key are inputs of the component, and so in the fingerprint already; the
     digest says where they stand. None where there is nothing to add.
     """
-    facts: dict[str, JsonValue] = {}
+    facts: dict[str, JsonValue] = {"step": step.name} if is_twin else {}
     if launch.env:
         facts["env"] = {
             name: "".join(part.text for part in word if isinstance(part, Text))

@@ -47,6 +47,9 @@ def _of_node(part: Part, node: Node, *, nested: bool) -> Iterator[Support]:
     for expression in (*expressions, *tests):
         yield from _of_choices(expression, where)
     if isinstance(node, Step):
+        if node.name in part.listed and node.cache.enabled and node.cache.span:
+            reason = "its files are collected, and KFP can't take one twice: every round runs"
+            yield weaker("cache", where, node.cache.span, reason)
         for capture in captures(node):
             if isinstance(capture.ref, Operation) and capture.ref.sign != "??":
                 reason = "two small containers, of which the one runs that is right"

@@ -94,6 +94,8 @@ class Helper:
         outputs = tuple(port for port, _ in self.contents.values())
         words = tuple(word for pair in self.contents.values() for word in _words(*pair))
         texts = [part.text for word in words for part in word if isinstance(part, Text)]
+        # As the name of the program stands that of the task: without it the cache would take two
+        # helpers that write the same for one, and what they write for one artifact.
         escapes = ESCAPES if any("$(MLC_" in text for text in texts) else ()
         return Task(
             name=self.name,
@@ -105,7 +107,7 @@ class Helper:
             outputs=outputs,
             container=Container(
                 image=self.image,
-                command=tuple((Text(text),) for text in ("sh", "-ec", _PROGRAM, "mlc")),
+                command=tuple((Text(text),) for text in ("sh", "-ec", _PROGRAM, self.name)),
                 args=words,
                 env=(*escapes, (STEP_VARIABLE, self.name)),
                 resources=NO_RESOURCES,

@@ -19,6 +19,7 @@ from compiler import graph
 from compiler.diagnostics import Span
 from compiler.expr import (
     ArtifactList,
+    ArtifactType,
     Concat,
     EachRef,
     Expr,
@@ -63,6 +64,7 @@ class UnfitError(Exception):
 class Part:
     """The main part of a pipeline, or its `finally`.
 
+    `collected` are the loops that something is collected from, `listed` the steps whose files are.
     `alternatives` are by step and the name that `plain` gives the output in the expression that
     it makes.
     """
@@ -72,12 +74,14 @@ class Part:
     graph: graph.Graph = field(init=False)
     levels: dict[Path, Level] = field(init=False)
     collected: set[str] = field(init=False)
+    listed: set[str] = field(init=False)
     alternatives: dict[tuple[str, str], Alternative] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.graph = graph.Graph(self.nodes)
         self.levels = dict(self._levels(self.nodes, ()))
         self.collected = set()
+        self.listed = set()
         for expression, path in self.placed():
             self._note(expression, path)
         for level in self.levels.values():
@@ -219,7 +223,10 @@ class Part:
                     self.levels[shared].choices.add(node)
         for part in walk(expression):
             if isinstance(part, StepOutputRef):
-                self.collected.update(self.graph.collected(part.step, path))
+                loops = self.graph.collected(part.step, path)
+                self.collected.update(loops)
+                if loops and isinstance(part.type, ArtifactType):
+                    self.listed.add(part.step)
 
     def _close(self, level: Level) -> None:
         todo = list(level.choices)

@@ -290,4 +290,11 @@ def _importer(imported: Import) -> JsonObject:
     return {
         "artifactUri": {"runtimeParameter": IMPORTED_URI},
         "typeSchema": _type(imported.schema),
+        "metadata": import_metadata(imported),
     }
+
+
+def import_metadata(imported: Import) -> JsonObject:
+    """Keeps inputs apart that are given the same URI: the importer takes an artifact that is like
+    the wanted one for it, and no task can take one artifact twice."""
+    return {"input": imported.uri}

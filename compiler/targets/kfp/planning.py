@@ -6,7 +6,15 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from compiler.expr import ArtifactKind, PipelineInputRef, RunRef, ValueType, walk
+from compiler.expr import (
+    ArtifactKind,
+    ArtifactType,
+    PipelineInputRef,
+    RunRef,
+    StepOutputRef,
+    ValueType,
+    walk,
+)
 from compiler.ir import (
     REQUIRED,
     Node,
@@ -18,6 +26,8 @@ from compiler.ir import (
 )
 from compiler.settings import TargetSettings
 from compiler.targets import Support
+from compiler.targets.kfp.artifacts import twice
+from compiler.targets.kfp.cachekey import twins
 from compiler.targets.kfp.carrying import plain, readable
 from compiler.targets.kfp.helpers import IMAGE, Helper, Written
 from compiler.targets.kfp.levels import Part, UnfitError
@@ -30,6 +40,7 @@ from compiler.targets.kfp.plan import (
     Parameter,
     ParameterOutput,
     Plan,
+    Task,
 )
 from compiler.targets.kfp.schemas import parameter_type
 from compiler.targets.kfp.scopes import Frame, Kind
@@ -60,12 +71,9 @@ def draft(pipeline: Pipeline, settings: TargetSettings) -> Draft:
     names = Names((step.name for step in pipeline.steps), _imported(pipeline))
     steps = {step.name: step for step in pipeline.steps}
     image = settings.helper_image or IMAGE
-    main = Context(
-        Part(pipeline.nodes, tuple(output.value for output in pipeline.outputs)),
-        names,
-        image,
-        steps,
-    )
+    part = Part(pipeline.nodes, tuple(output.value for output in pipeline.outputs))
+    same = twins(steps[name] for name in sorted(_writers(part)))
+    main = Context(part, names, image, steps, twins=same)
     root = Frame(names, holds_imports=not pipeline.finally_nodes)
     outputs: list[DagOutput] = []
     refused = main.refused
@@ -86,6 +94,14 @@ def draft(pipeline: Pipeline, settings: TargetSettings) -> Draft:
             "would wait for each other; take that value in a step of its own"
         )
         refused.append(impossible("??", "the algorithm", pipeline.span, reason))
+    for task, artifact in [] if refused else twice(scope):
+        reason = (
+            f"`{artifact}` may come into it twice, and KFP can give an artifact to a task once; "
+            "let a step copy it for one of the two uses"
+        )
+        node = task.step if isinstance(task, Task) else task.node
+        span = steps[node].span if node in steps else pipeline.span
+        refused.append(impossible("inputs", f"step {node}", span, reason))
     planned = Plan(
         pipeline.kubernetes_name,
         _description(pipeline),
@@ -159,6 +175,16 @@ def _output(context: Context, frame: Frame, output: PipelineOutput) -> list[From
     except UnfitError as found:
         context.refuse(f"output {output.name}", found)
     return []
+
+
+def _writers(part: Part) -> set[str]:
+    """The steps that others take artifacts of."""
+    return {
+        ref.step
+        for expression in part.expressions()
+        for ref in walk(expression)
+        if isinstance(ref, StepOutputRef) and isinstance(ref.type, ArtifactType)
+    }
 
 
 def _port(output: PipelineOutput) -> ParameterOutput | ArtifactOutput:

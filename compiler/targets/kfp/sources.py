@@ -27,6 +27,7 @@ from compiler.targets.kfp.plan import (
     ArtifactInput,
     Constant,
     Field,
+    FromScope,
     Otherwise,
     ParameterInput,
     ParameterType,
@@ -48,8 +49,9 @@ _RUN_FIELDS: dict[RunField, str] = {
 class Context:
     """What is known while a part of a pipeline is planned.
 
-    `refused` is found on the way. `items` says what the rounds of a loop get, for each of its
-    lists, or for all together where `tables` holds the loop: an object with a field for each.
+    `refused` is found on the way, `twins` are the steps that the cache can't tell apart. `items`
+    says what the rounds of a loop get, for each of its lists, or for all together where `tables`
+    holds the loop: an object with a field for each.
     """
 
     part: Part
@@ -57,6 +59,7 @@ class Context:
     image: str
     steps: dict[str, Step]
     refused: list[Support] = field(default_factory=list)
+    twins: frozenset[str] = frozenset()
     tables: set[str] = field(default_factory=set)
     items: dict[Key, Kind] = field(default_factory=dict)
 
@@ -125,7 +128,15 @@ def given(context: Context, frame: Frame, expression: Expr, path: Path) -> Given
             wanted = f"{step}_{output.partition(' ')[0]}".replace(".", "_")
             kind = kind_of(expression.type)
             key = ("output", "/".join(shared), node, step, output)
-            return Given(wanted, kind, frame.find(key, wanted, kind))
+            source = frame.find(key, wanted, kind)
+            if kind.schema is not None and kind.is_list and isinstance(source, FromScope):
+                # A DAG knows one artifact by each name (GetInputArtifactsByExecutionID).
+                reason = (
+                    "KFP hands one file of a list into a loop or a choice, and drops the others; "
+                    "read the list in a step outside, which nobody takes with `??`"
+                )
+                raise UnfitError(expression, reason, "foreach")
+            return Given(wanted, kind, source)
     reason = (
         "KFP has no way to work out a value; let the step do it, or a step before it"
         if isinstance(expression, Operation)

@@ -51,7 +51,11 @@ def step_task(
             value = value.of_type("STRING")
         inputs.put(value.port(names[capture.name]))
     contained = container(step, launch, names, amounts.input)
-    digest = cachekey.digest(step, launch) if step.cache.enabled else None
+    # Rounds that are the same to the cache would give one artifact, which nobody can take twice.
+    cached = step.cache.enabled and step.name not in context.part.listed
+    digest = None
+    if cached:
+        digest = cachekey.digest(step, launch, is_twin=step.name in context.twins)
     if digest is not None:
         key = Constant(digest)
         inputs.add("mlc_key", lambda name: ParameterInput(name, "STRING", key))
@@ -69,7 +73,7 @@ def step_task(
         container=contained,
         platform=platform(step, launch),
         retry=step.retry if step.retry and step.retry.max else None,
-        cached=step.cache.enabled,
+        cached=cached,
         condition=tested,
         needs=waited,
         after=after,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from compiler.ir import Security
-from compiler.targets.kfp.pipelinespec import LONGEST_RETRY
+from compiler.targets.kfp.pipelinespec import LONGEST_RETRY, import_metadata
 from compiler.targets.kfp.plan import (
     Constant,
     Dag,
@@ -181,7 +181,11 @@ def _import(imported: Import, place: Place, names: Names, indent: int) -> Source
     uri = value(place.given[imported.uri], names)
     call = Call(
         Source("dsl.importer"),
-        (("artifact_uri", uri), ("artifact_class", artifact_class(imported.schema))),
+        (
+            ("artifact_uri", uri),
+            ("artifact_class", artifact_class(imported.schema)),
+            ("metadata", import_metadata(imported)),
+        ),
     )
     return assigned(names.variables[imported.component], call, indent)
 
