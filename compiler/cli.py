@@ -59,6 +59,9 @@ def _spec_options(verb: Verb) -> Verb:
 
 
 _quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+_only_specs = click.option(
+    "--only-specs", is_flag=True, help="Pass over files that are no specs, as a hook gets them."
+)
 _data_format = click.option(
     "--format", "style", type=click.Choice(["text", "json"]), default="text", help="Of the output."
 )
@@ -85,20 +88,43 @@ def cli(no_color: bool) -> None:
 
 @cli.command()
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option("--fix", is_flag=True, help="Mend what has one right mending.")
+@click.option("--diff", "show_diff", is_flag=True, help="Print what --fix would do; write nothing.")
+@_only_specs
 @_report_format
 @_quiet
-def validate(paths: tuple[str, ...], style: str, quiet: bool) -> int:
+def validate(
+    paths: tuple[str, ...], fix: bool, show_diff: bool, only_specs: bool, style: str, quiet: bool
+) -> int:
     """Check specs with each of their profiles.
 
     PATH is a file, a folder or - for standard input; the default is the project's algorithms/.
     """
+    if style != "text" and (show_diff or (fix and "-" in paths)):
+        raise click.UsageError("stdout is for the fixed text or the diff, so --format is text")
     from compiler.commands.validate import validate as run
 
-    return run(paths, style, quiet)
+    return run(paths, style, quiet, fix=fix, show_diff=show_diff, only_specs=only_specs)
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 where a spec would change.")
+@click.option("--diff", "show_diff", is_flag=True, help="As --check, and print what would change.")
+@_only_specs
+@_quiet
+def fmt(paths: tuple[str, ...], check: bool, show_diff: bool, only_specs: bool, quiet: bool) -> int:
+    """Lay specs out alike: the order of keys, indentation, quotes. Comments are kept.
+
+    PATH is a file, a folder or - for standard input; the default is the project's algorithms/.
+    """
+    from compiler.commands.fmt import fmt as run
+
+    return run(paths, check=check, show_diff=show_diff, only_specs=only_specs, quiet=quiet)
 
 
 @cli.command("compile")
-@click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
+@click.argument("specs", nargs=-1, metavar="[SPEC]...")
 @click.option(
     "--target",
     "targets",
@@ -132,11 +158,15 @@ def compile_(
     style: str,
     quiet: bool,
 ) -> int:
-    """Compile specs to KFP IR, KFP DSL source and Argo manifests."""
+    """Compile specs to KFP IR, KFP DSL source and Argo manifests.
+
+    SPEC is a file or a folder; the default is the project's algorithms/.
+    """
     from compiler.commands import compile as command
+    from compiler.commands.specs import find_algorithms
 
     request = command.Request(
-        specs,
+        find_algorithms(specs),
         tuple(dict.fromkeys(targets)),
         output,
         profiles,

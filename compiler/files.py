@@ -27,7 +27,7 @@ def write_all(files: Mapping[Path, str]) -> None:
             staged.append((Path(name), path))
             with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
                 stream.write(text)
-            Path(name).chmod(0o666 & ~_umask())
+            Path(name).chmod(_mode(path))
         for temporary, path in staged:
             replaced.append((path, _kept(path)))
             temporary.replace(path)
@@ -59,6 +59,11 @@ def _restore(path: Path, kept: Path | None) -> None:
             kept.replace(path)
         elif path.is_file():
             path.unlink()
+
+
+def _mode(path: Path) -> int:
+    """The permissions of a file that is replaced, else those of a new one."""
+    return path.stat().st_mode & 0o777 if path.is_file() else 0o666 & ~_umask()
 
 
 def _umask() -> int:

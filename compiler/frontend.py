@@ -69,19 +69,27 @@ class Document:
         return profile_names(self.root) if self.root else []
 
 
-def read(path: Path, shown: str | None = None, data: bytes | None = None) -> Document:
-    """Read a spec; with `data` given (standard input) the path only finds the project."""
+def read(
+    path: Path,
+    shown: str | None = None,
+    data: bytes | None = None,
+    unsaved: Dictionary[Path, str] | None = None,
+) -> Document:
+    """Read a spec; with `data` given (standard input) the path only finds the project.
+
+    Texts of `unsaved` count instead of the files with these real paths.
+    """
     shown = shown or shown_path(path)
     belongs, found, config = project.find(path.parent)
     if data is None:
-        root, file, diagnostics = source.read(path, shown)
+        root, file, diagnostics = source.read(path, shown, unsaved)
     else:
         root, file, diagnostics = source.parse_bytes(data, shown)
     sources = {file.path: file}
     if config is not None:
         sources[config.path] = config
     diagnostics = [*found, *diagnostics]
-    library = Library(belongs.root, sources)
+    library = Library(belongs.root, sources, unsaved)
     if root is not None:
         diagnostics += schema.check(root, "algorithm")
         root, found_in_bases = extend(root, library)

@@ -64,6 +64,10 @@ class SourceFile:
         line = bisect.bisect_right(self.starts, index)
         return line, index - self.starts[line - 1] + 1
 
+    def index(self, line: int, column: int) -> int:
+        """The character at a line and column."""
+        return min(self.starts[line - 1] + column - 1, len(self.text))
+
 
 @dataclass(slots=True, eq=False)
 class Scalar:

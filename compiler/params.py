@@ -7,9 +7,19 @@ from collections.abc import Iterable
 from collections.abc import Mapping as Dictionary
 from typing import cast
 
-from compiler.diagnostics import Diagnostic, Related, Span, error, listing, nearest
+from compiler import mending
+from compiler.diagnostics import Diagnostic, Fix, Related, Span, error, listing, nearest
 from compiler.ir import REQUIRED, Param
-from compiler.nodes import Mapping, Node, Scalar, Sequence, SourceFile, text, to_value
+from compiler.nodes import (
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    SourceFile,
+    resolve_plain,
+    text,
+    to_value,
+)
 from compiler.values import (
     JsonValue,
     ValueKind,
@@ -105,14 +115,15 @@ def overlay(
         param = result.get(key.text)
         if param is None:
             if key.text not in broken:
-                found.append(unknown_param(key.text, params, key.span))
+                found.append(unknown_param(key.text, params, key.span, key.file))
             continue
         value = value_of(node, param.kind)
         problem = value_problem(param, value)
         if problem:
             related = (Related(f"`{param.name}` is defined here", param.span),)
             message = f"bad value for `{param.name}`: {problem}"
-            found.append(error("MLC505", message, node.span, related=related))
+            fix = unquoted(param, node)
+            found.append(error("MLC505", message, node.span, related=related, fix=fix))
         else:
             result[key.text] = param._replace(default=value)
     return result, found
@@ -152,14 +163,26 @@ def _one_line(text: str) -> str:
     return line if len(line) <= 200 else line[:199] + "…"
 
 
-def unknown_param(name: str, params: Iterable[str], span: Span) -> Diagnostic:
+def unquoted(param: Param, node: Node) -> Fix | None:
+    """A quoted number or truth value as what it is, where that is what the parameter wants."""
+    if not isinstance(node, Scalar) or node.style not in ("'", '"'):
+        return None
+    value = as_kind(resolve_plain(node.text), param.kind)
+    return mending.unquoted(node) if value_problem(param, value) is None else None
+
+
+def unknown_param(
+    name: str, params: Iterable[str], span: Span, file: SourceFile | None = None
+) -> Diagnostic:
+    """Of a name that no parameter has; `file` is where it is written, unless that is no file."""
     known = list(params)
     near = nearest(name, known)
     if near:
         hint = f"did you mean `{near}`?"
     else:
         hint = f"parameters are {listing(known)}" if known else "the spec has no `params`"
-    return error("MLC303", f"there is no parameter `{name}`", span, hint=hint)
+    fix = mending.respelled(file, span, name, known, near) if file else None
+    return error("MLC303", f"there is no parameter `{name}`", span, hint=hint, fix=fix)
 
 
 def value_of(node: Node, kind: ValueKind) -> JsonValue:
@@ -253,7 +276,8 @@ def _wrong_value(
         if key in definition.entries and _concerns(key, problem)
     )
     message = f"the {what} of `{param.name}` breaks its own definition: {problem}"
-    return error("MLC505", message, node.span, related=related[:1])
+    fix = unquoted(param, node) if what == "default" else None
+    return error("MLC505", message, node.span, related=related[:1], fix=fix)
 
 
 def _concerns(key: str, problem: str) -> bool:

@@ -73,7 +73,8 @@ def _load(path: Path, table: tuple[str, ...]) -> tuple[Project, tuple[Diagnostic
     node = toml_source.to_node(data, file, table)
     if not isinstance(node, Mapping):
         return Project(root, path), (), file
-    found = schema.check(node, "project")
+    # Fixes are for specs: TOML is written in another way, and these places are not as exact.
+    found = [d._replace(fix=None) for d in schema.check(node, "project")]
     policy, problems = read_policy(mapping(node.get("policy")))
     found += problems
     belongs = _project(node, root, path, policy)

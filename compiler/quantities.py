@@ -73,6 +73,17 @@ def quantity_hint(text: str) -> str:
     return "write a number with a unit, like `500m`, `2`, `8Gi`"
 
 
+_BINARY = re.compile(r"([0-9.]+) *([KMGTPE])iB?", re.IGNORECASE)
+
+
+def meant_quantity(text: str) -> str | None:
+    """The quantity that a text surely means. `8GB` is not among them: many who write it mean
+    8Gi."""
+    found = _BINARY.fullmatch(text)
+    mended = f"{found[1]}{found[2].upper()}i" if found else text.replace(" ", "")
+    return mended if mended != text and quantity(mended) is not None else None
+
+
 def duration(text: str) -> int | None:
     """Whole seconds of a duration like `2h30m`, or None where it is none."""
     match = _DURATION.fullmatch(text) if text and len(text) < 40 else None
@@ -101,6 +112,15 @@ def duration_hint(text: str) -> str:
     compact = text.replace(" ", "").lower()
     if compact.isdigit():
         return f"give the unit: `{compact}s` or `{compact}m`"
+    meant = meant_duration(text)
+    if meant is not None:
+        return f"write `{meant}`"
+    return "write whole days, hours, minutes and seconds, like `90s` or `2h30m`, ten years at most"
+
+
+def meant_duration(text: str) -> str | None:
+    """The duration that a text with words for units means."""
+    compact = text.replace(" ", "").lower()
     for wrong, right in (
         ("minutes", "m"),
         ("minute", "m"),
@@ -118,6 +138,4 @@ def duration_hint(text: str) -> str:
         ("day", "d"),
     ):
         compact = compact.replace(wrong, right)
-    if duration(compact) is not None:
-        return f"write `{compact}`"
-    return "write whole days, hours, minutes and seconds, like `90s` or `2h30m`, ten years at most"
+    return compact if duration(compact) is not None else None

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
 
+from compiler import mending
 from compiler.diagnostics import Diagnostic, error, listing, nearest
 from compiler.nodes import Entry, Mapping, Node, Scalar, mapping, text
 
@@ -209,7 +210,8 @@ def _unknown_steps(spec: Mapping, overlays: Mapping, profile: str) -> list[Diagn
             near = nearest(name, known)
             hint = f"did you mean `{near}`?" if near else f"steps are {listing(known)}"
             message = f"profile `{profile}` sets something for a step `{name}` that is not there"
-            found.append(error("MLC301", message, entry.key.span, hint=hint))
+            fix = mending.respelled(entry.key.file, entry.key.span, name, known, near)
+            found.append(error("MLC301", message, entry.key.span, hint=hint, fix=fix))
     return found
 
 

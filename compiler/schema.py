@@ -13,7 +13,7 @@ import functools
 import json
 import re
 
-from compiler import quantities, resources, values
+from compiler import mending, quantities, resources, values
 from compiler import schema_words as words
 from compiler.diagnostics import Diagnostic, Related, error, listing
 from compiler.nodes import Mapping, Node, Scalar, Sequence
@@ -104,7 +104,7 @@ class _Checker:
             if key not in node.entries and key not in broken:
                 broken.add(key)
                 wanted = self.resolve(properties[key])
-                self.fail(words.missing_key(key, schema, wanted, place.span, name))
+                self.fail(words.missing_key(key, schema, wanted, place, name))
         if "oneOf" in schema:
             self.one_form(node, schema, place, name, broken)
         node.broken = frozenset(broken)
@@ -163,15 +163,19 @@ class _Checker:
             message = check(text)
             return not message or self.fail(error("MLC205", message, node.span))
         if form in ("mlc-quantity", "mlc-amount") and quantities.quantity(text) is None:
-            hint = quantities.quantity_hint(text)
-            return self.fail(error("MLC201", f"`{shown}` is no quantity", node.span, hint=hint))
+            hint, right = quantities.quantity_hint(text), quantities.meant_quantity(text)
+            fix = mending.rewritten(node, right) if right else None
+            message = f"`{shown}` is no quantity"
+            return self.fail(error("MLC201", message, node.span, hint=hint, fix=fix))
         if name == "timeout" and quantities.duration(text) == 0:
             message = "a timeout of no time"
             hint = "leave it out for no limit"
             return self.fail(error("MLC202", message, node.span, hint=hint))
         if form == "mlc-duration" and quantities.duration(text) is None:
-            hint = quantities.duration_hint(text)
-            return self.fail(error("MLC202", f"`{shown}` is no duration", node.span, hint=hint))
+            hint, right = quantities.duration_hint(text), quantities.meant_duration(text)
+            fix = mending.rewritten(node, right) if right else None
+            message = f"`{shown}` is no duration"
+            return self.fail(error("MLC202", message, node.span, hint=hint, fix=fix))
         return True
 
     def fail(self, diagnostic: Diagnostic) -> bool:

@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from compiler.diagnostics import Diagnostic, Span, error, listing, nearest
+from compiler import mending
+from compiler.diagnostics import Diagnostic, Fix, error, listing, nearest
 from compiler.nodes import Mapping, Node, Scalar, Sequence
 
 Schema = dict[str, Any]
@@ -22,6 +23,24 @@ _PLAIN = {
     "object": "a mapping",
     "null": "null",
 }
+# What others call things of the language; types first, then keys whose values mean the same.
+_TYPES = {
+    **{"int": "integer", "long": "integer", "float": "number", "double": "number"},
+    **{"str": "string", "text": "string", "bool": "boolean", "list": "array"},
+    **{"dict": "object", "map": "object", "mapping": "object"},
+}
+_KEYS = {
+    **{"retries": "retry", "depends_on": "needs", "dependson": "needs", "dependencies": "needs"},
+    **{"parameters": "params", "environment": "env", "arguments": "args", "gpus": "gpu"},
+    **{"cpus": "cpu", "mem": "memory", "ram": "memory", "desc": "description", "cmd": "command"},
+    **{"for_each": "foreach", "entrypoint": "command", "working_dir": "workdir"},
+    **{"nodeselector": "node_selector", "serviceaccount": "service_account"},
+    **{"serviceaccountname": "service_account", "priorityclassname": "priority_class"},
+    **{"imagepullpolicy": "pull_policy", "image_pull_policy": "pull_policy"},
+    **{"readonly": "read_only", "subpath": "sub_path", "mountpath": "mount", "mount_path": "mount"},
+    **{"min": "minimum", "max": "maximum", "choices": "enum", "regex": "pattern"},
+}
+_VERSION = re.compile(r"(mlc\W*)?v?1(\.0)*", re.IGNORECASE)
 
 
 _TYPES = {bool: "boolean", int: "integer", str: "string", type(None): "null"}
@@ -59,7 +78,9 @@ def unknown_key(
     subject = f"{thing} `{name}`" if thing == "step" and name else thing
     if thing.startswith("mapping") and name:
         subject = f"`{name}`"
-    near = nearest(key.text, set(properties) - set(present))
+    known = set(properties) - set(present)
+    word = mending.synonym(key.text, _KEYS, known)
+    near = word or nearest(key.text, known)
     owner = next(
         (
             outer
@@ -74,14 +95,38 @@ def unknown_key(
         hint = f"`{key.text}` belongs under `{owner}`"
     else:
         hint = f"known here are {listing(properties, most=24)}"
-    return error("MLC101", f"unknown key `{key.text}` in {subject}", key.span, hint=hint)
+    if word:
+        fix = mending.renamed(key.file, key.span, key.text, word)
+    else:
+        fix = mending.respelled(key.file, key.span, key.text, known, near)
+    others = (other for other in present if other != key.text and other not in properties)
+    if fix and any(mending.only_near(other, known) == near for other in others):
+        fix = None  # two keys for one: which of them is it?
+    message = f"unknown key `{key.text}` in {subject}"
+    return error("MLC101", message, key.span, hint=hint, fix=fix)
 
 
-def missing_key(key: str, schema: Schema, inner: Schema, place: Span, name: str) -> Diagnostic:
+def missing_key(key: str, schema: Schema, inner: Schema, place: Node, name: str) -> Diagnostic:
     subject = f"{noun(schema)} `{name}`" if name else f"the {noun(schema)}"
     examples: list[Any] = inner.get("examples") or inner.get("enum") or ["…"]
-    hint = f"add `{key}: {inner.get('const', examples[0])}`"
-    return error("MLC102", f"{subject} has no `{key}`", place, hint=hint)
+    line = f"{key}: {inner.get('const', examples[0])}"
+    fix = None if name or not isinstance(place, Mapping) else _head_line(key, line, place)
+    message = f"{subject} has no `{key}`"
+    return error("MLC102", message, place.span, hint=f"add `{line}`", fix=fix)
+
+
+def _head_line(key: str, line: str, root: Mapping) -> Fix | None:
+    """The version before everything else, the kind after it; what has steps is an algorithm."""
+    before, (first, column) = root.get("apiVersion"), root.file.position(root.start.index)
+    is_indented = root.file.text[root.file.starts[first - 1] : root.start.index].strip(" ")
+    if root.file.text[root.start.index : root.start.index + 1] in "{&" or is_indented:
+        return None
+    line = " " * (column - 1) + line
+    if key == "apiVersion":
+        return mending.inserted_line(root.file, first, line)
+    if key == "kind" and "steps" in root.entries:
+        return mending.inserted_line(root.file, before.span.end_line + 1 if before else first, line)
+    return None
 
 
 def wrong_type(node: Node, wanted: list[Schema], name: str, resolve: Resolve) -> Diagnostic:
@@ -90,7 +135,7 @@ def wrong_type(node: Node, wanted: list[Schema], name: str, resolve: Resolve) ->
     if isinstance(node, Scalar) and "${{" in node.text and titles != ["a list"]:
         return refused_expression(node, name)
     found = _PLAIN[json_type(node)]
-    hint = ""
+    hint, fix = "", None
     if isinstance(node, Scalar):
         if not node.text:
             found = "nothing"
@@ -100,8 +145,32 @@ def wrong_type(node: Node, wanted: list[Schema], name: str, resolve: Resolve) ->
             hint = f'quote it: "{short(node.text)}"'
         elif titles == ["a list"] and node.text:
             hint = f"write [{', '.join(_words(node.text, name))}]"
+        fix = _retyped(node, titles, name, {t for w in wanted for t in _types(w, resolve)})
     message = f"{subject} takes {_either(titles)}, found {found}"
-    return error("MLC103", message, node.span, hint=hint)
+    return error("MLC103", message, node.span, hint=hint, fix=fix)
+
+
+def _retyped(node: Scalar, titles: list[str], name: str, types: set[str]) -> Fix | None:
+    """The same scalar as the type that is wanted, where only the writing was wrong."""
+    if titles == ["a list"]:
+        return mending.as_list(node) if name in ("command", "args") else mending.in_list(node)
+    if titles == ["text"]:
+        return mending.quoted(node)
+    if "string" in types:
+        return None
+    found = json_type(Scalar(node.file, node.start, node.end, node.text, ""))
+    if found in types or (found == "integer" and "number" in types):
+        return mending.unquoted(node)
+    return mending.as_boolean(node) if "boolean" in types else None
+
+
+def _types(schema: Schema, resolve: Resolve) -> set[str]:
+    """JSON Schema's names for what a schema takes."""
+    schema = resolve(schema)
+    if "oneOf" in schema and "properties" not in schema:
+        return {found for branch in schema["oneOf"] for found in _types(branch, resolve)}
+    types = schema.get("type", [])
+    return {types} if isinstance(types, str) else set(types)
 
 
 def _words(text: str, name: str) -> list[str]:
@@ -112,14 +181,22 @@ def _words(text: str, name: str) -> list[str]:
 
 def not_allowed(node: Scalar, allowed: list[Any], name: str) -> Diagnostic:
     known = [a if isinstance(a, str) else json.dumps(a) for a in allowed]
-    near = nearest(node.text, known)
+    word = mending.synonym(node.text, _TYPES, known) if node.plain else None
+    near = word or nearest(node.text, known)
     if len(known) == 1:
         hint = f"write `{known[0]}`"
     elif near:
         hint = f"did you mean `{near}`? Allowed are {listing(known)}"
     else:
         hint = f"allowed are {listing(known)}"
-    return error("MLC104", f"`{name}` can't be `{short(node.text)}`", node.span, hint=hint)
+    if word:
+        fix = mending.rewritten(node, word)
+    elif name == "apiVersion":
+        fix = mending.rewritten(node, known[0]) if _VERSION.fullmatch(node.text) else None
+    else:
+        fix = mending.respelled(node.file, node.span, node.text, known, near)
+    message = f"`{name}` can't be `{short(node.text)}`"
+    return error("MLC104", message, node.span, hint=hint, fix=fix)
 
 
 def bad_name(key: Scalar, names: Schema) -> Diagnostic:

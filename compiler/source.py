@@ -6,12 +6,14 @@ Reads YAML 1.2 core through libyaml's event parser, which knows every token's pl
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping as Dictionary
 from pathlib import Path
 from typing import Any
 
 import yaml
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
+from compiler import mending
 from compiler.diagnostics import Diagnostic, Related, Span, error
 from compiler.nodes import Entry, Mapping, Node, Scalar, Sequence, SourceFile
 
@@ -34,8 +36,16 @@ def shown_path(path: Path) -> str:
         return path.as_posix()
 
 
-def read(path: Path, shown: str) -> tuple[Mapping | None, SourceFile, list[Diagnostic]]:
-    """Read and parse a file; `shown` is the path that messages name."""
+def read(
+    path: Path, shown: str, unsaved: Dictionary[Path, str] | None = None
+) -> tuple[Mapping | None, SourceFile, list[Diagnostic]]:
+    """Read and parse a file; `shown` is the path that messages name.
+
+    A text of `unsaved`, which goes by real paths, counts instead of what is on disk.
+    """
+    text = unsaved.get(path.resolve()) if unsaved else None
+    if text is not None:
+        return parse_bytes(text.encode(), shown, path)
     try:
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
@@ -186,19 +196,14 @@ class _Composer:
     def refuse_key(self, key: Node, value: Node) -> None:
         if isinstance(key, Mapping) and self.file.text[max(0, key.start.index - 1)] == "$":
             # `{a: ${{ params.x }}}` is read as a mapping that has a mapping for its key.
-            span = self.file.span(key.start.index - 1, value.end.index)
-            self.forgotten_quotes(span)
+            self.diagnostics.append(
+                _forgotten_quotes(self.file, key.start.index - 1, value.end.index)
+            )
             return
         shown = key.text if isinstance(key, Scalar) else "a list or mapping"
         message = f"a key has to be text, found {shown or 'nothing'}"
         hint = f'quote it: "{shown}"' if isinstance(key, Scalar) and shown else ""
         self.diagnostics.append(error("MLC004", message, key.span, hint=hint))
-
-    def forgotten_quotes(self, span: Span) -> None:
-        message = "an expression inside `{ }` or `[ ]` needs quotes"
-        self.diagnostics.append(
-            error("MLC007", message, span, hint='write "${{ … }}" with the quotes')
-        )
 
     def alias(self, event: Any) -> Node:
         known = self.anchors.get(event.anchor)
@@ -230,6 +235,13 @@ class _Composer:
         return self.file.span(event.start_mark.index, event.end_mark.index)
 
 
+def _forgotten_quotes(file: SourceFile, start: int, end: int) -> Diagnostic:
+    message = "an expression inside `{ }` or `[ ]` needs quotes"
+    hint = 'write "${{ … }}" with the quotes'
+    fix = mending.quoted_expression(file, start)
+    return error("MLC007", message, file.span(start, end), hint=hint, fix=fix)
+
+
 def _syntax_error(file: SourceFile, problem: yaml.MarkedYAMLError) -> Diagnostic:
     mark = problem.problem_mark or problem.context_mark
     index = min(mark.index, len(file.text)) if mark else len(file.text)
@@ -249,12 +261,7 @@ def _syntax_error(file: SourceFile, problem: yaml.MarkedYAMLError) -> Diagnostic
         and file.text.count("\n", opened, index) <= 1
         and "flow" in (problem.context or "")
     ):
-        return error(
-            "MLC007",
-            "an expression inside `{ }` or `[ ]` needs quotes",
-            file.span(opened, opened + 3),
-            hint='write "${{ … }}" with the quotes',
-        )
+        return _forgotten_quotes(file, opened, opened + 3)
     elif what.startswith("found character that cannot start any token"):
         what = f"`{file.text[index : index + 1]}` can't start a value"
         hint = "quote the value"

@@ -18,6 +18,7 @@ LAYERS: list[set[str]] = [
     {"ir", "graph", "evaluation"},
     {"settings"},
     {"nodes"},
+    {"edits", "mending"},
     {"source", "toml_source", "policy", "ignores"},
     {"schema", "schema_words"},
     {"params", "resolve", "binding"},
@@ -31,6 +32,7 @@ LAYERS: list[set[str]] = [
     {"launch"},
     {"targets"},
     {"engine"},
+    {"layout"},
     {"reports"},
     {"commands"},
     {"cli"},
@@ -94,6 +96,7 @@ def test_modules_stay_readable() -> None:
     """Over 300 lines wants a reason, given here."""
     reasons = {
         "ir.py": "the whole pipeline at one glance",
+        "cli.py": "every command with its options",
         "expressions.py": "one grammar",
         "params.py": "one check for each word of a definition",
         "binding/names.py": "every name of the language, looked up in one place",

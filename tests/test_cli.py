@@ -221,7 +221,12 @@ def test_explain_target(project: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["frobnicate"], ["compile"], ["compile", "x", "--target", "airflow"], ["validate", "--zz"]],
+    [
+        ["frobnicate"],
+        ["validate", "--fix", "-", "--format", "json"],
+        ["compile", "x", "--target", "airflow"],
+        ["validate", "--zz"],
+    ],
 )
 def test_wrong_usage_exits_with_2(tmp_path: Path, arguments: list[str]) -> None:
     assert mlc(tmp_path, *arguments).returncode == 2

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from compiler import expr as ex
+from compiler import mending
 from compiler.binding import operators
 from compiler.binding.places import place
 from compiler.binding.scope import ALL_ROOTS, COMPILED, GIT_FIELDS, ROOTS, Scope, Signature, Where
-from compiler.diagnostics import Related, Span, error, listing, nearest
+from compiler.diagnostics import Fix, Related, Span, error, listing, nearest
 from compiler.expressions import Accessor, Constant, Items, Operation, Path, Syntax
 from compiler.nodes import Scalar
 from compiler.values import JsonValue, kind_of
@@ -57,11 +58,15 @@ class _Binder:
         part: Syntax | Accessor,
         hint: str = "",
         related: tuple[Related, ...] = (),
+        fix: Fix | None = None,
     ) -> _BrokenError:
         self.scope.diagnostics.append(
-            error(code, message, self.span(part), hint=hint, related=related)
+            error(code, message, self.span(part), hint=hint, related=related, fix=fix)
         )
         return _BrokenError()
+
+    def respelled(self, part: Accessor, known: Collection[str], near: str | None) -> Fix | None:
+        return mending.respelled(self.node.file, self.span(part), part.name, known, near)
 
     def unknown(
         self,
@@ -80,12 +85,14 @@ class _Binder:
         else:
             hint = f"known are {listing(known)}" if known else none
         related = self.scope.taken_out(_KEYS.get(what, ""), part.name)
-        return self.fail(code, f"there is no {what} `{part.name}`", part, hint, related)
+        fix = self.respelled(part, known, near)
+        return self.fail(code, f"there is no {what} `{part.name}`", part, hint, related, fix)
 
     def no_field(self, root: str, part: Accessor, known: Collection[str]) -> _BrokenError:
         near = nearest(part.name, known)
         hint = f"did you mean `{near}`?" if near else f"it has {listing(known)}"
-        return self.fail("MLC306", f"`{root}` has no field `{part.name}`", part, hint)
+        fix = self.respelled(part, known, near)
+        return self.fail("MLC306", f"`{root}` has no field `{part.name}`", part, hint, (), fix)
 
     def bind(self, syntax: Syntax) -> ex.Expr:
         match syntax:
@@ -137,13 +144,18 @@ class _Binder:
             known = [*ALL_ROOTS, *self.scope.params] if not path.accessors else list(ALL_ROOTS)
             near = nearest(root.name, known)
             hint = f"names start with {listing(ROOTS[self.where])}"
+            fix = None
             if root.name in self.scope.params:
-                hint = f"write `params.{root.name}`"
+                hint, right = f"write `params.{root.name}`", f"params.{root.name}"
+                if not {root.name} & {*self.scope.step_inputs, *self.scope.each}:
+                    fix = mending.renamed(self.node.file, self.span(root), root.name, right)
             elif root.name in self.scope.steps:
                 hint = f"write `steps.{root.name}.outputs.NAME`"
             elif near:
                 hint = f"did you mean `{near}`?"
-            raise self.fail("MLC305", f"unknown name `{root.name}`", root, hint)
+                if near in ALL_ROOTS:
+                    fix = self.respelled(root, known, near)
+            raise self.fail("MLC305", f"unknown name `{root.name}`", root, hint, (), fix)
         if root.name not in ROOTS[self.where]:
             raise self.not_here(root)
         match root.name:
@@ -301,7 +313,8 @@ class _Binder:
                 else (f"its outputs are {listing(known)}" if known else none)
             )
             message = f"step `{step.name}` has no output `{output.name}`"
-            raise self.fail("MLC302", message, output, hint, related)
+            fix = self.respelled(output, known, near)
+            raise self.fail("MLC302", message, output, hint, related, fix)
         found = signature.outputs[output.name]
         if found is None:
             raise _BrokenError

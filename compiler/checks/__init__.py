@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Set
 
 from compiler.binding.scope import Read
 from compiler.checks.circles import cycles
+from compiler.checks.clashes import Named as Named
 from compiler.checks.clashes import same_names as same_names
 from compiler.checks.conditions import empty_loops, impossible_values
 from compiler.checks.images import images

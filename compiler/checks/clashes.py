@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
-from compiler.diagnostics import Diagnostic, Related, error
+from compiler.diagnostics import Diagnostic, Related, Span, error
 from compiler.ir import Pipeline
 
 
-def same_names(pipelines: Iterable[Pipeline]) -> Iterator[Diagnostic]:
-    """Algorithms of one project that Kubernetes could not tell apart."""
-    first: dict[str, Pipeline] = {}
+class Named(NamedTuple):
+    """An algorithm of which only the name is known, where its own spec is not what is checked."""
+
+    name: str
+    source: str
+    span: Span
+
+    @property
+    def kubernetes_name(self) -> str:
+        return self.name.replace("_", "-")
+
+
+def same_names(pipelines: Iterable[Pipeline], others: Iterable[Named] = ()) -> Iterator[Diagnostic]:
+    """Algorithms of one project that Kubernetes could not tell apart; `others` are told of only
+    beside a pipeline."""
+    first: dict[str, Pipeline | Named] = {}
+    for known in others:
+        first.setdefault(known.kubernetes_name, known)
     for pipeline in pipelines:
         other = first.setdefault(pipeline.kubernetes_name, pipeline)
         if other is not pipeline and other.source != pipeline.source:

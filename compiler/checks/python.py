@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from compiler.diagnostics import Diagnostic, Related, Span, error, listing, nearest
+from compiler import mending
+from compiler.diagnostics import Diagnostic, Edit, Fix, Related, Span, error, listing, nearest
 from compiler.expr import ArtifactType, Type, ValueType
 from compiler.ir import Python, Step
 from compiler.settings import Project
@@ -75,7 +76,13 @@ def python_signature(step: Step, project: Project) -> Iterator[Diagnostic]:
         known = [name for name in module.functions if not name.startswith("_")]
         hint = f"did you mean `{near}`?" if near else f"it has {listing(known)}"
         message = f"{module.path} has no function `{step.program.function}`"
-        yield error("MLC322", message, place, hint=hint if known else "")
+        fix = None
+        written = f"{step.program.module}:{step.program.function}"
+        plain = place.line == place.end_line and place.end_column - place.column == len(written)
+        if plain and near and mending.only_near(step.program.function, module.functions) == near:
+            right = f"{step.program.module}:{near}"
+            fix = Fix(f"replace `{written}` with `{right}`", (Edit(place, right),))
+        yield error("MLC322", message, place, hint=hint if known else "", fix=fix)
 
 
 def _find(module: str, project: Project) -> Path | str | None:

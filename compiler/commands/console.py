@@ -15,6 +15,8 @@ from compiler.diagnostics import Diagnostic, Severity
 from compiler.nodes import Mapping, SourceFile
 from compiler.reports import REPORTS, gather
 
+# How messages call what is read from standard input.
+STDIN = "<stdin>"
 OK, FAILED, USAGE, ENVIRONMENT, INTERRUPTED = 0, 1, 2, 3, 130
 
 
@@ -67,11 +69,18 @@ def pointer(diagnostics: Iterable[Diagnostic]) -> str:
     return f"more about {which}: mlc explain {codes[0]}\n"
 
 
-def document(spec: str) -> frontend.Document:
-    """The spec of a path; `-` reads standard input."""
+def fixable(diagnostics: Sequence[Diagnostic]) -> str:
+    """How many of these `--fix` may mend, as a line; empty for none."""
+    count = sum(d.fix is not None for d in diagnostics)
+    return f"--fix can mend {count} of these, --diff shows how\n" if count else ""
+
+
+def document(spec: str, unsaved: Dictionary[Path, str] | None = None) -> frontend.Document:
+    """The spec of a path; `-` reads standard input. See `frontend.read` for `unsaved`."""
     if spec == "-":
-        return frontend.read(Path.cwd() / "stdin", "<stdin>", sys.stdin.buffer.read())
-    return frontend.read(Path(spec))
+        data = sys.stdin.buffer.read()
+        return frontend.read(Path.cwd() / "stdin", STDIN, data, unsaved)
+    return frontend.read(Path(spec), unsaved=unsaved)
 
 
 def values_file(path: str | None) -> tuple[Mapping | None, list[Diagnostic], SourceFile | None]:

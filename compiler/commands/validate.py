@@ -2,108 +2,110 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from compiler import frontend, project
-from compiler.checks import changes_nothing, no_change, same_names
+from compiler import frontend
+from compiler.checks import same_names
 from compiler.commands import console
-from compiler.diagnostics import Diagnostic, MlcError, Severity, Span, has_errors, in_order
-from compiler.git import UNKNOWN
-from compiler.ir import Pipeline
+from compiler.commands.checking import Checked, check
+from compiler.commands.specs import find_specs, neighbours
+from compiler.diagnostics import Diagnostic, Severity, Span, has_errors, in_order
 from compiler.nodes import SourceFile
 
-_SPEC = re.compile(
-    r"^(apiVersion:\s*[\"']?mlc/|kind:\s*[\"']?(Algorithm|Component|Base)\b)", re.MULTILINE
-)
-_NOT_SEARCHED = {"build", "dist", "node_modules", "__pycache__"}
+if TYPE_CHECKING:
+    from compiler.commands.fixes import Mended, Texts
 
 
-def validate(paths: tuple[str, ...], style: str = "text", quiet: bool = False) -> int:
-    """Check files and folders; without any, the project's `algorithms/`."""
-    diagnostics: list[Diagnostic] = []
+def validate(
+    paths: tuple[str, ...],
+    style: str = "text",
+    quiet: bool = False,
+    *,
+    fix: bool = False,
+    show_diff: bool = False,
+    only_specs: bool = False,
+) -> int:
+    """Check files and folders; without any, the project's `algorithms/`.
+
+    With `fix` what has one right mending is mended first; with `show_diff` it is only shown.
+    """
+    specs = find_specs(paths, only_specs=only_specs)
+    mended: Mended | None = None
+    if fix or show_diff:
+        mended = _mend(specs, write=not show_diff)
+        checked = mended.checked
+    else:
+        checked = {spec: check(console.document(spec)) for spec in specs}
     sources: dict[str, SourceFile] = {}
-    pipelines: list[Pipeline] = []
-    documents: list[frontend.Document] = []
-    ignored: frozenset[Span] = frozenset()
-    for spec in _specs(paths):
-        document = console.document(spec)
-        documents.append(document)
-        loaded = _check(document)
-        diagnostics += loaded.diagnostics
-        sources |= loaded.sources
-        ignored |= loaded.ignored
-        if loaded.pipeline is not None:
-            pipelines.append(loaded.pipeline)
-    diagnostics += same_names(pipelines)
-    wrong = {d.span.path for d in diagnostics if d.severity is Severity.ERROR}
-    for document in documents:
-        # Where there are errors, not all checks were made.
-        if document.path not in wrong:
-            diagnostics += frontend.unused_ignores(document, ignored)
-    diagnostics = in_order(diagnostics)
-    checked = [document.path for document in documents]
-    console.report(diagnostics, sources, style, checked)
+    for one in checked.values():
+        sources |= one.loaded.sources
+    pipelines = [one.loaded.pipeline for one in checked.values() if one.loaded.pipeline]
+    others = neighbours(specs, {p.kubernetes_name for p in pipelines}) if paths else {}
+    sources |= {file.path: file for file in others.values()}
+    diagnostics = [found for one in checked.values() for found in one.loaded.diagnostics]
+    diagnostics += same_names(pipelines, others)
+    diagnostics = in_order([*diagnostics, *_unused_ignores(checked, diagnostics)])
+    shown = [one.document.path for one in checked.values()]
+    console.report(diagnostics, sources, style, shown)
     if not quiet and style == "text":
         found = console.tally(diagnostics)
-        specs = f"{len(checked)} spec{'s' if len(checked) != 1 else ''} checked"
-        sys.stderr.write(f"\n{specs}: {found}\n" if found else f"{specs}, nothing wrong\n")
+        count = f"{len(shown)} spec{'s' if len(shown) != 1 else ''} checked"
+        sys.stderr.write(f"\n{count}: {found}\n" if found else f"{count}, nothing wrong\n")
+        if mended is None:
+            sys.stderr.write(console.fixable(diagnostics))
         sys.stderr.write(console.pointer(diagnostics))
-    return console.FAILED if has_errors(diagnostics) else console.OK
+    if mended is not None and not quiet:
+        _tell(mended, would=show_diff)
+    would_change = show_diff and mended is not None and bool(mended.changes)
+    return console.FAILED if has_errors(diagnostics) or would_change else console.OK
 
 
-def _check(document: frontend.Document) -> frontend.Loaded:
-    if document.kind != "Algorithm":
-        return frontend.check_part(document, git=UNKNOWN)
-    plain = frontend.build(document, git=UNKNOWN)
-    diagnostics, ignored = list(plain.diagnostics), plain.ignored
-    for profile in document.profiles:
-        profiled = frontend.build(document, [profile], git=UNKNOWN)
-        diagnostics += profiled.diagnostics
-        ignored |= profiled.ignored
-        if document.root and plain.pipeline and profiled.pipeline:
-            same = changes_nothing(plain.pipeline, profiled.pipeline)
-            found = no_change(document.root, profile) if same else ()
-            diagnostics += frontend.settle(list(found), plain)
-    return replace(plain, diagnostics=in_order(diagnostics), ignored=ignored)
+def _unused_ignores(checked: dict[str, Checked], diagnostics: list[Diagnostic]) -> list[Diagnostic]:
+    """Ignores that took nothing away; where there are errors, not all checks were made."""
+    wrong = {d.span.path for d in diagnostics if d.severity is Severity.ERROR}
+    ignored: frozenset[Span] = frozenset()
+    for one in checked.values():
+        ignored |= one.loaded.ignored
+    return [
+        found
+        for one in checked.values()
+        if one.document.path not in wrong
+        for found in frontend.unused_ignores(one.document, ignored)
+    ]
 
 
-def _specs(paths: tuple[str, ...]) -> Iterator[str]:
-    if not paths:
-        root = project.find(Path.cwd())[0].root
-        folder = root / "algorithms"
-        if not folder.is_dir():
-            shown = frontend.shown_path(folder)
-            raise MlcError(f"there is no folder {shown}: name the specs to check")
-        paths = (frontend.shown_path(folder),)
-    for given in paths:
-        path = Path(given)
-        if given != "-" and path.is_dir():
-            found = [p.as_posix() for p in _below(path) if _looks_like_spec(p)]
-            if not found:
-                raise MlcError(f"there is no spec in {given}")
-            yield from found
-        else:
-            yield given
+def _mend(specs: list[str], *, write: bool) -> Mended:
+    """The specs with their fixes made: written to their files, or shown as a diff."""
+    from compiler.commands import changes, fixes  # what a mere check does not need
+
+    data = sys.stdin.buffer.read() if "-" in specs else b""
+
+    def check_again(spec: str, texts: Texts) -> Checked:
+        if spec != "-":
+            return check(console.document(spec, texts))
+        known = texts.get(changes.STDIN_PATH)
+        text = data if known is None else known.encode()
+        return check(frontend.read(Path.cwd() / "stdin", console.STDIN, text, texts))
+
+    mended = fixes.mend(specs, check_again)
+    if not write:
+        sys.stdout.buffer.write(changes.diff(mended.changes).encode())
+        return mended
+    written = dict(mended.changes)
+    change = written.pop(changes.STDIN_PATH, None)
+    changes.write(written)
+    if "-" in specs:
+        bom = b"\xef\xbb\xbf" if data.startswith(b"\xef\xbb\xbf") else b""
+        sys.stdout.buffer.write(bom + change.after.encode() if change else data)
+    return mended
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    """The YAML files of a folder, but for what is hidden, built or installed."""
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.name in _NOT_SEARCHED:
-            continue
-        if path.is_dir() and not path.is_symlink() and not (path / "pyvenv.cfg").exists():
-            yield from _below(path)
-        elif path.suffix in (".yaml", ".yml"):
-            yield path
-
-
-def _looks_like_spec(path: Path) -> bool:
-    try:
-        with path.open(encoding="utf-8", errors="replace") as stream:
-            return _SPEC.search(stream.read(1 << 20)) is not None
-    except OSError:
-        return True
+def _tell(mended: Mended, *, would: bool) -> None:
+    for path in mended.outside:
+        sys.stderr.write(f"{path} is not fixed: it leads out of the project\n")
+    if mended.fixed:
+        findings = f"{mended.fixed} finding{'s' if mended.fixed != 1 else ''}"
+        files = f"{len(mended.changes)} file{'s' if len(mended.changes) != 1 else ''}"
+        sys.stderr.write(f"{'would fix' if would else 'fixed'} {findings} in {files}\n")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Mapping as Dictionary
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from compiler import schema, source
+from compiler import mending, schema, source
 from compiler.diagnostics import Diagnostic, Related, Span, error, listing, nearest
 from compiler.nodes import Mapping, Scalar, SourceFile, text
 
@@ -45,11 +46,18 @@ class Library:
 
     `sources` gets every file that is read, by the path that messages show. `removed` tells of the
     entries of bases that a spec takes out by a null: where, by the path of the spec that messages
-    show, key (`steps`, `params` …) and name.
+    show, key (`steps`, `params` …) and name. `unsaved` are texts that count instead of what is on
+    disk, by the real path of the file.
     """
 
-    def __init__(self, root: Path, sources: dict[str, SourceFile] | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        sources: dict[str, SourceFile] | None = None,
+        unsaved: Dictionary[Path, str] | None = None,
+    ) -> None:
         self.root = root.resolve()
+        self.unsaved: Dictionary[Path, str] = unsaved or {}
         self.sources: dict[str, SourceFile] = {} if sources is None else sources
         self.removed: dict[str, dict[str, dict[str, Span]]] = {}
         self._read: dict[Path, _Read] = {}
@@ -154,15 +162,20 @@ class Library:
             return path, None
         if path.is_dir():
             return None, error("MLC330", f"{written} is a folder", reference.span, hint=hint)
-        near = None
+        names, fix = [], None
         if path.parent.is_dir():
-            near = nearest(path.name, sorted(p.name for p in path.parent.iterdir() if p.is_file()))
+            names = sorted(p.name for p in path.parent.iterdir() if p.is_file())
+        near = nearest(path.name, names)
         if near:
-            hint = f"did you mean `{(PurePosixPath(written).parent / near).as_posix()}`?"
-        return None, error("MLC330", f"there is no file {written}", reference.span, hint=hint)
+            right = (PurePosixPath(written).parent / near).as_posix()
+            hint = f"did you mean `{right}`?"
+            if mending.only_near(path.name, names) == near:
+                fix = mending.renamed(reference.file, reference.span, written, right)
+        message = f"there is no file {written}"
+        return None, error("MLC330", message, reference.span, hint=hint, fix=fix)
 
     def _load(self, path: Path) -> _Read:
-        root, file, found = source.read(path, source.shown_path(path))
+        root, file, found = source.read(path, source.shown_path(path), self.unsaved)
         self.sources[file.path] = file
         if root is not None:
             found = [*found, *schema.check(root, "algorithm")]

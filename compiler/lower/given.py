@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from compiler import expr as ex
-from compiler import ir
+from compiler import ir, mending
 from compiler.binding import Scope, Where, a_type, bind_value
 from compiler.diagnostics import Related, Span, error, listing, nearest
 from compiler.expressions import (
@@ -20,7 +20,7 @@ from compiler.expressions import (
 )
 from compiler.lower.interface import Interface, type_of
 from compiler.nodes import Mapping, Node, Scalar, mapping
-from compiler.params import a, value_of, value_problem
+from compiler.params import a, unquoted, value_of, value_problem
 from compiler.values import JsonValue, ValueKind, kind_of
 
 # What a caller can know of a value before its steps are known.
@@ -85,7 +85,8 @@ def _check_names(name: Scalar, written: Mapping | None, interface: Interface, sc
             known = f"it takes {listing(declared)}" if declared else "it takes nothing"
             hint = f"did you mean `{near}`?" if near else known
             message = f"what `{name.text}` uses has no param or input `{key}`"
-            scope.diagnostics.append(error("MLC333", message, entry.key.span, hint=hint))
+            fix = mending.respelled(entry.key.file, entry.key.span, key, declared, near)
+            scope.diagnostics.append(error("MLC333", message, entry.key.span, hint=hint, fix=fix))
 
 
 def constant(param: ir.Param, value: JsonValue, span: Span) -> ex.Literal:
@@ -156,7 +157,9 @@ def _refuse(
 ) -> None:
     related = (Related(f"`{declared.name}` is declared here", declared.span),)
     message = f"bad value for `{declared.name}`: {problem}"
-    scope.diagnostics.append(error("MLC333", message, node.span, hint=hint, related=related))
+    fix = unquoted(declared, node) if isinstance(declared, ir.Param) else None
+    found = error("MLC333", message, node.span, hint=hint, related=related, fix=fix)
+    scope.diagnostics.append(found)
 
 
 def _missing(name: Scalar, what: str, missing: str, declared: Span, scope: Scope) -> None:

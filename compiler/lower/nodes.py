@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from compiler import expr as ex
-from compiler import ir
+from compiler import ir, mending
 from compiler.binding import Scope, bind_condition
 from compiler.compose import Library
 from compiler.diagnostics import Related, error, has_errors, listing, nearest
@@ -180,7 +180,8 @@ def _needs(node: Node | None, scope: Scope) -> tuple[str, ...]:
             hint = f"did you mean `{near}`?" if near else f"steps are {listing(scope.steps)}"
             message = f"there is no step `{item.text}`"
             related = scope.taken_out("steps", item.text)
-            found = error("MLC301", message, item.span, hint=hint, related=related)
+            fix = mending.respelled(item.file, item.span, item.text, scope.steps, near)
+            found = error("MLC301", message, item.span, hint=hint, related=related, fix=fix)
             scope.diagnostics.append(found)
     return tuple(needs)
 

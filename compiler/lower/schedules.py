@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal, cast
 
-from compiler import ir
+from compiler import ir, mending
 from compiler.diagnostics import Diagnostic, Related, error, listing, nearest
 from compiler.nodes import Mapping, Scalar, mapping, text
-from compiler.params import unknown_param, value_of, value_problem
+from compiler.params import unknown_param, unquoted, value_of, value_problem
 from compiler.values import JsonValue
 
 
@@ -64,7 +64,8 @@ def _profile(
         if known and not near:
             hint = f"the spec has {listing(known)}"
         message = f"there is no profile `{name.text}`"
-        diagnostics.append(error("MLC312", message, name.span, hint=hint))
+        fix = mending.respelled(name.file, name.span, name.text, known, near)
+        diagnostics.append(error("MLC312", message, name.span, hint=hint, fix=fix))
     return profile
 
 
@@ -75,14 +76,17 @@ def _values(
     for name, entry in given or ():
         param = params.get(name)
         if param is None:
-            diagnostics.append(unknown_param(name, params, entry.key.span))
+            key = entry.key
+            diagnostics.append(unknown_param(name, params, key.span, key.file))
             continue
         value = value_of(entry.value, param.kind)
         problem = value_problem(param, value)
         if problem:
             related = (Related(f"`{name}` is defined here", param.span),)
             message = f"bad value for `{name}`: {problem}"
-            diagnostics.append(error("MLC505", message, entry.value.span, related=related))
+            fix = unquoted(param, entry.value)
+            place = entry.value.span
+            diagnostics.append(error("MLC505", message, place, related=related, fix=fix))
         else:
             found[name] = value
     return found

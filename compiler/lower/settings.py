@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from compiler import ir
+from compiler import ir, mending
 from compiler.binding import Scope, Where, a_type, bind, bind_amount
 from compiler.diagnostics import error, listing, nearest
 from compiler.expr import Expr, Literal, ValueType
@@ -106,7 +106,9 @@ def _gpu(key: Scalar, node: Node, scope: Scope, project: Project) -> ir.Gpu | No
                 table = f"[{project.table_prefix}gpus.{type_node.text}]"
                 hint = f"add {table} to the project's configuration"
             message = f"the GPU type `{type_node.text}` is not in the project's catalogue"
-            scope.diagnostics.append(error("MLC601", message, type_node.span, hint=hint))
+            place, gpus = type_node.span, project.gpus
+            fix = mending.respelled(type_node.file, place, type_node.text, gpus, near)
+            scope.diagnostics.append(error("MLC601", message, place, hint=hint, fix=fix))
             return None
         kind = known
     if count == 0:

@@ -3,7 +3,7 @@ mend it. How lines are drawn is in `snippets`."""
 
 from __future__ import annotations
 
-from compiler.diagnostics import Diagnostic, Related, Severity
+from compiler.diagnostics import Diagnostic, Fix, Related, Severity
 from compiler.reports.findings import Findings
 from compiler.reports.snippets import Mark, Paint, Snippets, visible
 
@@ -37,10 +37,17 @@ def _block(diagnostic: Diagnostic, snippets: Snippets, paint: Paint) -> str:
     foot = f"{' ' * width} {paint('=', _BLUE)}"
     if diagnostic.hint:
         block.append(f"{foot} {paint('help:', '1')} {visible(diagnostic.hint)}")
-    if diagnostic.fix:
+    if diagnostic.fix and not _is_said(diagnostic.fix, diagnostic.hint):
         title = visible(diagnostic.fix.title)
         block.append(f"{foot} {paint('fix:', '1')} {title} (mlc validate --fix)")
     return "\n".join(block) + "\n"
+
+
+def _is_said(fix: Fix, hint: str) -> bool:
+    """Whether a hint tells already what a fix does: it has the one text that is put in."""
+    (first, *others) = fix.edits
+    text = first.text.strip().strip("\"'")
+    return not others and bool(text) and text in hint
 
 
 def _related(related: Related) -> Mark:

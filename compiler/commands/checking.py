@@ -1,0 +1,36 @@
+"""One spec, checked with each of its profiles, as validating and fixing need it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from compiler import frontend
+from compiler.checks import changes_nothing, no_change
+from compiler.diagnostics import in_order
+from compiler.git import UNKNOWN
+
+
+class Checked(NamedTuple):
+    """A spec and what came of it; the findings are those of all profiles together."""
+
+    document: frontend.Document
+    loaded: frontend.Loaded
+
+
+def check(document: frontend.Document) -> Checked:
+    """Everything that can be said of a spec by itself."""
+    if document.kind != "Algorithm":
+        return Checked(document, frontend.check_part(document, git=UNKNOWN))
+    plain = frontend.build(document, git=UNKNOWN)
+    diagnostics, ignored = list(plain.diagnostics), plain.ignored
+    for profile in document.profiles:
+        profiled = frontend.build(document, [profile], git=UNKNOWN)
+        diagnostics += profiled.diagnostics
+        ignored |= profiled.ignored
+        if document.root and plain.pipeline and profiled.pipeline:
+            same = changes_nothing(plain.pipeline, profiled.pipeline)
+            found = no_change(document.root, profile) if same else ()
+            diagnostics += frontend.settle(list(found), plain)
+    loaded = replace(plain, diagnostics=in_order(diagnostics), ignored=ignored)
+    return Checked(document, loaded)
