@@ -1,7 +1,7 @@
 """The canonical layout of a spec: the order of its keys, its indentation, its quotes.
 
 Text to text, by splicing whole lines at the places of a parse, so that comments, values and flow
-collections stay as their author has written them (docs/decisions/0005-layout-by-lines.md). What
+collections stay as their author has written them (docs/decisions/0007-layout-by-lines.md). What
 comes out is read again and has to say the same, else nothing comes out.
 """
 

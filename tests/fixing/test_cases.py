@@ -6,6 +6,7 @@ git judges the diff: applied to what was before it gives what is after.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -116,3 +117,13 @@ def test_standard_input_comes_out_fixed(case: Path, tmp_path: Path) -> None:
     done = mlc(folder, "validate", "--fix", "-", stdin=data)
     assert done.stdout == (case / "after/spec.yaml").read_bytes()
     assert files(folder)["spec.yaml"] == data
+
+
+def test_the_document_shows_what_happens(tmp_path: Path) -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs/fixing.md").read_text()
+    (spec,) = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    (shown,) = re.findall(r"^\$ mlc validate --diff [^\n]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    (tmp_path / "mlc.toml").touch()
+    (tmp_path / "spec.yaml").write_text(spec)
+    done = mlc(tmp_path, "validate", "--diff", "spec.yaml")
+    assert (done.stdout + done.stderr).decode() == shown
