@@ -14,6 +14,8 @@ from compiler.nodes import Scalar, SourceFile, resolve_plain
 
 _MOST_SLIPS = 2
 _MANY = 100
+# Longer than any name or command: what is searched here takes its time.
+_LONG = 1000
 # Words that stay what they are, in `{ }` and `[ ]` too.
 _PLAIN_WORD = re.compile(r"[A-Za-z0-9_./+=-][A-Za-z0-9_./:+=@%-]*(?<!:)")
 # What a shell would do more with than split it.
@@ -66,7 +68,7 @@ def renamed(file: SourceFile, place: Span, name: str, right: str) -> Fix | None:
 def only_near(name: str, known: Iterable[str]) -> str | None:
     """The one known name that is at most two slips away, with no other nearly as near."""
     found = _folded(name)
-    candidates = set(known) - {name}
+    candidates = {c for c in known if c != name and len(c) < _LONG}
     if len(candidates) > _MANY:
         candidates = {c for c in candidates if abs(len(c) - len(name)) <= 2 * _MOST_SLIPS}
     distances = sorted((_slips(found, _folded(c)), c) for c in candidates)
@@ -159,7 +161,11 @@ def synonym(name: str, words: Mapping[str, str], known: Collection[str]) -> str 
 
 
 def _one_line(node: Scalar) -> bool:
-    return node.style in ("", "'", '"') and node.span.line == node.span.end_line
+    return (
+        len(node.text) < _LONG
+        and node.style in ("", "'", '"')
+        and node.span.line == node.span.end_line
+    )
 
 
 def _flow_word(word: str) -> str | None:

@@ -175,7 +175,8 @@ def _types(schema: Schema, resolve: Resolve) -> set[str]:
 
 def _words(text: str, name: str) -> list[str]:
     """A command line as the items of a list; expressions stay whole, and need quotes there."""
-    found = re.findall(r"(?:\$\{\{.*?\}\}|\S)+", text) if name in ("command", "args") else [text]
+    is_line = name in ("command", "args") and len(text) < 1000
+    found = re.findall(r"(?:\$\{\{.*?\}\}|\S)+", text) if is_line else [text]
     return [f'"{word}"' if "${{" in word else short(word) for word in found]
 
 

@@ -21,6 +21,8 @@ from compiler.nodes import SourceFile
 
 Texts = Mapping[Path, str]
 Check = Callable[[str, Texts], Checked]
+# What can be said of all specs together only.
+Together = Callable[[Mapping[str, Checked]], list[Diagnostic]]
 
 # Each round makes or refuses at least one fix; this only ends fixes that undo each other.
 _MOST_ROUNDS = 100
@@ -36,10 +38,10 @@ class Mended(NamedTuple):
     outside: tuple[str, ...]
 
 
-def mend(specs: Sequence[str], check: Check) -> Mended:
+def mend(specs: Sequence[str], check: Check, together: Together) -> Mended:
     """Make the fixes of all specs, in memory. `check` gives what a spec comes to with some texts
-    in place of what is on disk."""
-    mender = _Mender(specs, check)
+    in place of what is on disk, `together` what is found beyond that."""
+    mender = _Mender(specs, check, together)
     for _ in range(_MOST_ROUNDS):
         fixes = mender.fixes()
         if not fixes:
@@ -51,8 +53,8 @@ def mend(specs: Sequence[str], check: Check) -> Mended:
 
 
 class _Mender:
-    def __init__(self, specs: Sequence[str], check: Check) -> None:
-        self.check = check
+    def __init__(self, specs: Sequence[str], check: Check, together: Together) -> None:
+        self.check, self.together = check, together
         self.texts: dict[Path, str] = {}
         self.checked = {spec: check(spec, {}) for spec in specs}
         self.changes: dict[Path, Change] = {}
@@ -64,13 +66,17 @@ class _Mender:
     def fixes(self) -> dict[Fix, list[Diagnostic]]:
         """The fixes of the next round, with the findings of each."""
         found: dict[Fix, list[Diagnostic]] = {}
-        for finding in in_order(d for one in self.checked.values() for d in one.loaded.diagnostics):
+        for finding in self.findings(self.checked):
             fix = finding.fix
             if fix is None or (finding.code, finding.message, fix) in self.refused:
                 continue
             if all(self.target(edit.span.path) for edit in fix.edits):
                 found.setdefault(fix, []).append(finding)
         return {fix: found[fix] for fix in edits.apart(found)}
+
+    def findings(self, checked: Mapping[str, Checked]) -> list[Diagnostic]:
+        alone = (found for one in checked.values() for found in one.loaded.diagnostics)
+        return in_order([*alone, *self.together(checked)])
 
     def attempt(self, fixes: dict[Fix, list[Diagnostic]]) -> None:
         """Make fixes, or one half of them, or refuse the one."""
@@ -103,7 +109,7 @@ class _Mender:
         again: dict[str, Checked],
     ) -> bool:
         """Whether every file is read as well as before, and the findings are gone."""
-        now = in_order(d for one in again.values() for d in one.loaded.diagnostics)
+        now = self.findings(self.checked | again)
         mended = [finding for findings in fixes.values() for finding in findings]
         places = {finding: self.moved(finding, edited) for finding in mended}
         for finding, (start, end) in places.items():
@@ -112,7 +118,7 @@ class _Mender:
                 same = (other.code, other.message) == (finding.code, finding.message)
                 if same and other.span.path == path and start <= _start(other, text) <= end:
                     return False
-        before = in_order(d for one in self.checked.values() for d in one.loaded.diagnostics)
+        before = self.findings(self.checked)
         for path in edited:
             known = Counter((d.code, d.message) for d in before if _is_unreadable(d, path))
             # What stopped the reader hides what comes after it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,9 +45,9 @@ def validate(
     pipelines = [one.loaded.pipeline for one in checked.values() if one.loaded.pipeline]
     others = neighbours(specs, {p.kubernetes_name for p in pipelines}) if paths else {}
     sources |= {file.path: file for file in others.values()}
+    clashes = list(same_names(pipelines, others))
     diagnostics = [found for one in checked.values() for found in one.loaded.diagnostics]
-    diagnostics += same_names(pipelines, others)
-    diagnostics = in_order([*diagnostics, *_unused_ignores(checked, diagnostics)])
+    diagnostics = in_order([*diagnostics, *clashes, *_unused_ignores(checked, clashes)])
     shown = [one.document.path for one in checked.values()]
     console.report(diagnostics, sources, style, shown)
     if not quiet and style == "text":
@@ -62,17 +63,20 @@ def validate(
     return console.FAILED if has_errors(diagnostics) or would_change else console.OK
 
 
-def _unused_ignores(checked: dict[str, Checked], diagnostics: list[Diagnostic]) -> list[Diagnostic]:
+def _unused_ignores(
+    checked: Mapping[str, Checked], clashes: Iterable[Diagnostic] = ()
+) -> list[Diagnostic]:
     """Ignores that took nothing away; where there are errors, not all checks were made."""
-    wrong = {d.span.path for d in diagnostics if d.severity is Severity.ERROR}
+    found = [*clashes, *(d for one in checked.values() for d in one.loaded.diagnostics)]
+    wrong = {d.span.path for d in found if d.severity is Severity.ERROR}
     ignored: frozenset[Span] = frozenset()
     for one in checked.values():
         ignored |= one.loaded.ignored
     return [
-        found
+        unused
         for one in checked.values()
         if one.document.path not in wrong
-        for found in frontend.unused_ignores(one.document, ignored)
+        for unused in frontend.unused_ignores(one.document, ignored)
     ]
 
 
@@ -89,7 +93,7 @@ def _mend(specs: list[str], *, write: bool) -> Mended:
         text = data if known is None else known.encode()
         return check(frontend.read(Path.cwd() / "stdin", console.STDIN, text, texts))
 
-    mended = fixes.mend(specs, check_again)
+    mended = fixes.mend(specs, check_again, _unused_ignores)
     if not write:
         sys.stdout.buffer.write(changes.diff(mended.changes).encode())
         return mended

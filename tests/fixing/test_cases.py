@@ -121,8 +121,10 @@ def test_standard_input_comes_out_fixed(case: Path, tmp_path: Path) -> None:
 
 def test_the_document_shows_what_happens(tmp_path: Path) -> None:
     text = (Path(__file__).resolve().parents[2] / "docs/fixing.md").read_text()
-    (spec,) = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    (shown,) = re.findall(r"^\$ mlc validate --diff [^\n]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    (spec,) = re.findall(r"^```yaml\n(.*?)^```", text, re.M | re.DOTALL)
+    (shown,) = re.findall(
+        r"^\$ mlc validate --diff [^\n]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL
+    )
     (tmp_path / "mlc.toml").touch()
     (tmp_path / "spec.yaml").write_text(spec)
     done = mlc(tmp_path, "validate", "--diff", "spec.yaml")
