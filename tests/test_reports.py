@@ -285,7 +285,8 @@ def test_colour_where_it_is_wanted(folder: Path) -> None:
 def test_quiet_says_only_what_was_found(folder: Path) -> None:
     said = mlc(folder, "validate").stderr
     assert said.endswith(
-        "\n2 specs checked: 1 error and 11 warnings\nmore about this error: mlc explain MLC303\n"
+        "\n2 specs checked: 1 error and 11 warnings\n--fix can mend 3 of these, --diff shows how\n"
+        "more about this error: mlc explain MLC303\n"
     )
     assert mlc(folder, "validate", "-q").stderr == said[: said.rindex("\n2 specs")]
 

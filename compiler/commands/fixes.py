@@ -68,7 +68,7 @@ class _Mender:
         found: dict[Fix, list[Diagnostic]] = {}
         for finding in self.findings(self.checked):
             fix = finding.fix
-            if fix is None or (finding.code, finding.message, fix) in self.refused:
+            if fix is None or not fix.edits or (finding.code, finding.message, fix) in self.refused:
                 continue
             if all(self.target(edit.span.path) for edit in fix.edits):
                 found.setdefault(fix, []).append(finding)

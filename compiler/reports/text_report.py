@@ -45,9 +45,8 @@ def _block(diagnostic: Diagnostic, snippets: Snippets, paint: Paint) -> str:
 
 def _is_said(fix: Fix, hint: str) -> bool:
     """Whether a hint tells already what a fix does: it has the one text that is put in."""
-    (first, *others) = fix.edits
-    text = first.text.strip().strip("\"'")
-    return not others and bool(text) and text in hint
+    texts = [edit.text.strip().strip("\"'") for edit in fix.edits]
+    return len(texts) == 1 and bool(texts[0]) and texts[0] in hint
 
 
 def _related(related: Related) -> Mark:
