@@ -43,7 +43,10 @@ def fmt(
     console.report(found, sources)
     dry = check or show_diff
     if not quiet:
-        _tell(specs, changed, would=dry)
+        _tell(changed, would=dry)
+        if not changed and not found:
+            count = f"{len(specs)} spec{'s' if len(specs) != 1 else ''}"
+            sys.stderr.write(f"{count} checked, nothing to reformat\n")
     return console.FAILED if has_errors(found) or (dry and changed) else console.OK
 
 
@@ -76,11 +79,8 @@ def _laid_out(spec: str) -> tuple[SourceFile, str, str, list[Diagnostic]]:
         return file, before, before, [error("MLC011", message, root.span, hint=hint)]
 
 
-def _tell(specs: list[str], changed: dict[Path, Change], *, would: bool) -> None:
+def _tell(changed: dict[Path, Change], *, would: bool) -> None:
     verb = "would reformat" if would else "reformatted"
     for path, change in changed.items():
         if would or path != changes.STDIN_PATH:
             sys.stderr.write(f"{verb} {change.shown}\n")
-    if not changed:
-        count = f"{len(specs)} spec{'s' if len(specs) != 1 else ''}"
-        sys.stderr.write(f"{count} checked, nothing to reformat\n")
