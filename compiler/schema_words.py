@@ -43,7 +43,7 @@ _KEYS = {
 _VERSION = re.compile(r"(mlc\W*)?v?1(\.0)*", re.IGNORECASE)
 
 
-_TYPES = {bool: "boolean", int: "integer", str: "string", type(None): "null"}
+_JSON_TYPES = {bool: "boolean", int: "integer", str: "string", type(None): "null"}
 
 
 def json_type(node: Node) -> str:
@@ -55,7 +55,7 @@ def json_type(node: Node) -> str:
     value = node.value
     if isinstance(value, float):
         return "integer" if value.is_integer() else "number"
-    return _TYPES[type(value)]
+    return _JSON_TYPES[type(value)]
 
 
 def noun(schema: Schema) -> str:

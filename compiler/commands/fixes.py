@@ -116,8 +116,10 @@ class _Mender:
             path, text = finding.span.path, self.new_text(finding.span.path, edited)
             for other in now:
                 same = (other.code, other.message) == (finding.code, finding.message)
-                if same and other.span.path == path and start <= _start(other, text) <= end:
-                    return False
+                if same and other.span.path == path:
+                    at = _start(other, text)
+                    if at == start or start < at < end:
+                        return False
         before = self.findings(self.checked)
         for path in edited:
             known = Counter((d.code, d.message) for d in before if _is_unreadable(d, path))

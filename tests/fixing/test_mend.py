@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,7 +28,7 @@ steps:
   one:
     command: [sh, -c, 'echo ${{ params.word }} twice ${{ params.word }}']
   two:
-    command: [echo, "${{ params.wrod }}"]
+    command: [echo, "${{ params.wrod }}", "${{ params.n }}"]
 """
 MENDED = """\
   one:
@@ -35,7 +36,7 @@ MENDED = """\
       WORD: "${{ params.word }}"
     command: [sh, -c, 'echo "$WORD" twice "$WORD"']
   two:
-    command: [echo, "${{ params.word }}"]
+    command: [echo, "${{ params.word }}", "${{ params.n }}"]
 """
 Rule = Callable[[SourceFile], Iterator[Diagnostic]]
 
@@ -93,6 +94,20 @@ def test_a_fix_of_several_edits_has_the_line_ends_of_the_file() -> None:
     assert text.count("\n") == text.count("\r\n") == SPEC.count("\n") + 2
 
 
+def each_alone(file: SourceFile) -> Iterator[Diagnostic]:
+    """The same said of two places that touch, each with a fix of its own."""
+    for found in re.finditer(r"\$\{\{ params\.word \}\}", file.text):
+        span = file.span(*found.span())
+        yield error("MLC408", "pasted", span, fix=Fix("", (Edit(span, "$WORD"),)))
+
+
+def test_what_touches_is_mended_at_once() -> None:
+    spec = SPEC.replace(" twice ", "").replace("wrod", "n")
+    text, mended = run(spec, each_alone)
+    assert "'echo $WORD$WORD'" in text
+    assert mended.fixed == 2
+
+
 def breaks_the_file(file: SourceFile) -> Iterator[Diagnostic]:
     if "name: demo" in file.text:
         edit = at(file, "name: demo", "name: [demo")
@@ -139,7 +154,7 @@ def test_fixes_of_what_is_in_each_others_way_come_in_rounds() -> None:
             yield error("MLC104", "no echo", edit.span, fix=Fix("", (edit,)))
 
     text, mended = run(SPEC, outer)
-    assert '[printf, "${{ params.word }}"]' in text
+    assert '[printf, "${{ params.word }}", "${{ params.n }}"]' in text
     assert mended.fixed == 2
 
 
