@@ -76,6 +76,7 @@ CODES: dict[str, str] = {
     "MLC411": "output that no step wrote",
     "MLC412": "condition that is neither true nor false",
     "MLC413": "not a list to loop over",
+    "MLC440": "value from outside pasted into a program",
     "MLC501": "parameter without a type",
     "MLC502": "constraint that means nothing for the type",
     "MLC503": "bad value in an enum",

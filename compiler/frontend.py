@@ -133,7 +133,7 @@ def build(
         diagnostics += found
         sources[file.path] = file
     pipeline = pipeline._replace(params=tuple(known.values()))
-    diagnostics += checks.check(pipeline, document.project, scope.flawed)
+    diagnostics += checks.check(pipeline, document.project, scope.flawed, sources)
     if not has_errors(diagnostics):
         diagnostics += checks.review(pipeline, scope.reads)
         diagnostics += checks.idle_settings(root, resolved)
@@ -158,7 +158,7 @@ def check_part(document: Document, git: Git | None = None) -> Loaded:
     if document.root is not None and document.kind == "Component":
         component, scope = lower_component(document.root, document.project, git)
         diagnostics += scope.diagnostics
-        diagnostics += checks.check(component, document.project, scope.flawed)
+        diagnostics += checks.check(component, document.project, scope.flawed, document.sources)
         if not has_errors(diagnostics):
             diagnostics += checks.review(component, scope.reads)
     return _settled(None, document, diagnostics)

@@ -8,7 +8,7 @@ expressions name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Set
 
 from compiler.binding.scope import Read
 from compiler.checks.circles import cycles
@@ -16,6 +16,7 @@ from compiler.checks.clashes import Named as Named
 from compiler.checks.clashes import same_names as same_names
 from compiler.checks.conditions import empty_loops, impossible_values
 from compiler.checks.images import images
+from compiler.checks.injection import injection
 from compiler.checks.kubernetes import labels, objects, tolerations, user
 from compiler.checks.machines import amounts, gpu_nodes
 from compiler.checks.mounts import mounts, shared_memory
@@ -32,6 +33,7 @@ from compiler.checks.unused import unread_inputs, unread_params, untaken_outputs
 from compiler.diagnostics import Diagnostic
 from compiler.graph import Graph
 from compiler.ir import Pipeline, Step
+from compiler.nodes import SourceFile
 from compiler.settings import Project
 
 PIPELINE_CHECKS: tuple[Callable[[Pipeline, Project], Iterator[Diagnostic]], ...] = (
@@ -55,6 +57,10 @@ STEP_CHECKS: tuple[Callable[[Step, Project], Iterator[Diagnostic]], ...] = (
     user,
     python_signature,
 )
+# Of sound steps, with the text of the files that they come from.
+SOURCE_CHECKS: tuple[
+    Callable[[Step, Pipeline, Mapping[str, SourceFile]], Iterator[Diagnostic]], ...
+] = (injection,)
 REVIEWS: tuple[Callable[[Pipeline, Set[Read]], Iterator[Diagnostic]], ...] = (
     unread_params,
     unread_inputs,
@@ -64,7 +70,12 @@ REVIEWS: tuple[Callable[[Pipeline, Set[Read]], Iterator[Diagnostic]], ...] = (
 )
 
 
-def check(pipeline: Pipeline, project: Project, flawed: Collection[str]) -> list[Diagnostic]:
+def check(
+    pipeline: Pipeline,
+    project: Project,
+    flawed: Collection[str],
+    sources: Mapping[str, SourceFile],
+) -> list[Diagnostic]:
     """Everything that the checks find. Steps named in `flawed` have errors and are passed over,
     but for the graph, where a missing edge does no harm."""
     found: list[Diagnostic] = []
@@ -76,6 +87,8 @@ def check(pipeline: Pipeline, project: Project, flawed: Collection[str]) -> list
     for step in pipeline.steps:
         if step.name not in flawed:
             found += (finding for one in STEP_CHECKS for finding in one(step, project))
+            for one_of_source in SOURCE_CHECKS:
+                found += one_of_source(step, pipeline, sources)
     return found
 
 

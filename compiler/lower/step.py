@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import cast
 
 from compiler import expr as ex
 from compiler import ir
 from compiler.binding import Scope, Where, bind, bind_value, place
-from compiler.diagnostics import error
+from compiler.diagnostics import Fix, error
 from compiler.lower import settings
 from compiler.lower.outline import output_type
 from compiler.nodes import Mapping, Node, Scalar, Sequence, mapping, text
+from compiler.programs import moved
 from compiler.settings import Project
 from compiler.values import carrying_problem
 
@@ -138,7 +140,7 @@ def _program(node: Mapping, scope: Scope) -> ir.Program:
             hint = "`none` is for `command` steps; leave `shell` out for `sh`"
             scope.diagnostics.append(error("MLC105", message, shell.value.span, hint=hint))
             shell_name = None
-        _no_expressions(source, scope)
+        _no_expressions(source, node, shell_name or "sh", scope)
         problem = carrying_problem(source.text)
         if problem:
             scope.diagnostics.append(error("MLC506", problem, source.span))
@@ -194,15 +196,30 @@ def _flags(node: Mapping, scope: Scope) -> list[ir.Argument]:
     return flags
 
 
-def _no_expressions(source: Scalar, scope: Scope) -> None:
+def _no_expressions(source: Scalar, node: Mapping, shell: str, scope: Scope) -> None:
     at = source.text.find("${{")
     if at < 0:
         return
     end = source.text.find("}}", at)
     span = place(source, at, end + 2 if end > 0 else at + 3)
-    hint = 'declare it under `inputs` and use "$INPUT_NAME", or give it a name under `env`'
+    read = 'os.environ["NAME"]' if shell == "python" else '"$NAME"'
+    hint = f"give it a name under `env`, and write {read} in the script"
     message = "a script takes no expressions: what a user types is never pasted into a program"
-    scope.diagnostics.append(error("MLC408", message, span, hint=hint))
+    fix = _into_env(source, node, shell, scope)
+    scope.diagnostics.append(error("MLC408", message, span, hint=hint, fix=fix))
+
+
+def _into_env(source: Scalar, node: Mapping, shell: str, scope: Scope) -> Fix | None:
+    """The fix that gives the expressions of a script names, where `env` takes all of them."""
+    tried = replace(scope, diagnostics=[], used_git=set(scope.used_git))
+    bind(source, tried, Where.ENV, text=True)
+    # A secret is no part of a text, but gets a name of its own here.
+    if any(found.code != "MLC405" for found in tried.diagnostics):
+        return None
+    env = mapping(node.get("env"))
+    taken = frozenset(env.entries) if env else frozenset()
+    dialect = "python" if shell == "python" else "shell"
+    return moved(source.file, source.start.index, dialect, taken)
 
 
 def _no_lists(inputs: tuple[ir.Input, ...], scope: Scope) -> None:

@@ -1,0 +1,19 @@
+"""Programs inside of specs: which words of a command are read as code, and values moved out of it.
+
+Used by `lower` and `checks`, which report what they find with it.
+"""
+
+from __future__ import annotations
+
+from compiler.programs.commandline import EXPRESSION, Language, Text, program_texts
+from compiler.programs.moving import moved, scalar_at, variable_name
+
+__all__ = [
+    "EXPRESSION",
+    "Language",
+    "Text",
+    "moved",
+    "program_texts",
+    "scalar_at",
+    "variable_name",
+]
