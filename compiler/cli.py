@@ -123,6 +123,22 @@ def fmt(paths: tuple[str, ...], check: bool, show_diff: bool, only_specs: bool, 
     return run(paths, check=check, show_diff=show_diff, only_specs=only_specs, quiet=quiet)
 
 
+def _codes(_ctx: Any, _param: Any, incomplete: str) -> list[str]:
+    from compiler.codes import CODES
+
+    return [code for code in CODES if code.startswith(incomplete.upper())]
+
+
+@cli.command()
+@click.argument("code", required=False, shell_complete=_codes)
+@_data_format
+def explain(code: str | None, style: str) -> int:
+    """Say what the CODE of a finding means, with an example; without one, list all codes."""
+    from compiler.commands import explain as command
+
+    return command.explain(code, style) if code else command.list_codes(style)
+
+
 @cli.command("compile")
 @click.argument("specs", nargs=-1, metavar="[SPEC]...")
 @click.option(

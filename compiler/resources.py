@@ -9,7 +9,7 @@ _DATA = _PACKAGE / "_data"
 
 
 def folder(name: str) -> Path:
-    """The folder `schemas` or `templates`."""
+    """The folder `schemas`, `templates` or `docs`."""
     installed = _DATA / name
     return installed if installed.is_dir() else _PACKAGE.parent / name
 

@@ -57,6 +57,7 @@ def test_the_wheel_holds_schemas_and_templates(wheel: Path) -> None:
             assert f"compiler/_data/{path.relative_to(ROOT).as_posix()}" in names
     for text in ("runtime/wrapper.sh", "runtime/shim.py", "py.typed"):
         assert f"compiler/{text}" in names
+    assert "compiler/_data/docs/codes.md" in names
     assert not [n for n in names if n.startswith(("tests/", "algorithms/", "docs/"))]
 
 
@@ -72,6 +73,7 @@ def test_the_wheel_works_in_a_fresh_environment(wheel: Path, versions: str, tmp_
     mlc = tmp_path / "env/bin/mlc"
     assert run(mlc, "--version", cwd=folder).startswith("mlc ")
     run(mlc, "validate", "demo.yaml", cwd=folder)
+    assert "did you mean" in run(mlc, "explain", "MLC301", cwd=folder)
     run(mlc, "compile", "demo.yaml", cwd=folder)
     assert len(list((folder / "build/demo").iterdir())) == 3
     run(mlc, "run", "demo.yaml", "-p", "word=hey", cwd=folder)
