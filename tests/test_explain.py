@@ -19,9 +19,14 @@ CASES = sorted((ROOT / "tests/diagnostics").iterdir())
 HEAD = """\
 # Findings
 
-Every finding has a code that never changes. `mlc explain CODE` prints what stands here. Each example is what
-`mlc validate` says of a spec in the tests.
+Every finding has a code that never changes. `mlc explain CODE` prints what stands here. Each
+example is what `mlc validate` says of a spec in the tests.
 """
+
+
+def rank(example: str) -> tuple[bool, int]:
+    """The best example says how to mend it, in few words."""
+    return "= help:" not in example, len(example)
 
 
 def page() -> str:
@@ -33,8 +38,7 @@ def page() -> str:
             example = re.split(r"^(?:\d+ spec|more about|--fix can)", block, flags=re.M)[0].strip(
                 "\n"
             )
-            best = shown.get(code)
-            if best is None or len(example) < len(best):
+            if code not in shown or rank(example) < rank(shown[code]):
                 shown[code] = example
     parts = [HEAD]
     for code, about in CODES.items():
