@@ -104,7 +104,9 @@ class Reader:
                 return {store: {"key": tags.expression(folder)}, "archive": {"none": {}}}
             case StepOutputRef(step=step, output=output):
                 return {"from": tags.simple(self.path(FromStep(step, output), "artifacts"))}
-        return {"fromExpression": self._choice(given)}
+        # Argo's validator asks for a place beside it, which the controller never looks at
+        # (workflow/validate/validate.go, workflow/controller/scope.go).
+        return {"fromExpression": self._choice(given), "raw": {"data": ""}}
 
     def present(self, ref: RunTimeRef) -> str | None:
         """An expression that is true where there is a value; None where there always is one."""
