@@ -95,6 +95,8 @@ class _Checker:
             if inner is False:
                 self.fail(words.unknown_key(entry.key, schema, name, present, self.resolve))
                 del node.entries[key]
+                # That one is there, only misspelt: nobody is told that it is missing.
+                broken.update(filter(None, [words.meant_key(key, schema, present)]))
             elif (key not in properties and not self.key_name(entry.key, schema)) or not self.node(
                 entry.value, inner, entry.key, key
             ):

@@ -70,6 +70,12 @@ def short(text: str) -> str:
     return line if len(line) <= 40 else line[:37] + "…"
 
 
+def meant_key(key: str, schema: Schema, present: Iterable[str]) -> str | None:
+    """The key that an unknown one most likely means."""
+    known = set(schema["properties"]) - set(present)
+    return mending.synonym(key, _KEYS, known) or nearest(key, known)
+
+
 def unknown_key(
     key: Scalar, schema: Schema, name: str, present: Iterable[str], resolve: Resolve
 ) -> Diagnostic:
