@@ -159,7 +159,7 @@ def _dangling(written: Written, dag: Tree) -> Iterator[str]:
         for kind in ("parameters", "artifacts"):
             for port, source in task.get("inputs", {}).get(kind, {}).items():
                 passed.add((kind, port))
-                wanted = component["inputDefinitions"][kind].get(port)
+                wanted = component.get("inputDefinitions", {}).get(kind, {}).get(port)
                 if wanted is None:
                     yield f"{name} gets {port}, which its component does not take"
                 else:
