@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import yaml
 from jsonschema import Draft202012Validator
+from kfp_rules import broken
 from kfp_spec import dangling, read
 
 from compiler import targets
@@ -46,7 +47,8 @@ def compiled(pipeline: Pipeline, project: Project) -> dict[str, Compiled]:
 def problems(target: str, text: str) -> list[str]:
     """What a target's engine says against a file: nothing, for what may be submitted."""
     if target == "kfp":
-        return dangling(read(text))
+        written = read(text)
+        return dangling(written) or broken(written)
     if target == "argo":
         return [
             error.message

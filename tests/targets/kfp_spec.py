@@ -121,6 +121,8 @@ def dags(written: Written) -> Iterator[tuple[str, Tree]]:
 def dangling(written: Written) -> list[str]:
     """References that don't resolve in their own DAG, as sentences; empty where all is well."""
     found = list(_dangling_names(written))
+    if found:
+        return found
     for name, component in dags(written):
         found += [f"{name}: {text}" for text in _dangling(written, component)]
     return found
@@ -185,6 +187,9 @@ def _dangling(written: Written, dag: Tree) -> Iterator[str]:
         if not selectors:
             yield f"output {port} comes from nowhere"
         for task_name, key in selectors:
+            if task_name not in tasks:
+                yield f"output {port} comes from {task_name}, which is not there"
+                continue
             made = written.spec["components"][tasks[task_name]["componentRef"]["name"]]
             found = _ports(made, "output").get((kind, key))
             if found is None or not (is_loop or _is_like(found, type_)):
