@@ -47,8 +47,8 @@ def compiled(pipeline: Pipeline, project: Project) -> dict[str, Compiled]:
 def problems(target: str, text: str) -> list[str]:
     """What a target's engine says against a file: nothing, for what may be submitted."""
     if target == "kfp":
-        written = read(text)
-        return dangling(written) or broken(written)
+        found = read(text)
+        return dangling(found) or broken(found)
     if target == "argo":
         return [
             error.message

@@ -50,6 +50,10 @@ class Outcome:
     outputs: dict[str, Any]
 
 
+class File(str):
+    """The content of an artifact, which is itself and no other of the same content."""
+
+
 class BrokenError(Exception):
     """What KFP's own components would fail on."""
 
@@ -154,7 +158,8 @@ class _Backend:
                 for name, port in ports.items():
                     text = written[f"<{name}>"]
                     type_ = port.get("parameterType", "STRING")
-                    made.outputs[name] = text if type_ == "STRING" else json.loads(text)
+                    value = text if type_ == "STRING" else json.loads(text)
+                    made.outputs[name] = File(text) if kind == "artifacts" else value
         if not is_helper:
             self.containers.append((step, made.state, made.outputs))
 
@@ -171,6 +176,13 @@ class _Backend:
                     port = component["inputDefinitions"]["parameters"][name]
                     value = converted(value, port["parameterType"])
                 found[name] = value
+        # MLMD notes once that an execution takes an artifact, and has one for each name of a DAG.
+        files = [found[name] for name in task.get("inputs", {}).get("artifacts", {})]
+        if "dag" in component and any(isinstance(file, list) for file in files):
+            raise BrokenError(f"a DAG gets one file of a list: {task['componentRef']['name']}")
+        each = [f for file in files for f in (file if isinstance(file, list) else [file])]
+        if len({id(file) for file in each}) < len(each):
+            raise BrokenError(f"{task['componentRef']['name']} takes one artifact twice")
         return found
 
     def source(self, dag: Execution, source: Tree, given: dict[str, Any]) -> Any:

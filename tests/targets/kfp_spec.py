@@ -181,9 +181,9 @@ def _dangling(written: Written, dag: Tree) -> Iterator[str]:
                 yield f"{name} tests {found}, which it does not get"
         yield from _dangling_words(written, name, component)
     # What rounds give one by one is a list outside, and so it is declared.
-    is_loop = dag in _loops(written)
+    is_loop = dag in loops_of(written)
     for (kind, port), type_ in _ports(dag, "output").items():
-        selectors = _selectors(dag["dag"].get("outputs", {})[kind][port])
+        selectors = selectors_of(dag["dag"].get("outputs", {})[kind][port])
         if not selectors:
             yield f"output {port} comes from nowhere"
         for task_name, key in selectors:
@@ -196,7 +196,7 @@ def _dangling(written: Written, dag: Tree) -> Iterator[str]:
                 yield f"output {port} of type {type_} comes from {task_name}.{key}: {found}"
 
 
-def _loops(written: Written) -> list[Tree]:
+def loops_of(written: Written) -> list[Tree]:
     """The components of loops."""
     return [
         written.spec["components"][task["componentRef"]["name"]]
@@ -275,7 +275,7 @@ def _type(port: Tree) -> str:
     return f"{port['artifactType']['schemaTitle']}{'[]' if port.get('isArtifactList') else ''}"
 
 
-def _selectors(output: Tree) -> list[tuple[str, str]]:
+def selectors_of(output: Tree) -> list[tuple[str, str]]:
     """The tasks that an output of a DAG comes from, with the names of their outputs."""
     found = output.get("artifactSelectors") or output.get("valueFromOneof", {}).get(
         "parameterSelectors", [output.get("valueFromParameter")]
@@ -372,7 +372,7 @@ class _Reader:
 
     def chosen(self, scope: _Scope, output: Tree) -> str:
         """Where an output of a DAG comes from."""
-        found = [self._made(scope, task, key) for task, key in _selectors(output)]
+        found = [self._made(scope, task, key) for task, key in selectors_of(output)]
         return found[0] if len(found) == 1 else f"first of {', '.join(found)}"
 
     def tests(self, scope: _Scope, name: str) -> frozenset[str]:
@@ -385,7 +385,7 @@ class _Reader:
 
             found.add(CONDITION_INPUT.sub(resolved, test))
         for waited in task.get("dependentTasks", ()):
-            if not _is_exit(task):
+            if not is_exit(task):
                 found |= self.tests(scope, waited)
         if scope.parent is not None:
             found |= self.tests(scope.parent, scope.task)
@@ -455,7 +455,7 @@ class _Reader:
         return each + self.chosen(inner, output)
 
 
-def _is_exit(task: Tree) -> bool:
+def is_exit(task: Tree) -> bool:
     return task.get("triggerPolicy", {}).get("strategy") == "ALL_UPSTREAM_TASKS_COMPLETED"
 
 

@@ -24,6 +24,7 @@ from builders import (
     looped,
     op,
     output_of,
+    output_path,
     param,
     param_ref,
     pipeline,
@@ -607,3 +608,64 @@ def test_names_with_dots_and_names_that_meet() -> None:
 def _dags(document: Written) -> list[tuple[str, Any]]:
     components = {"root": document.spec["root"], **document.spec["components"]}
     return [(name, found) for name, found in components.items() if "dag" in found]
+
+
+def file(of_step: str) -> Expr:
+    return output_of(of_step, "m", "Model")
+
+
+def test_a_list_of_files_goes_into_no_dag() -> None:
+    """The driver would drop all but one of them (metadata/client.go)."""
+    rounds = looped(made("rounds"), {"x": [1, 2]})
+    files = collected("rounds", "m", "Model")
+    join = step("join", python("lists:join"), inputs={"parts": files}, outputs={"s": "string"})
+    read_it = made("read", op(output_of("join", "s", "string"), "??", "nothing"))
+    assert not refusals(of(FIRST, rounds, join))
+    for nodes in ((when(join, MANY), read_it), (loop("again", {"y": [1]}, join),)):
+        (found,) = refusals(of(FIRST, rounds, *nodes))
+        assert found.field == "foreach"
+        assert "drops the others" in found.reason
+
+
+def test_what_may_be_one_artifact_is_not_taken_twice() -> None:
+    """MLMD would refuse the second time: the driver fails."""
+    sometimes, other = when(made("sometimes"), MANY), made("other")
+    one = op(file("sometimes"), "??", file("first"))
+    two = op(file("sometimes"), "??", file("other"))
+    assert not refusals(of(FIRST, sometimes, other, made("last", one, one)))
+    (found,) = refusals(of(FIRST, sometimes, other, made("last", one, two)))
+    assert (found.field, found.where) == ("inputs", "step last")
+    assert "`sometimes.m` may come into it twice" in found.reason
+
+
+def test_what_writes_the_same_is_kept_apart_in_the_cache() -> None:
+    """A step that takes both would take one artifact twice where one is found for the other."""
+
+    def write(name: str) -> Step:
+        words = command("sh", "-c", 'echo hi > "$1"', "sh", output_path("m"))
+        return step(name, words, outputs={"m": "Model"})
+
+    def keys(*nodes: Node) -> set[str]:
+        tasks = written(*nodes).spec["root"]["dag"]["tasks"]
+        taken = (t.get("inputs", {}).get("parameters", {}) for t in tasks.values())
+        return {str(one["mlc_key"]) for one in taken if "mlc_key" in one}
+
+    assert len(keys(write("a"), write("b"), made("last", file("a"), file("b")))) == 2
+    assert not keys(write("a"), write("b"), made("last", file("a")))
+    choices = [when(made(name), MANY) for name in ("a", "b")]
+    last = made("last", *(op(file(name), "??", file("first")) for name in ("a", "b")))
+    executors = written(FIRST, *choices, last).spec["deploymentSpec"]["executors"]
+    programs = {
+        label: e["container"]["command"][3] for label, e in executors.items() if "else" in label
+    }
+    assert programs == {"exec-else-a": "else-a", "exec-else-b": "else-b"}
+
+
+def test_rounds_whose_files_are_collected_are_not_cached() -> None:
+    rounds = looped(made("rounds"), {"x": [1, 1]})
+    join = step("join", python("lists:join"), inputs={"parts": collected("rounds", "m", "Model")})
+    found = written(rounds, join).spec["components"]["comp-for-rounds"]["dag"]["tasks"]["rounds"]
+    assert found["cachingOptions"] in ({}, {"enableCache": False})
+    values = written(rounds, made("last", collected("rounds", "n", "integer")))
+    found = values.spec["components"]["comp-for-rounds"]["dag"]["tasks"]["rounds"]
+    assert found["cachingOptions"] == {"enableCache": True}
