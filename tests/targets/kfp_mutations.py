@@ -424,7 +424,7 @@ MUTATIONS = (
         "two containers alike",
         lambda s: _container(s, "run-succeeds").update(_container(s, "run-begins")),
         "taken, and both get the declarations of the first",
-        ours="the containers of exec-run-begins and exec-run-succeeds are one",
+        ours="are one to the backend",
     ),
 )
 
