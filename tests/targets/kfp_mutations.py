@@ -1,9 +1,9 @@
-"""Wrong documents, each with one thing wrong that once went past us, and what upstream says of it.
+"""Documents with one thing wrong in each, and what upstream says of it.
 
 What upstream says was seen with KFP 2.17.0's own code: who refuses the document (the API server's
 check of a spec, the backend's compiler, Argo's validator on what that makes), or, where all of them
-take it, what becomes of the run (its driver and launcher, on a store of metadata in memory). What
-was only read: the two about names of pipelines and about retries.
+take it, what becomes of the run (its driver and launcher, on a store of metadata in memory). Only
+read: that the upload refuses a name, that nothing is retried, that one of two containers is kept.
 """
 
 from __future__ import annotations
@@ -370,7 +370,7 @@ MUTATIONS = (
         "an artifact twice",
         _twice,
         "the driver fails",
-        ours="choose-read takes one artifact as",
+        ours="choose-read takes one artifact as other_m and reports",
     ),
     Mutation(
         "two exit tasks",
@@ -423,8 +423,8 @@ MUTATIONS = (
     Mutation(
         "two containers alike",
         lambda s: _container(s, "run-succeeds").update(_container(s, "run-begins")),
-        "taken, and both get the declarations of the first",
-        ours="are one to the backend",
+        "taken: the compiler keeps one of them",
+        ours="the containers of exec-run-begins and exec-run-succeeds are one",
     ),
 )
 

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from itertools import combinations
+from operator import itemgetter
 from typing import Any
 
 import cel
@@ -48,7 +49,7 @@ def broken(written: Written) -> list[str]:
 def _alike(written: Written) -> Iterator[str]:
     """The backend knows a component by the hash of its container (argocompiler/argo.go)."""
     known: dict[str, str] = {}
-    for label, executor in written.spec["deploymentSpec"]["executors"].items():
+    for label, executor in sorted(written.spec["deploymentSpec"]["executors"].items()):
         if "container" in executor:
             text = json.dumps(executor["container"], sort_keys=True)
             if text in known:
@@ -116,7 +117,7 @@ def _of_task(written: Written, task: Tree, component: Tree) -> Iterator[str]:
             except ValueError:
                 yield f".{port} is selected by {selector}, which is no CEL"
     taken = inputs.get("artifacts", {})
-    for (one, source), (other, same) in combinations(taken.items(), 2):
+    for (one, source), (other, same) in combinations(sorted(taken.items(), key=itemgetter(0)), 2):
         if source == same:
             yield f" takes one artifact as {one} and {other}"
     if "dag" in component:
