@@ -33,15 +33,24 @@ class Graph:
     """
 
     def __init__(self, nodes: Iterable[Node]) -> None:
-        self.nodes = tuple(nodes)
-        self.home: dict[str, tuple[str, ...]] = dict(_homes(self.nodes, ()))
-        self._known: dict[tuple[str, ...], dict[str, Waits]] = {}
+        self.levels: dict[tuple[str, ...], tuple[Node, ...]] = dict(_levels(tuple(nodes), ()))
+        self.home: dict[str, tuple[str, ...]] = {
+            node.name: level
+            for level, members in self.levels.items()
+            for node in members
+            if not isinstance(node, Loop)
+        }
+        self._waits: dict[tuple[str, ...], dict[str, Waits]] = {}
 
-    def waits(self, nodes: Iterable[Node], level: tuple[str, ...] = ()) -> dict[str, Waits]:
+    def waits(self, level: tuple[str, ...] = ()) -> dict[str, Waits]:
         """What each of the nodes of a level waits for on that level."""
-        if level not in self._known:
-            self._known[level] = {node.name: self._waits(node, level) for node in nodes}
-        return self._known[level]
+        if level not in self._waits:
+            self._waits[level] = {node.name: self._of(node, level) for node in self.levels[level]}
+        return self._waits[level]
+
+    def skippable(self, level: tuple[str, ...] = ()) -> Skippable:
+        """Which nodes of a level may be skipped; the level has no circles."""
+        return _skippable(self.levels[level], self.waits(level))
 
     def node(self, step: str, level: tuple[str, ...]) -> str | None:
         """The node of a level that a step is, or is in; None for one that is not below it."""
@@ -61,7 +70,7 @@ class Graph:
             shared += 1
         return home[shared:]
 
-    def _waits(self, node: Node, level: tuple[str, ...]) -> Waits:
+    def _of(self, node: Node, level: tuple[str, ...]) -> Waits:
         found: dict[str, bool] = {}
         groups: dict[tuple[str, ...], None] = {}
         own = list(own_expressions(node))
@@ -87,14 +96,14 @@ class Graph:
         )
 
 
-def levels(
-    nodes: tuple[Node, ...], level: tuple[str, ...] = ()
+def _levels(
+    nodes: tuple[Node, ...], level: tuple[str, ...]
 ) -> Iterator[tuple[tuple[str, ...], tuple[Node, ...]]]:
     """Each level with its nodes, outer ones first."""
     yield level, nodes
     for node in nodes:
         if isinstance(node, Loop):
-            yield from levels(node.body, (*level, node.name))
+            yield from _levels(node.body, (*level, node.name))
 
 
 def uses(node: Node) -> Iterator[StepOutputRef]:
@@ -121,14 +130,6 @@ def _inner_expressions(node: Node) -> Iterator[Expr]:
             yield from _inner_expressions(inner)
 
 
-def _homes(nodes: Iterable[Node], around: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    for node in nodes:
-        if isinstance(node, Loop):
-            yield from _homes(node.body, (*around, node.name))
-        else:
-            yield node.name, around
-
-
 class Skippable(NamedTuple):
     """The nodes of a level that a condition on that level can skip, be it that of another.
 
@@ -147,8 +148,7 @@ class Skippable(NamedTuple):
         )
 
 
-def skippable(nodes: Iterable[Node], waits: Mapping[str, Waits]) -> Skippable:
-    """Which nodes of a level may be skipped; `waits` are those of the level."""
+def _skippable(nodes: Iterable[Node], waits: Mapping[str, Waits]) -> Skippable:
     named = {node.name: node for node in nodes}
     found = Skippable(set(), {})
     for name in in_order({name: wait.all for name, wait in waits.items()}):

@@ -631,7 +631,7 @@ class TestAlgorithms:
         assert [(i.name, i.default) for i in pipeline.inputs] == [("train_extra", "s3://x/y")]
         assert pipeline.limits == ir.Limits() and not pipeline.schedules
         graph = Graph(pipeline.nodes)
-        assert graph.waits(pipeline.nodes)["show"].lenient == ("train.best",)
+        assert graph.waits()["show"].lenient == ("train.best",)
 
     def test_twice_and_in_each_other(self) -> None:
         write(

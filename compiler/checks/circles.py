@@ -12,15 +12,13 @@ from compiler.ir import Node
 
 def cycles(found: graph.Graph) -> Iterator[Diagnostic]:
     """Steps that wait for each other."""
-    for level, nodes in graph.levels(found.nodes):
-        yield from _cycles(found, level, nodes)
+    for level in found.levels:
+        yield from _cycles(found, level)
 
 
-def _cycles(
-    found: graph.Graph, level: tuple[str, ...], nodes: tuple[Node, ...]
-) -> Iterator[Diagnostic]:
-    steps = {node.name: node for node in nodes}
-    edges = {name: waits.all for name, waits in found.waits(nodes, level).items()}
+def _cycles(found: graph.Graph, level: tuple[str, ...]) -> Iterator[Diagnostic]:
+    steps = {node.name: node for node in found.levels[level]}
+    edges = {name: waits.all for name, waits in found.waits(level).items()}
     for way in graph.cycles(edges):
         first = steps[way[0]]
         shown = " → ".join(f"`{name}`" for name in way)

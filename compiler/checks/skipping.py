@@ -16,11 +16,8 @@ _Skips: TypeAlias = dict[tuple[str, ...], graph.Skippable]
 def skipped_outputs(found: graph.Graph, outputs: Iterable[PipelineOutput]) -> Iterator[Diagnostic]:
     """Outputs taken from where a step may have been skipped, and nothing can stand in. `outputs`
     are those that the algorithm hands on from this graph, which has no circles."""
-    levels = list(graph.levels(found.nodes))
-    skips = {
-        level: graph.skippable(members, found.waits(members, level)) for level, members in levels
-    }
-    for level, members in levels:
+    skips = {level: found.skippable(level) for level in found.levels}
+    for level, members in found.levels.items():
         for node in members:
             for expression in graph.own_expressions(node):
                 for ref in step_outputs(expression):

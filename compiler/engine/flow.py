@@ -113,7 +113,6 @@ class Flow:
         first: int = 0,
         is_finally: bool = False,
     ) -> None:
-        nodes = tuple(nodes)
         self._graph = Graph(nodes)
         self._journal = journal
         self._stopped = ""
@@ -124,7 +123,7 @@ class Flow:
         # loop met last: so rounds end early, and of a long list only what runs is held.
         self._beginning: dict[str, _Looping] = {}
         self._levels: dict[_Level, None] = {}
-        body = self._body((), nodes)
+        body = self._body(())
         self._top = _Level(body, Schedule(body.waits), known)
         self._is_finally = is_finally
         self._enter(self._top, first)
@@ -175,9 +174,9 @@ class Flow:
         for level in reversed(levels):
             self._end_round(level)
 
-    def _body(self, home: tuple[str, ...], nodes: Iterable[Node]) -> _Body:
-        named = {node.name: node for node in nodes}
-        return _Body(home, named, self._graph.waits(named.values(), home))
+    def _body(self, home: tuple[str, ...]) -> _Body:
+        named = {node.name: node for node in self._graph.levels[home]}
+        return _Body(home, named, self._graph.waits(home))
 
     def _enter(self, level: _Level, first: int) -> None:
         """Take up the nodes of a level; the first of them has the place `first` in its loop."""
@@ -211,7 +210,7 @@ class Flow:
     def _begin_loop(self, level: _Level, loop: Loop) -> None:
         axes = tuple(_items(axis.name, axis.items, level.known) for axis in loop.axes)
         if loop.name not in self._bodies:
-            self._bodies[loop.name] = self._body((*level.body.home, loop.name), loop.body)
+            self._bodies[loop.name] = self._body((*level.body.home, loop.name))
         body = self._bodies[loop.name]
         looping = _Looping(loop, level, body, axes, tuple(map(_repeats, axes)))
         self._journal.loop_started(looping.key, looping.rounds)

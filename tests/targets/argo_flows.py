@@ -20,7 +20,7 @@ from compiler.expr import (
     Type,
     ValueType,
 )
-from compiler.graph import Graph, skippable
+from compiler.graph import Graph
 from compiler.ir import Axis, Loop, Node, Pipeline, PipelineOutput, Schedule, Step
 
 INTEGER, BOOLEAN = ValueType("integer"), ValueType("boolean")
@@ -324,7 +324,7 @@ class _Random:
 
     def skipped(self, level: tuple[str, ...], nodes: Sequence[Node]) -> set[str]:
         graph = Graph(self.wrapped(level, nodes))
-        return skippable(nodes, graph.waits(nodes, level)).nodes
+        return graph.skippable(level).nodes
 
     def note(self, level: tuple[str, ...], made: Sequence[Node]) -> None:
         self.maybe = {m for m in self.maybe if m not in {n.name for n in made}}

@@ -77,7 +77,7 @@ class Meaning:
 
     def _level(self, nodes: tuple[Node, ...], level: tuple[str, ...], rounds: Rounds) -> bool:
         """Run the nodes of a level; whether any failed."""
-        waits = self._home.waits(nodes, level)
+        waits = self._home.waits(level)
         by_name = {node.name: node for node in nodes}
         states = {}
         for name in in_order({n: wait.all for n, wait in waits.items()}):

@@ -114,7 +114,7 @@ class _Maker:
         typed = tuple(axis._replace(item=type_of(kinds[axis.name])) for axis in made.axes)
         made = made._replace(axes=typed)
         inner = graph.Graph(body)
-        skipped = graph.skippable(body, inner.waits(body)).nodes
+        skipped = inner.skippable().nodes
         # What may be skipped in a round can't be collected.
         return made, [
             Seen(s.name, s.loops + 1) for s in inside if inner.node(s.name, ()) not in skipped

@@ -44,7 +44,7 @@ RUN = {"id": "0c5a9f8e", "name": "doc-type-x7k2p", "scheduled_at": "2026-11-23T2
 
 def upstream(made: Pipeline) -> dict[str, tuple[str, ...]]:
     """What each step waits for, where nothing is in a loop."""
-    waits = graph.Graph(made.nodes).waits(made.nodes)
+    waits = graph.Graph(made.nodes).waits()
     return {name: wait.all for name, wait in waits.items()}
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
-from compiler.graph import Graph, skippable, uses
+from compiler.graph import Graph, uses
 from compiler.ir import Loop, Node
 from compiler.targets.argo.parts import Member as Piece
 from compiler.targets.argo.parts import Part, divide
@@ -13,26 +13,14 @@ from compiler.targets.argo.plan import Dag, Flow, Level, Member
 
 def flow_of(nodes: tuple[Node, ...]) -> Flow:
     graph = Graph(nodes)
-    levels = list(_levels(nodes, ()))
     waits = {
-        (level, name): wait
-        for level, members in levels
-        for name, wait in graph.waits(members, level).items()
+        (level, name): wait for level in graph.levels for name, wait in graph.waits(level).items()
     }
-    skipped = {
-        (level, name)
-        for level, members in levels
-        for name in skippable(members, {m.name: waits[level, m.name] for m in members}).nodes
+    skipped = {(level, name) for level in graph.levels for name in graph.skippable(level).nodes}
+    found = {
+        (level, node.name): node for level, members in graph.levels.items() for node in members
     }
-    found = {(level, node.name): node for level, members in levels for node in members}
     return Flow(graph, found, waits, frozenset(skipped))
-
-
-def _levels(nodes: tuple[Node, ...], level: Level) -> Iterator[tuple[Level, tuple[Node, ...]]]:
-    yield level, nodes
-    for node in nodes:
-        if isinstance(node, Loop):
-            yield from _levels(node.body, (*level, node.name))
 
 
 def dag_of(name: str, nodes: tuple[Node, ...], flow: Flow, call: Callable[[str, str], str]) -> Dag:

@@ -33,7 +33,7 @@ from compiler.expr import (
     step_outputs,
     walk,
 )
-from compiler.ir import Loop, Node, Step
+from compiler.ir import Node, Step
 from compiler.targets.kfp.carrying import altered
 from compiler.targets.kfp.level import Level
 
@@ -79,7 +79,7 @@ class Part:
 
     def __post_init__(self) -> None:
         self.graph = graph.Graph(self.nodes)
-        self.levels = dict(self._levels(self.nodes, ()))
+        self.levels = {path: self._level(path) for path in self.graph.levels}
         self.collected = set()
         self.listed = set()
         for expression, path in self.placed():
@@ -189,17 +189,11 @@ class Part:
         self.alternatives[step, name] = made
         return name, made
 
-    def _levels(self, nodes: tuple[Node, ...], path: Path) -> Iterator[tuple[Path, Level]]:
-        waits = self.graph.waits(nodes, path)
-        named = {node.name: node for node in nodes}
+    def _level(self, path: Path) -> Level:
+        waits = self.graph.waits(path)
+        named = {node.name: node for node in self.graph.levels[path]}
         order = graph.in_order({name: wait.all for name, wait in waits.items()})
-        yield (
-            path,
-            Level(tuple(named[name] for name in order), waits, graph.skippable(nodes, waits)),
-        )
-        for node in nodes:
-            if isinstance(node, Loop):
-                yield from self._levels(node.body, (*path, node.name))
+        return Level(tuple(named[name] for name in order), waits, self.graph.skippable(path))
 
     def placed(self) -> Iterator[tuple[Expr, Path]]:
         """Every expression of the part, with the level that it stands on."""
