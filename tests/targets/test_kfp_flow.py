@@ -217,47 +217,6 @@ def test_choices_of_files_are_copied() -> None:
     assert flat(document)["else-a"].inputs["artifact first_m"] == "first.m"
 
 
-def test_no_artifact_comes_twice_into_a_task() -> None:
-    """MLMD notes once that an execution takes an artifact; a second time fails the driver."""
-    maybe = when(made("maybe", number("first")), MANY)
-    chosen = [
-        op(output_of("maybe", "m", "Model"), "??", output_of(name, "m", "Model"))
-        for name in ("first", "other")
-    ]
-    nodes = (FIRST, made("other"), maybe)
-    assert refusals(of(*nodes, made("last", chosen[0]))) == []
-    (refusal,) = refusals(of(*nodes, made("last", *chosen)))
-    assert (refusal.field, refusal.where) == ("inputs", "step last")
-    assert "`maybe.m` may come into it twice" in refusal.reason
-
-
-def test_steps_that_the_cache_takes_for_one_are_told_apart() -> None:
-    """What both write would be one artifact, for a task that takes two."""
-    twins = [replace(made("first"), name=name) for name in ("one", "two")]
-    user = made("user", *(output_of(twin.name, "m", "Model") for twin in twins))
-    tasks = flat(written(*twins, user))
-    assert tasks["one"].inputs["parameter mlc_key"] != tasks["two"].inputs["parameter mlc_key"]
-
-
-def test_rounds_whose_files_are_collected_all_run() -> None:
-    """A round from the cache would give the file of another, and a list takes no file twice."""
-    fit = looped(made("fit", each("fit", "x", kind="integer")), {"x": [1, 1]})
-    use = step("use", python("lib:use"), inputs={"models": collected("fit", "m", "Model")})
-    found = written(fit, use)
-    (task,) = (
-        dag["dag"]["tasks"]["fit"] for _, dag in _dags(found) if "fit" in dag["dag"]["tasks"]
-    )
-    assert not task.get("cachingOptions", {}).get("enableCache")
-
-
-def test_a_list_of_files_stays_out_of_loops() -> None:
-    fit = looped(made("fit", each("fit", "x", kind="integer")), {"x": [1, 2]})
-    models = {"models": collected("fit", "m", "Model")}
-    again = looped(step("again", python("lib:use"), inputs=models), {"y": [1, 2]})
-    (refusal,) = refusals(of(fit, again))
-    assert "hands one file of a list into a loop or a choice" in refusal.reason
-
-
 def test_a_helper_really_writes_what_it_is_told(tmp_path: Path) -> None:
     """Values, a folder and an empty file, by the shell that its image has."""
     text = 'a $(HOME) $$ {{x}} "b"\n'
