@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
-from argo_judge import CannotBuildError, Judge, judging
+from argo_judge import Judge, judging
 from consumers import compiled
 from expectation import read_cases
 from local import copied, loaded, pipeline_of
@@ -31,11 +31,8 @@ pytestmark = pytest.mark.xdist_group("argo judge")
 
 @pytest.fixture(scope="module")
 def judge() -> Iterator[Judge]:
-    try:
-        with judging() as judge:
-            yield judge
-    except CannotBuildError as problem:
-        pytest.skip(str(problem))
+    with judging() as judge:
+        yield judge
 
 
 def for_argo(spec: Path) -> str:

@@ -6,7 +6,6 @@ What runs, and with which values, is compared with what the language says (argo_
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +42,7 @@ from builders import (
     replace,
     step,
 )
+from go_programs import go_program
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -443,22 +443,7 @@ def test_what_waits_for_nothing_needs_no_schedule() -> None:
     play(flow(*steps, last=last))
 
 
-@pytest.fixture(scope="session")
-def expr_lang_of_argo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A program that evaluates as Argo does: expr-lang itself, in Go."""
-    go = shutil.which("go")
-    if not go:
-        pytest.skip("there is no Go to build expr-lang with")
-    program = tmp_path_factory.mktemp("golang") / "expressions"
-    source = Path(__file__).parents[1] / "golang" / "expressions"
-    build = [go, "build", "-o", str(program), "."]
-    built = subprocess.run(build, cwd=source, capture_output=True, text=True)
-    if built.returncode:
-        pytest.skip(f"expr-lang can't be built: {built.stderr.strip()[-200:]}")
-    return program
-
-
-def test_expr_lang_itself_agrees(expr_lang_of_argo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_expr_lang_itself_agrees(monkeypatch: pytest.MonkeyPatch) -> None:
     """All that the model evaluated has the same value there, or is an error there too."""
     asked: list[dict[str, Any]] = []
     found: list[Any] = []
@@ -475,7 +460,7 @@ def test_expr_lang_itself_agrees(expr_lang_of_argo: Path, monkeypatch: pytest.Mo
         play(pipeline)
     lines = "\n".join(map(json.dumps, asked))
     told = subprocess.run(
-        [expr_lang_of_argo], input=lines, capture_output=True, text=True, check=True
+        [go_program("expressions")], input=lines, capture_output=True, text=True, check=True
     )
     answers = [json.loads(line) for line in told.stdout.splitlines()]
     assert len(answers) == len(asked) > 1000

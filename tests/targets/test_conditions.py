@@ -7,17 +7,15 @@ is built with, and expr-lang by the one that Argo is built with.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import cel as rust_cel
 import expr_lang
 import pytest
 from builders import SPAN, literal, negation, op, output_of, param_ref
+from go_programs import go_program
 from hypothesis import HealthCheck, given, settings
 from typed_expressions import Made, World, any_values, conditions, name_of, scalar, scope
 
@@ -28,7 +26,6 @@ from compiler.targets.argo.conditions import as_text, condition
 from compiler.targets.kfp.cel import Unsayable, cel
 from compiler.values import JsonValue, ValueKind, fits, to_text
 
-PROGRAM = Path(__file__).parent.parent / "golang" / "expressions"
 NULL = Literal(None, ValueType(None, nullable=True), SPAN)
 # Steps that are skipped never meet a condition of KFP: choices stand for their outputs.
 KFP = ("param", "maybe", "step")
@@ -38,25 +35,9 @@ slow = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.fixture(scope="session")
-def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
-    """Evaluates `expr` or `cel` by the engines' own implementations; skips where Go can't."""
-    go = shutil.which("go")
-    if go is None:
-        pytest.skip("no Go toolchain here, so neither KFP's CEL nor Argo's expr-lang")
-    program = tmp_path_factory.mktemp("expressions") / "evaluate"
-    try:
-        built = subprocess.run(
-            [go, "build", "-o", program, "."],
-            cwd=PROGRAM,
-            env={**os.environ, "GOTOOLCHAIN": "local"},
-            capture_output=True,
-            text=True,
-            timeout=400,
-        )
-    except subprocess.TimeoutExpired:
-        pytest.skip("Go did not build the evaluator in time")
-    if built.returncode:
-        pytest.skip(f"Go can't build the evaluator: {built.stderr[-300:]}")
+def ask() -> Iterator[Ask]:
+    """Evaluates `expr` or `cel` by the engines' own implementations."""
+    program = go_program("expressions")
     with subprocess.Popen(
         [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
     ) as running:

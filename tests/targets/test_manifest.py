@@ -5,52 +5,19 @@ from __future__ import annotations
 import io
 import json
 import math
-import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import yaml
+from go_programs import go_program
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from compiler.targets.manifest import dump, dump_all
 from compiler.values import JsonValue
-
-# The reader of YAML that Kubernetes, and so KFP and Argo, use.
-GO_MODULE = """\
-module yamlreader
-
-go 1.22
-
-require sigs.k8s.io/yaml v1.4.0
-"""
-GO_PROGRAM = """\
-package main
-
-import (
-	"fmt"
-	"io"
-	"os"
-
-	"sigs.k8s.io/yaml"
-)
-
-func main() {
-	text, err := io.ReadAll(os.Stdin)
-	if err == nil {
-		text, err = yaml.YAMLToJSONStrict(text)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	os.Stdout.Write(text)
-}
-"""
 
 TRAPS = [
     *("1e-4", "1e3", "y", "Y", "N", "n", "yes", "No", "ON", "off", "true", "False", "TRUE"),
@@ -169,31 +136,12 @@ def read_ruamel(text: str) -> Any:
 
 
 @pytest.fixture(scope="session")
-def read_go(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Any]:
-    """A reader of one document through sigs.k8s.io/yaml; skips where Go can't build it."""
-    go = shutil.which("go")
-    if go is None:
-        pytest.skip("no Go toolchain here, so no sigs.k8s.io/yaml")
-    folder = tmp_path_factory.mktemp("yamlreader")
-    (folder / "go.mod").write_text(GO_MODULE)
-    (folder / "main.go").write_text(GO_PROGRAM)
-    environment = {**os.environ, "GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local"}
-    try:
-        built = subprocess.run(
-            [go, "build", "-o", "reader", "."],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-    except subprocess.TimeoutExpired:
-        pytest.skip("Go did not build the reader in time")
-    if built.returncode:
-        pytest.skip(f"Go can't build the reader: {built.stderr[-300:]}")
+def read_go() -> Callable[[str], Any]:
+    """A reader of one document through sigs.k8s.io/yaml, as Kubernetes reads it."""
+    program = go_program("yamlreader")
 
     def read(text: str) -> Any:
-        done = subprocess.run([folder / "reader"], input=text.encode(), capture_output=True)
+        done = subprocess.run([program], input=text.encode(), capture_output=True)
         assert done.returncode == 0, done.stderr.decode()
         return json.loads(done.stdout)
 
