@@ -109,6 +109,6 @@ def test_the_readme_shows_what_happens(tmp_path: Path) -> None:
     (tmp_path / "algorithms").mkdir()
     (tmp_path / "algorithms/doc_type.yaml").write_text(spec)
     (tmp_path / "mlc.toml").write_text("[gpus.t4]\n")
-    command = [sys.executable, "-m", "compiler", "validate", "algorithms/doc_type.yaml", "-q"]
+    command = [sys.executable, "-m", "compiler", "validate", "algorithms/doc_type.yaml"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stderr == said
