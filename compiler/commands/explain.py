@@ -33,8 +33,8 @@ def explain(code: str, style: str = "text") -> int:
     known = meant(code)
     if known is None:
         near = nearest(code.upper(), CODES)
-        hint = f"did you mean {near}? " if near else ""
-        sys.stderr.write(f"mlc: there is no code {code}. {hint}({WHERE_CODES_ARE})\n")
+        hint = f"did you mean {near}?" if near else WHERE_CODES_ARE
+        sys.stderr.write(f"mlc: there is no code `{code}`: {hint}\n")
         return console.USAGE
     example = examples().get(known, "")
     if style == "json":
