@@ -8,7 +8,8 @@ Knows no engine: the local engine and clusters both give an `Outcome`. A case is
   begin stands there by its own name), `traces` (what a step printed after `MLC-TRACE `, as JSON),
   `outputs` (values; an artifact as its text), `order` (pairs: the first has to end before the
   second begins), `sooner` (the same, but only by the clock), `tries`, `result` (outputs of the
-  algorithm), `refused` (fields by target), and `only: local` where a cluster can't show it.
+  algorithm), `refused` (fields by target), and `only` with the engines that can show it, where not
+  all can.
 """
 
 from __future__ import annotations
@@ -56,6 +57,10 @@ class Case(NamedTuple):
     @property
     def spec(self) -> Path:
         return self.folder / "spec.yaml"
+
+    def is_for(self, engine: str) -> bool:
+        """Whether an engine can show it: `local`, `argo` or `kfp`."""
+        return engine in self.expected.get("only", (engine,))
 
     @property
     def needs_code(self) -> bool:

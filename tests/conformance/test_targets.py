@@ -40,7 +40,7 @@ def test_case(case: Case, tmp_path: Path, update_golden: bool) -> None:
             assert problems(name, one.text) == []
 
 
-PLAYED = [case for case in CASES if case.expected.get("only") != "local"]
+PLAYED = [case for case in CASES if case.is_for("argo")]
 
 
 @pytest.mark.parametrize("case", PLAYED, ids=lambda case: case.name)
@@ -80,6 +80,8 @@ def test_the_expectations_are_whole() -> None:
         assert case.expected.keys() <= keys, case.name
         assert case.expected["run"] in ("succeeded", "failed"), case.name
         assert case.expected.get("refused", {}).keys() <= set(TARGET_NAMES), case.name
+        assert set(case.expected.get("only", ())) <= {"local", "argo", "kfp"}, case.name
+        assert case.is_for("local"), case.name
         told = {*case.expected.get("traces", {}), *case.expected.get("tries", {})}
         assert told <= case.expected["steps"].keys(), case.name
         text = case.spec.read_text()

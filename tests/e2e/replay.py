@@ -47,8 +47,8 @@ class Verdict(NamedTuple):
 
 def left_out(case: Case, engine: str, cluster: Cluster) -> str:
     """Why a case can't be replayed, or the empty text."""
-    if case.expected.get("only") == "local":
-        return "only on this machine"
+    if not case.is_for(engine):
+        return f"only on {', '.join(case.expected['only'])}"
     if engine in case.expected.get("refused", {}):
         return f"refused: {', '.join(case.expected['refused'][engine])}"
     if case.needs_code and not cluster.has_code:

@@ -94,14 +94,14 @@ def test_the_table() -> None:
     verdicts = [
         replay.Verdict("one", 1.2),
         replay.Verdict("two", 61.5, ("a tells: [1]",)),
-        replay.Verdict("three", 0.0, left_out="only on this machine"),
+        replay.Verdict("three", 0.0, left_out="only on local"),
     ]
     stream = io.StringIO()
     replay.show(verdicts, Console(file=stream, width=80))
     assert [line.split() for line in stream.getvalue().splitlines()[1:]] == [
         ["one", "ok", "1"],
         ["two", "differs", "62", "a", "tells:", "[1]"],
-        ["three", "left", "out", "0", "only", "on", "this", "machine"],
+        ["three", "left", "out", "0", "only", "on", "local"],
     ]
 
 
@@ -122,6 +122,8 @@ def test_the_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 def test_what_is_left_out() -> None:
     cluster = Cluster("", "ns", "x", "", False, False)
     reasons = {name: replay.left_out(case, "argo", cluster) for name, case in CASES.items()}
-    assert reasons["retry_helps"] == "only on this machine"
+    assert reasons["retry_helps"] == "only on local"
+    kfp = replay.left_out(CASES["numbers_spelling"], "kfp", cluster)
+    assert (reasons["numbers_spelling"], kfp) == ("", "only on local, argo")
     assert reasons["python_values"] == "needs code in the image (MLC_E2E_CODE=1)"
     assert reasons["diamond"] == ""
