@@ -91,7 +91,7 @@ def read(
     diagnostics = [*found, *diagnostics]
     library = Library(belongs.root, sources, unsaved)
     if root is not None:
-        diagnostics += schema.check(root, "algorithm")
+        diagnostics += schema.check(root, "language")
         root, found_in_bases = extend(root, library)
         diagnostics += found_in_bases
     return Document(root, belongs, diagnostics, sources, library, shown)

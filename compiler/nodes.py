@@ -61,6 +61,8 @@ class SourceFile:
     def position(self, index: int) -> tuple[int, int]:
         """Line and column, from 1, of a character."""
         index = min(index, len(self.text))
+        if self.text[index - 1 : index + 1] == "\r\n":  # one line end
+            index -= 1
         line = bisect.bisect_right(self.starts, index)
         return line, index - self.starts[line - 1] + 1
 

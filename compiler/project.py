@@ -96,9 +96,9 @@ def _syntax_error(file: SourceFile, message: str) -> Diagnostic:
     at = re.search(r" \(at line (\d+), column (\d+)\)$", message)
     if at is None:
         return _config_error(message, file.span(len(file.text), len(file.text)))
-    line, column = int(at[1]), int(at[2])
-    span = Span(file.path, line, column, line, column + 1)
-    return _config_error(message[: at.start()], span)
+    index = file.index(int(at[1]), int(at[2]))
+    is_line_end = file.text[index : index + 1] in ("\r", "\n")
+    return _config_error(message[: at.start()], file.span(index, index + (not is_line_end)))
 
 
 def _project(node: Mapping, root: Path, path: Path, policy: Policy) -> Project:

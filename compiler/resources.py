@@ -15,6 +15,6 @@ def folder(name: str) -> Path:
 
 
 def read_text(name: str) -> str:
-    """A data file's text, by its path from the root, like `schemas/algorithm.schema.json`."""
+    """A data file's text, by its path from the root, like `schemas/language.schema.json`."""
     top, _, rest = name.partition("/")
     return (folder(top) / rest).read_text(encoding="utf-8")

@@ -16,56 +16,78 @@ import re
 from compiler import mending, quantities, resources, values
 from compiler import schema_words as words
 from compiler.diagnostics import Diagnostic, Related, error, listing
-from compiler.nodes import Mapping, Node, Scalar, Sequence
+from compiler.nodes import Mapping, Node, Scalar, Sequence, text
 from compiler.schema_words import Schema
 
-# The definitions in the schema of an algorithm that the other kinds of file follow.
-_KINDS = {"Algorithm": None, "Component": "component", "Base": "base"}
+KINDS = ("Algorithm", "Component", "Base")
 
 
 def check(root: Mapping, schema_name: str) -> list[Diagnostic]:
     """Check a document against `schemas/NAME.schema.json`, taking out of it what is wrong."""
-    schema = load(schema_name)
-    checker = _Checker(schema)
-    kind = root.get("kind")
-    definition = _KINDS.get(kind.text) if isinstance(kind, Scalar) else None
-    checker.mapping(root, schema["$defs"][definition] if definition else schema, root, "")
+    schema = of_kind(text(root.get("kind"))) if schema_name == "language" else load(schema_name)
+    return check_against(root, schema)
+
+
+def check_against(root: Mapping, schema: Schema) -> list[Diagnostic]:
+    """As `check`, against a schema as data, linked."""
+    checker = _Checker()
+    checker.mapping(root, schema, root, "")
     return checker.diagnostics
+
+
+def of_kind(kind: str | None) -> Schema:
+    """The schema of a kind of spec; one that does not say its kind is taken for an algorithm."""
+    name = kind.lower() if kind in KINDS else "algorithm"
+    definition: Schema = load("language")["$defs"][name]
+    return definition
 
 
 @functools.cache
 def load(name: str) -> Schema:
-    """A schema as data."""
+    """A schema as data, linked."""
     schema: Schema = json.loads(resources.read_text(f"schemas/{name}.schema.json"))
-    return schema
+    return linked(schema)
+
+
+def linked(schema: Schema) -> Schema:
+    """The schema with definitions in place of references, their words under those that stand
+    beside the reference; a step leads back to itself. What is given is of no use any more."""
+    definitions: dict[str, Schema] = schema.get("$defs", {})
+    seen: set[int] = set()
+
+    def link(inner: Schema) -> Schema:
+        while "$ref" in inner:
+            definition = definitions[inner["$ref"].removeprefix("#/$defs/")]
+            own = {key: value for key, value in inner.items() if key != "$ref"}
+            inner = {**definition, **own} if own else definition
+        if id(inner) not in seen:
+            seen.add(id(inner))
+            for key, value in inner.items():
+                if isinstance(value, dict):
+                    inner[key] = link(value)
+                elif isinstance(value, list):
+                    inner[key] = [link(v) if isinstance(v, dict) else v for v in value]
+        return inner
+
+    return link(schema)
 
 
 class _Checker:
     """Each method checks one node; False says that the value as a whole is of no use."""
 
-    def __init__(self, schema: Schema) -> None:
-        self.root = schema
+    def __init__(self) -> None:
         self.diagnostics: list[Diagnostic] = []
 
-    def resolve(self, schema: Schema) -> Schema:
-        reference = schema.get("$ref")
-        if reference is None:
-            return schema
-        target: Schema = self.root["$defs"][reference.removeprefix("#/$defs/")]
-        return target
-
     def node(self, node: Node, schema: Schema, place: Node, name: str) -> bool:
-        if "$ref" in schema:
-            schema = self.resolve(schema)
         found = words.json_type(node)
         if schema.get("type") != found:
             if "oneOf" in schema and "properties" not in schema:
                 branch = self.branch(found, schema)
                 if branch is None:
-                    return self.fail(words.wrong_type(node, schema["oneOf"], name, self.resolve))
+                    return self.fail(words.wrong_type(node, schema["oneOf"], name))
                 return self.node(node, branch, place, name)
             if not _accepts(schema, found):
-                return self.fail(words.wrong_type(node, [schema], name, self.resolve))
+                return self.fail(words.wrong_type(node, [schema], name))
         if isinstance(node, Mapping):
             return self.mapping(node, schema, place, name)
         if isinstance(node, Sequence):
@@ -74,12 +96,12 @@ class _Checker:
 
     def branch(self, found: str, schema: Schema) -> Schema | None:
         """The alternative that a value of this type means; they differ by type."""
-        for branch in schema["oneOf"]:
-            resolved = self.resolve(branch)
-            if "oneOf" in resolved and "properties" not in resolved:
-                resolved = self.branch(found, resolved) or {"type": []}
-            if _accepts(resolved, found):
-                return resolved
+        branches: list[Schema] = schema["oneOf"]
+        for branch in branches:
+            if "oneOf" in branch and "properties" not in branch:
+                branch = self.branch(found, branch) or {"type": []}
+            if _accepts(branch, found):
+                return branch
         return None
 
     def mapping(self, node: Mapping, schema: Schema, place: Node, name: str) -> bool:
@@ -93,7 +115,7 @@ class _Checker:
             if inner is True:
                 continue
             if inner is False:
-                self.fail(words.unknown_key(entry.key, schema, name, present, self.resolve))
+                self.fail(words.unknown_key(entry.key, schema, name, present))
                 del node.entries[key]
                 # That one is there, only misspelt: nobody is told that it is missing.
                 broken.update(filter(None, [words.meant_key(key, schema, present)]))
@@ -105,8 +127,7 @@ class _Checker:
         for key in schema.get("required", ()):
             if key not in node.entries and key not in broken:
                 broken.add(key)
-                wanted = self.resolve(properties[key])
-                self.fail(words.missing_key(key, schema, wanted, place, name))
+                self.fail(words.missing_key(key, schema, properties[key], place, name))
         if "oneOf" in schema:
             self.one_form(node, schema, place, name, broken)
         node.broken = frozenset(broken)
@@ -128,7 +149,7 @@ class _Checker:
         allowed = [schema["const"]] if "const" in schema else schema.get("enum")
         if allowed is not None and value not in allowed:
             if name == "kind":
-                allowed = list(_KINDS)
+                allowed = list(KINDS)
             return self.fail(words.not_allowed(node, allowed, name))
         if "format" in schema:
             return self.formatted(node, schema["format"], name)

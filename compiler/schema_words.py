@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from compiler import mending
@@ -12,7 +12,6 @@ from compiler.diagnostics import Diagnostic, Fix, error, listing, nearest
 from compiler.nodes import Mapping, Node, Scalar, Sequence
 
 Schema = dict[str, Any]
-Resolve = Callable[[Schema], Schema]
 
 _PLAIN = {
     "string": "text",
@@ -76,9 +75,7 @@ def meant_key(key: str, schema: Schema, present: Iterable[str]) -> str | None:
     return mending.synonym(key, _KEYS, known) or nearest(key, known)
 
 
-def unknown_key(
-    key: Scalar, schema: Schema, name: str, present: Iterable[str], resolve: Resolve
-) -> Diagnostic:
+def unknown_key(key: Scalar, schema: Schema, name: str, present: Iterable[str]) -> Diagnostic:
     properties: dict[str, Schema] = schema["properties"]
     thing = noun(schema)
     subject = f"{thing} `{name}`" if thing == "step" and name else thing
@@ -88,11 +85,7 @@ def unknown_key(
     word = mending.synonym(key.text, _KEYS, known)
     near = word or nearest(key.text, known)
     owner = next(
-        (
-            outer
-            for outer, inner in properties.items()
-            if key.text in resolve(inner).get("properties", {})
-        ),
+        (outer for outer, inner in properties.items() if key.text in inner.get("properties", {})),
         None,
     )
     if near:
@@ -135,9 +128,9 @@ def _head_line(key: str, line: str, root: Mapping) -> Fix | None:
     return None
 
 
-def wrong_type(node: Node, wanted: list[Schema], name: str, resolve: Resolve) -> Diagnostic:
+def wrong_type(node: Node, wanted: list[Schema], name: str) -> Diagnostic:
     subject = f"`{name}`" if name else "this"
-    titles = list(dict.fromkeys(t for schema in wanted for t in _titles(schema, resolve)))
+    titles = list(dict.fromkeys(t for schema in wanted for t in _titles(schema)))
     if isinstance(node, Scalar) and "${{" in node.text and titles != ["a list"]:
         return refused_expression(node, name)
     found = _PLAIN[json_type(node)]
@@ -151,7 +144,7 @@ def wrong_type(node: Node, wanted: list[Schema], name: str, resolve: Resolve) ->
             hint = f'quote it: "{short(node.text)}"'
         elif titles == ["a list"] and node.text:
             hint = f"write [{', '.join(_words(node.text, name))}]"
-        fix = _retyped(node, titles, name, {t for w in wanted for t in _types(w, resolve)})
+        fix = _retyped(node, titles, name, {t for w in wanted for t in _types(w)})
     message = f"{subject} takes {_either(titles)}, found {found}"
     return error("MLC103", message, node.span, hint=hint, fix=fix)
 
@@ -170,11 +163,10 @@ def _retyped(node: Scalar, titles: list[str], name: str, types: set[str]) -> Fix
     return mending.as_boolean(node) if "boolean" in types else None
 
 
-def _types(schema: Schema, resolve: Resolve) -> set[str]:
+def _types(schema: Schema) -> set[str]:
     """JSON Schema's names for what a schema takes."""
-    schema = resolve(schema)
     if "oneOf" in schema and "properties" not in schema:
-        return {found for branch in schema["oneOf"] for found in _types(branch, resolve)}
+        return {found for branch in schema["oneOf"] for found in _types(branch)}
     types = schema.get("type", [])
     return {types} if isinstance(types, str) else set(types)
 
@@ -226,13 +218,12 @@ def refused_expression(node: Scalar, name: str) -> Diagnostic:
     return error("MLC406", f"`{name}` can't be an expression", node.span, hint=hint)
 
 
-def _titles(schema: Schema, resolve: Resolve) -> list[str]:
-    schema = resolve(schema)
+def _titles(schema: Schema) -> list[str]:
     title: str = schema.get("title", "")
     if title.startswith(("a ", "an ", "true", "null")):
         return [title]
     if "oneOf" in schema and "properties" not in schema:
-        return [title for branch in schema["oneOf"] for title in _titles(branch, resolve)]
+        return [title for branch in schema["oneOf"] for title in _titles(branch)]
     if "enum" in schema:
         return [listing(map(str, schema["enum"])).replace(" and ", " or ")]
     types = schema.get("type", [])

@@ -92,10 +92,9 @@ def test_every_key_of_a_policy_is_documented() -> None:
 
 
 def test_every_key_of_the_language_is_documented() -> None:
-    schema = json.loads(resources.read_text("schemas/algorithm.schema.json"))
-    definitions = schema["$defs"]
-    keys = set(schema["properties"])
-    for name in ("step", "resources", "pod", "volume", "retry", "cache", "limits"):
+    definitions = json.loads(resources.read_text("schemas/language.schema.json"))["$defs"]
+    keys: set[str] = set()
+    for name in ("algorithm", "step", "resources", "pod", "volume", "retry", "cache", "limits"):
         shape = definitions[name]
         shape = shape if "properties" in shape else shape["oneOf"][-1]
         keys |= set(shape["properties"])

@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from referencing import Registry, Resource
 
 from compiler import resources, schema
 from compiler.nodes import SourceFile
@@ -69,6 +70,10 @@ SPEC: dict[str, Any] = {
 # What the spec's own words say and JSON Schema does not: quantities, durations, regular
 # expressions and expressions where none can be.
 BEYOND = {"MLC201", "MLC202", "MLC203", "MLC406"}
+
+
+def published(name: str) -> Any:
+    return json.loads(resources.read_text(f"schemas/{name}.schema.json"))
 
 
 def places(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -133,13 +138,11 @@ def verdict(spec: Any) -> bool:
     file = SourceFile("spec.yaml", json.dumps(spec))
     root, problems = parse(file)
     assert root is not None and not problems
-    found = schema.check(root, "algorithm")
+    found = schema.check(root, "language")
     return not [d for d in found if d.code not in BEYOND]
 
 
-validator = jsonschema.Draft202012Validator(
-    json.loads(resources.read_text("schemas/algorithm.schema.json"))
-)
+validator = jsonschema.Draft202012Validator(published("language"))
 
 
 @settings(max_examples=400, deadline=None)
@@ -153,35 +156,119 @@ def test_the_unchanged_spec_is_valid() -> None:
     assert verdict(SPEC)
 
 
-@pytest.mark.parametrize("name", ["algorithm", "project"])
-def test_the_schemas_are_schemas_with_an_id_and_words(name: str) -> None:
-    data = json.loads(resources.read_text(f"schemas/{name}.schema.json"))
+@pytest.mark.parametrize("name", ["language", "project", "diagnostics"])
+def test_the_schemas_are_schemas_with_an_id(name: str) -> None:
+    data = published(name)
     jsonschema.Draft202012Validator.check_schema(data)
     assert data["$id"] == f"urn:mlc:v1:{name}"
-    for key, value in data["properties"].items():
-        assert value.get("description") or "$ref" in value, key
+
+
+@pytest.mark.parametrize("kind", schema.KINDS)
+def test_the_schema_of_one_kind_takes_that_kind(kind: str) -> None:
+    """They lead to the schema of the language, as files beside it and on a server."""
+    registry = Registry(retrieve=retrieve)
+    one = jsonschema.Draft202012Validator(published(kind.lower()), registry=registry)
+    assert [k for k in schema.KINDS if one.is_valid(HEADS[k])] == [kind]
+    assert not one.is_valid({**HEADS[kind], "zzz": 1})
+
+
+HEADS: dict[str, dict[str, Any]] = {
+    kind: {"apiVersion": "mlc/v1", "kind": kind, "name": "demo"} for kind in schema.KINDS
+}
+
+
+def retrieve(uri: str) -> Resource[Any]:
+    data = published(uri.removesuffix(".schema.json"))
+    return Resource.from_contents({k: v for k, v in data.items() if k != "$id"})
 
 
 def test_every_keyword_of_the_schemas_is_understood() -> None:
     known = {
         "$schema", "$id", "$ref", "$defs", "title", "description", "examples", "default",
-        "type", "enum", "const", "format", "minimum", "minLength", "pattern", "properties",
-        "additionalProperties", "propertyNames", "required", "minProperties", "items",
-        "minItems", "oneOf",
+        "enumDescriptions", "type", "enum", "const", "format", "minimum", "minLength", "pattern",
+        "properties", "additionalProperties", "propertyNames", "required", "minProperties",
+        "items", "minItems", "oneOf",
     }  # fmt: skip
-
-    def keywords(data: Any) -> set[str]:
-        if isinstance(data, list):
-            return set().union(*map(keywords, data))
-        if not isinstance(data, dict):
-            return set()
-        found = set(data)
-        for key, value in data.items():
-            if key == "examples":
-                continue
-            named = key in ("properties", "$defs")
-            found |= set().union(*map(keywords, value.values())) if named else keywords(value)
-        return found
-
     for path in Path(resources.folder("schemas")).glob("*.schema.json"):
-        assert keywords(json.loads(path.read_text())) <= known
+        data = json.loads(path.read_text())
+        if path.name.startswith("language"):
+            # Which kind of spec it is, the check asks by itself.
+            for word in ("if", "then", "else"):
+                del data[word]
+        assert {key for part in parts(data) for key in part} <= known
+
+
+# The words for people: in hovers and completions of editors.
+DESCRIBED = ["language", "project"]
+
+
+@pytest.mark.parametrize("name", DESCRIBED)
+def test_every_key_is_described(name: str) -> None:
+    whole = schema.load(name)
+    bare = {
+        key
+        for part in parts(whole)
+        for key, inner in part.get("properties", {}).items()
+        if not inner.get("description") and inner.keys() != {"const"}  # what asks for the kind
+    }
+    assert not bare
+
+
+@pytest.mark.parametrize("name", DESCRIBED)
+def test_descriptions_are_one_line(name: str) -> None:
+    for part in parts(schema.load(name)):
+        said = [part.get("description", "A."), *part.get("enumDescriptions", ())]
+        for text in said:
+            assert "\n" not in text and len(text) <= 170 and text.endswith("."), text
+        if "enumDescriptions" in part:
+            assert len(part["enumDescriptions"]) == len(part["enum"])
+
+
+@pytest.mark.parametrize("name", DESCRIBED)
+def test_every_key_shows_what_to_write(name: str) -> None:
+    """By an example, a default or the values that it takes; or its own keys show it."""
+    for part in parts(schema.load(name)):
+        for key, inner in part.get("properties", {}).items():
+            ways = [inner, *inner.get("oneOf", ())]
+            shown = {"examples", "default", "enum", "const", "properties"}
+            assert any(shown & way.keys() for way in ways), key
+
+
+def test_examples_and_defaults_are_valid() -> None:
+    """For the jsonschema library, and for the check."""
+    count = 0
+    for name in DESCRIBED:
+        whole = published(name)
+        for part in parts(whole):
+            if "description" not in part:
+                continue
+            key = {"properties": {"key": part}, "$defs": copy.deepcopy(whole["$defs"])}
+            judge, own = jsonschema.Draft202012Validator(key), schema.linked(copy.deepcopy(key))
+            for value in [*part.get("examples", ()), *[part[k] for k in ["default"] if k in part]]:
+                count += 1
+                judge.validate({"key": value})
+                root, problems = parse(SourceFile("spec.yaml", json.dumps({"key": value})))
+                assert root is not None and not problems
+                assert not schema.check_against(root, own), value
+    assert count > 150
+
+
+def parts(whole: Any) -> list[dict[str, Any]]:
+    """Every schema in a schema, each once."""
+    found: list[dict[str, Any]] = []
+    seen: set[int] = set()
+
+    def walk(data: Any, *, named: bool = False) -> None:
+        if isinstance(data, list):
+            for item in data:
+                walk(item)
+        elif isinstance(data, dict) and id(data) not in seen:
+            seen.add(id(data))
+            if not named:
+                found.append(data)
+            for key, value in data.items():
+                if named or key not in ("examples", "default", "enum", "const"):
+                    walk(value, named=not named and key in ("properties", "$defs"))
+
+    walk(whole)
+    return found

@@ -178,5 +178,5 @@ class Library:
         root, file, found = source.read(path, source.shown_path(path), self.unsaved)
         self.sources[file.path] = file
         if root is not None:
-            found = [*found, *schema.check(root, "algorithm")]
+            found = [*found, *schema.check(root, "language")]
         return _Read(root, tuple(found))

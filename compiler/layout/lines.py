@@ -11,6 +11,7 @@ import bisect
 import re
 from typing import NamedTuple
 
+from compiler import schema
 from compiler.layout import order
 from compiler.layout.order import Schema
 from compiler.layout.pieces import Piece, parse, scalars
@@ -92,7 +93,7 @@ class _Layout:
             raise CantLayOutError("the keys of the file are not lines of their own")
         last = self.last_line(self.root)
         kinds = [v.name for k, v in self.root.items if k is not None and k.name == "kind"]
-        shape = order.root_shape(kinds[0] if kinds else "Algorithm")
+        shape = schema.of_kind(kinds[0] if kinds else None)
         below = [line.rstrip() for line in self.lines[last + 1 :]]
         while below and not below[-1]:
             del below[-1]

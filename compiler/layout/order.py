@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from compiler import schema
-
 Schema = dict[str, Any]
 
 # What a file or a step is and when it runs comes first, what is long last.
@@ -17,18 +15,10 @@ _PARAM = (
     *("type", "items", "default", "enum", "minimum", "exclusiveMinimum", "maximum"),
     *("exclusiveMaximum", "pattern", "minLength", "maxLength", "description"),
 )
-_KINDS = {"Component": "component", "Base": "base"}
-
-
-def root_shape(kind: str) -> Schema:
-    """The schema of a file of a kind."""
-    whole = schema.load("algorithm")
-    shape: Schema = whole["$defs"][_KINDS[kind]] if kind in _KINDS else whole
-    return shape
 
 
 def mapping_shape(shape: Schema | None) -> Schema | None:
-    """What a schema says of a mapping, following references and alternatives."""
+    """What a schema says of a mapping, following alternatives."""
     return _shape(shape, "properties", "additionalProperties")
 
 
@@ -73,9 +63,6 @@ def _arranged(properties: list[str]) -> list[str]:
 def _shape(shape: Schema | None, *keys: str) -> Schema | None:
     if shape is None:
         return None
-    if "$ref" in shape:
-        definitions: Schema = schema.load("algorithm")["$defs"]
-        return _shape(definitions[shape["$ref"].removeprefix("#/$defs/")], *keys)
     if any(key in shape for key in keys):
         return shape
     return next((s for one in shape.get("oneOf", ()) if (s := _shape(one, *keys))), None)

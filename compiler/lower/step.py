@@ -15,7 +15,7 @@ from compiler.lower.outline import output_type
 from compiler.nodes import Mapping, Node, Scalar, Sequence, mapping, text
 from compiler.programs import moved
 from compiler.settings import Project
-from compiler.values import carrying_problem
+from compiler.values import carrying_problem, to_text
 
 # Stands in for a program that is wrong, so that the step keeps its place in the graph.
 _NOTHING = ir.Command((), has_shell=True)
@@ -60,7 +60,7 @@ def lower_step(
     image = None
     if isinstance(image_node, Scalar):
         bound = bind(image_node, scope, Where.COMPILE_TIME, text=True)
-        image = cast(str, bound.value) if isinstance(bound, ex.Literal) else None
+        image = to_text(bound.value) if isinstance(bound, ex.Literal) else None
     timeout_node = node.entries.get("timeout")
     seconds = settings.seconds(timeout_node.value) if timeout_node else None
     retry, cache = node.entries.get("retry"), node.entries.get("cache")
