@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint random e2e clean
+.PHONY: demo test lint random fuzz e2e clean
 
 demo: $(VENV)/.demo
 	$(BIN)/mlc validate
@@ -22,6 +22,10 @@ lint: $(VENV)/.dev
 # Thousands of random specs, where `make test` takes some.
 random: $(VENV)/.dev
 	MLC_RANDOM_SPECS=$(or $(SPECS),2000) $(BIN)/python -m pytest tests/test_random_specs.py
+
+# Files of specs and projects changed at random, by two processes; see tests/fuzz/campaign.py.
+fuzz: $(VENV)/.dev
+	$(BIN)/python tests/fuzz/campaign.py $(or $(N),100000) --first $(or $(FIRST),0)
 
 # The conformance cases on a cluster that the environment names; see tests/e2e/replay.py.
 ENGINE ?= argo

@@ -139,6 +139,22 @@ def explain(code: str | None, style: str) -> int:
     return command.explain(code, style) if code else command.list_codes(style)
 
 
+@cli.command()
+@click.argument(
+    "kind", type=click.Choice(("any", "algorithm", "component", "base", "project")), default="any"
+)
+@click.option("-o", "--output", metavar="FILE", help="Write it there.")
+def schema(kind: str, output: str | None) -> int:
+    """Print the JSON Schema of specs, for editors.
+
+    KIND is any (the default: it picks by `kind`), algorithm, component, base, or project for the
+    configuration. It has the GPU types and the components of the project in it.
+    """
+    from compiler.commands.schema import print_schema
+
+    return print_schema(kind, output)
+
+
 @cli.command("compile")
 @click.argument("specs", nargs=-1, metavar="[SPEC]...")
 @click.option(

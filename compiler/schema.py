@@ -45,8 +45,13 @@ def of_kind(kind: str | None) -> Schema:
 @functools.cache
 def load(name: str) -> Schema:
     """A schema as data, linked."""
+    return linked(published(name))
+
+
+def published(name: str) -> Schema:
+    """A schema as it is published, with references."""
     schema: Schema = json.loads(resources.read_text(f"schemas/{name}.schema.json"))
-    return linked(schema)
+    return schema
 
 
 def linked(schema: Schema) -> Schema:

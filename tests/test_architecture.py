@@ -20,7 +20,7 @@ LAYERS: list[set[str]] = [
     {"nodes"},
     {"edits", "mending"},
     {"source", "toml_source", "policy", "ignores"},
-    {"schema", "schema_words"},
+    {"schema", "schema_words", "editing"},
     {"params", "resolve", "binding"},
     {"compose", "programs"},
     {"lower"},

@@ -130,7 +130,7 @@ def mutant(data: bytes, suffix: str, other: Source, choose: Random) -> bytes:
     ways = [_in_bytes, _in_lines]
     ways += {".yaml": [_in_tree] * 3, ".toml": [_in_table]}.get(suffix, [])
     way = choose.choice(ways)
-    for _ in range(choose.choice((1, 1, 1, 2, 2, 3, 4))):
+    for _ in range(choose.choice((1, 1, 1, 1, 2, 3, 4))):
         data = way(data, other, choose)
     return data[:MOST_BYTES]
 
@@ -286,6 +286,9 @@ def _change(tree: Any, taken: Any, text: str, choose: Random) -> None:
     places = _places(tree)
     if not places:
         return
+    if choose.randrange(3) == 0:
+        _exchange(places, choose)
+        return
     owner, key = choose.choice(places)
     there, its_key = choose.choice(places)
     value = owner[key]
@@ -324,6 +327,24 @@ def _change(tree: Any, taken: Any, text: str, choose: Random) -> None:
                 owner[key] = value[:at] + choose.choice(TOKENS) + value[at + choose.randrange(3) :]
             else:
                 owner[key] = None
+
+
+def _exchange(places: list[tuple[Any, Any]], choose: Random) -> None:
+    """Give a scalar the value of another of its kind: what is right often stays so."""
+    leaves = [place for place in places if not isinstance(place[0][place[1]], (dict, list))]
+    if not leaves:
+        return
+    owner, key = choose.choice(leaves)
+    value = owner[key]
+    alike = [o[k] for o, k in leaves if type(o[k]) is type(value) and _form(o[k]) == _form(value)]
+    if isinstance(value, (int, float)) and choose.randrange(2):
+        alike = [0, 1, -value, value * 1000, value + 1]
+    owner[key] = choose.choice(alike)
+
+
+def _form(value: Any) -> tuple[bool, bool]:
+    text = str(value)
+    return "${{" in text, text.isidentifier()
 
 
 def _renamed(owner: Any, choose: Random) -> Any:

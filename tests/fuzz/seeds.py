@@ -1,4 +1,5 @@
-"""What mutants are made from: the specs of this project, each in its folder with all that is in it.
+"""What mutants are made from: the specs of this project, each in its folder with all that is in it,
+and specs made at random.
 
 A seed is a folder, the spec that is checked in it, and the file that is changed: that spec, or one
 that it uses, its project's configuration, the Python that its steps call.
@@ -6,13 +7,18 @@ that it uses, its project's configuration, the Python that its steps call.
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
 from typing import NamedTuple
 
+import yaml
+from random_specs import random_spec
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 _TESTS = ROOT / "tests"
+RANDOM_SPECS = 60
 _KIND = re.compile(rb"^kind: *(Component|Base)\b", re.MULTILINE)
 # For folders that have no configuration: all that one can say, so that each line of it is tried.
 CONFIGURATION = """\
@@ -35,6 +41,9 @@ pythonpath = ["."]
 volumes = { data = "/data" }
 secrets = { "hub.token" = "HUB_TOKEN" }
 
+"""
+# For every fourth folder, since what it asks is an error in most specs.
+POLICY = """
 [policy]
 registries = ["registry.example.com", "python"]
 pinned_images = true
@@ -55,9 +64,13 @@ class Seed(NamedTuple):
     entry: str
     file: str
 
+    @property
+    def is_entry(self) -> bool:
+        return self.file == self.entry
+
 
 def lay(below: Path) -> list[Seed]:
-    """Copy the folders of all seeds to a place of their own; the same seeds in the same order."""
+    """Lay the folders of all seeds in a place of their own; the same seeds in the same order."""
     seeds: list[Seed] = []
     for number, folder in enumerate(_folders()):
         name = f"{number:03}_{folder.name}"
@@ -67,8 +80,15 @@ def lay(below: Path) -> list[Seed]:
         if folder.name == "algorithms":
             (there / "mlc.toml").write_text("[gpus.t4]\n[gpus.a100]\n")
         elif not any((there / config).exists() for config in ("mlc.toml", "pyproject.toml")):
-            (there / "mlc.toml").write_text(CONFIGURATION)
+            (there / "mlc.toml").write_text(CONFIGURATION + (POLICY if number % 4 == 0 else ""))
         seeds += _seeds(there, name)
+    for number in range(RANDOM_SPECS):
+        there = below / f"random_{number}"
+        there.mkdir()
+        (there / "mlc.toml").touch()
+        for name, text in random_spec(number, 4 + number % 5).items():
+            (there / name).write_text(yaml.safe_dump(json.loads(text), sort_keys=False))
+        seeds += _seeds(there, there.name)
     return seeds
 
 
