@@ -90,11 +90,24 @@ def cli(no_color: bool) -> None:
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @click.option("--fix", is_flag=True, help="Mend what has one right mending.")
 @click.option("--diff", "show_diff", is_flag=True, help="Print what --fix would do; write nothing.")
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    type=click.Choice(TARGET_NAMES),
+    help="Tell also what this target can't do.",
+)
 @_only_specs
 @_report_format
 @_quiet
 def validate(
-    paths: tuple[str, ...], fix: bool, show_diff: bool, only_specs: bool, style: str, quiet: bool
+    paths: tuple[str, ...],
+    fix: bool,
+    show_diff: bool,
+    targets: tuple[str, ...],
+    only_specs: bool,
+    style: str,
+    quiet: bool,
 ) -> int:
     """Check specs with each of their profiles.
 
@@ -104,7 +117,15 @@ def validate(
         raise click.UsageError("stdout is for the fixed text or the diff, so --format is text")
     from compiler.commands.validate import validate as run
 
-    return run(paths, style, quiet, fix=fix, show_diff=show_diff, only_specs=only_specs)
+    return run(
+        paths,
+        style,
+        quiet,
+        fix=fix,
+        show_diff=show_diff,
+        only_specs=only_specs,
+        targets=tuple(dict.fromkeys(targets)),
+    )
 
 
 @cli.command()

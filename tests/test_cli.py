@@ -70,6 +70,22 @@ def test_validate_reads_standard_input(project: Path) -> None:
     assert "<stdin>:8:33" in done.stderr
 
 
+def test_validate_tells_what_named_targets_cannot_do(project: Path) -> None:
+    """Of the spec and of what its profiles make of it; without a name the language alone counts."""
+    spec = SPEC + "    resources: {disk: 3Gi}\nprofiles: {wide: {limits: {parallel: 3}}}\n"
+    (project / "algorithms/demo.yaml").write_text(spec)
+    assert mlc(project, "validate").returncode == 0
+    assert mlc(project, "validate", "--target", "argo").returncode == 0
+    done = mlc(project, "validate", "--target", "kfp", "--target", "argo", "--format", "json")
+    found = [(d["code"], d["line"]) for d in json.loads(done.stdout)]
+    assert (done.returncode, found) == (1, [("MLC701", 9), ("MLC701", 10)])
+    (project / "mlc.toml").write_text(
+        'targets.kfp.accept = ["resources.disk", "limits.parallel"]\n'
+    )
+    done = mlc(project, "validate", "--target", "kfp")
+    assert (done.returncode, done.stderr.count("warning[MLC703]")) == (0, 2)
+
+
 def test_validate_without_algorithms_says_so(tmp_path: Path) -> None:
     done = mlc(tmp_path, "validate")
     assert done.returncode == 3

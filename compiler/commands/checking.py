@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from compiler import frontend
 from compiler.checks import changes_nothing, no_change
-from compiler.diagnostics import in_order
+from compiler.diagnostics import Diagnostic, in_order
 from compiler.git import UNKNOWN
 
 
@@ -18,15 +19,15 @@ class Checked(NamedTuple):
     loaded: frontend.Loaded
 
 
-def check(document: frontend.Document) -> Checked:
-    """Everything that can be said of a spec by itself."""
+def check(document: frontend.Document, targets: Sequence[str] = ()) -> Checked:
+    """Everything that can be said of a spec by itself, and what the named targets can't do."""
     if document.kind != "Algorithm":
         return Checked(document, frontend.check_part(document, git=UNKNOWN))
     plain = frontend.build(document, git=UNKNOWN)
-    diagnostics, ignored = list(plain.diagnostics), plain.ignored
+    diagnostics, ignored = [*plain.diagnostics, *_losses(plain, targets)], plain.ignored
     for profile in document.profiles:
         profiled = frontend.build(document, [profile], git=UNKNOWN)
-        diagnostics += profiled.diagnostics
+        diagnostics += [*profiled.diagnostics, *_losses(profiled, targets)]
         ignored |= profiled.ignored
         if document.root and plain.pipeline and profiled.pipeline:
             same = changes_nothing(plain.pipeline, profiled.pipeline)
@@ -34,3 +35,11 @@ def check(document: frontend.Document) -> Checked:
             diagnostics += frontend.settle(list(found), plain)
     loaded = replace(plain, diagnostics=in_order(diagnostics), ignored=ignored)
     return Checked(document, loaded)
+
+
+def _losses(loaded: frontend.Loaded, names: Sequence[str]) -> list[Diagnostic]:
+    if loaded.pipeline is None or not names:
+        return []
+    from compiler import targets  # what a mere check of the language does not need
+
+    return frontend.settle(targets.losses(loaded.pipeline, loaded.project, names), loaded)

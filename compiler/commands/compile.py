@@ -156,8 +156,7 @@ def _emit(
     """What the targets say against a pipeline; their texts by file name where it is nothing."""
     project = loaded.project
     chosen = {name: targets.target(name) for name in request.targets or project.default_targets}
-    uses = {name: target.explain(pipeline, project.target(name)) for name, target in chosen.items()}
-    found = frontend.settle(targets.judge(uses, project), loaded)
+    found = frontend.settle(targets.losses(pipeline, project, chosen), loaded)
     if has_errors(found):
         return found, {}
     header = _header(project, pipeline)

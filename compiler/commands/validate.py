@@ -27,18 +27,20 @@ def validate(
     fix: bool = False,
     show_diff: bool = False,
     only_specs: bool = False,
+    targets: tuple[str, ...] = (),
 ) -> int:
     """Check files and folders; without any, the project's `algorithms/`.
 
-    With `fix` what has one right mending is mended first; with `show_diff` it is only shown.
+    What the named `targets` can't do is told too. With `fix` what has one right mending is mended
+    first; with `show_diff` it is only shown.
     """
     specs = find_specs(paths, only_specs=only_specs)
     mended: Mended | None = None
     if fix or show_diff:
-        mended = _mend(specs, write=not show_diff)
+        mended = _mend(specs, targets, write=not show_diff)
         checked = mended.checked
     else:
-        checked = {spec: check(console.document(spec)) for spec in specs}
+        checked = {spec: check(console.document(spec), targets) for spec in specs}
     sources: dict[str, SourceFile] = {}
     for one in checked.values():
         sources |= one.loaded.sources
@@ -80,7 +82,7 @@ def _unused_ignores(
     ]
 
 
-def _mend(specs: list[str], *, write: bool) -> Mended:
+def _mend(specs: list[str], targets: tuple[str, ...], *, write: bool) -> Mended:
     """The specs with their fixes made: written to their files, or shown as a diff."""
     from compiler.commands import changes, fixes  # what a mere check does not need
 
@@ -88,10 +90,10 @@ def _mend(specs: list[str], *, write: bool) -> Mended:
 
     def check_again(spec: str, texts: Texts) -> Checked:
         if spec != "-":
-            return check(console.document(spec, texts))
+            return check(console.document(spec, texts), targets)
         known = texts.get(changes.STDIN_PATH)
         text = data if known is None else known.encode()
-        return check(frontend.read(Path.cwd() / "stdin", console.STDIN, text, texts))
+        return check(frontend.read(Path.cwd() / "stdin", console.STDIN, text, texts), targets)
 
     mended = fixes.mend(specs, check_again, _unused_ignores)
     if not write:

@@ -7,6 +7,7 @@ environment or network. They are imported when asked for, since one of them need
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, cast
@@ -63,6 +64,12 @@ TARGETS = {
 
 def target(name: str) -> Target:
     return cast(Target, importlib.import_module(TARGETS[name]))
+
+
+def losses(pipeline: Pipeline, project: Project, names: Iterable[str]) -> list[Diagnostic]:
+    """What the targets of these names say against a pipeline."""
+    uses = {name: target(name).explain(pipeline, project.target(name)) for name in names}
+    return judge(uses, project)
 
 
 def judge(uses: dict[str, list[Support]], project: Project) -> list[Diagnostic]:
