@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from cluster.servers.argo import Argo
 from cluster.servers.contract import VARIABLE, contracts_folder
 from cluster.servers.kfp import Kfp
+from cluster.servers.kubernetes import Kubernetes
 from cluster.servers.wire import Server
+from cluster.servers.workflows import Cluster
 
 
 @pytest.fixture(scope="session")
@@ -20,4 +23,22 @@ def contracts() -> None:
 @pytest.fixture
 def kfp(contracts: None) -> Iterator[Server]:  # noqa: ARG001
     with Server(Kfp()) as server:
+        yield server
+
+
+@pytest.fixture
+def cluster() -> Cluster:
+    """The objects that `argo` and `kubernetes` share."""
+    return Cluster()
+
+
+@pytest.fixture
+def argo(contracts: None, cluster: Cluster) -> Iterator[Server]:  # noqa: ARG001
+    with Server(Argo(cluster)) as server:
+        yield server
+
+
+@pytest.fixture
+def kubernetes(contracts: None, cluster: Cluster) -> Iterator[Server]:  # noqa: ARG001
+    with Server(Kubernetes(cluster)) as server:
         yield server

@@ -94,7 +94,7 @@ class Server:
         self.log: list[tuple[str, int]] = []
         self.watchers: list[Watcher] = []
         self.problems: list[str] = []
-        self.lock = threading.RLock()
+        self.lock: Any = getattr(app, "lock", None) or threading.RLock()
         self._tls = tls
         self._http = _Listener(("127.0.0.1", port), _handler(self))
         if tls is not None:

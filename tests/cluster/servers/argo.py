@@ -1,0 +1,324 @@
+"""An Argo Server 4.1 over the objects of a cluster (server/workflow, server/cronworkflow, …)."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable
+from typing import Any
+
+from .access import Access
+from .contract import ARGO, Contract, load_contract
+from .objects import ARGO_KINDS, Json, KubeError
+from .wire import Answer, Request
+from .workflows import FINISHED, Cluster, read_nodes
+
+# server/utils/errors.go: the code of Kubernetes -> gRPC's, and what the gateway makes of that.
+_CODES = {400: 3, 401: 16, 403: 7, 404: 5, 409: 6, 422: 3, 429: 8}
+_HTTP = {3: 400, 5: 404, 6: 409, 7: 403, 8: 429, 13: 500, 16: 401}
+_PLURALS = {
+    "workflows": "workflows",
+    "workflow-templates": "workflowtemplates",
+    "cron-workflows": "cronworkflows",
+    "cluster-workflow-templates": "clusterworkflowtemplates",
+}
+_BODY_KEYS = {
+    "workflows": "workflow",
+    "workflowtemplates": "template",
+    "cronworkflows": "cronWorkflow",
+    "clusterworkflowtemplates": "template",
+}
+_LONGEST = {"workflows": 63, "workflowtemplates": 63, "cronworkflows": 52}
+
+
+class Argo:
+    """The server; `cluster` holds what it and the Kubernetes API share."""
+
+    def __init__(
+        self,
+        cluster: Cluster | None = None,
+        *,
+        version: str = "v4.1.2",
+        access: Access | None = None,
+        checked: bool = True,
+    ) -> None:
+        self.cluster = cluster or Cluster()
+        self.lock = self.cluster.lock
+        self.version = version
+        self.access = access or Access()
+        self.contract: Contract | None = load_contract(ARGO) if checked else None
+        self.page_limit: int | None = None
+
+    @property
+    def script(self) -> Any:
+        return self.cluster.script
+
+    def unauthorized(self) -> Answer:
+        return _error(
+            16, "token not valid. see https://argo-workflows.readthedocs.io/en/latest/faq/"
+        )
+
+    def failure(self, http: int, message: str) -> Answer:
+        if http in (502, 503, 429):
+            return Answer(http, message.encode())
+        return Answer(http, _error(_CODES.get(http, 13), message).body)
+
+    def answer(self, request: Request) -> Answer:
+        for method, pattern, handler in _ROUTES:
+            found = pattern.fullmatch(request.path)
+            if found and method == request.method:
+                try:
+                    body = handler(self, request, *found.groups())
+                except KubeError as error:
+                    return _error(_CODES.get(error.code, 13), error.message)
+                return body if isinstance(body, Answer) else Answer(200, body)
+        return _error(5, "Not Found")
+
+    # Any kind.
+
+    def create(self, request: Request, kind: str, namespace: str) -> Json:
+        plural, body = _PLURALS[kind], request.json()
+        given = self._given(body, plural, namespace)
+        self._check(plural, namespace, given)
+        dry_run = bool(body.get("serverDryRun") or body.get("createOptions", {}).get("dryRun"))
+        return self.cluster.create(plural, namespace, given, "argo", dry_run)
+
+    def lint(self, request: Request, kind: str, namespace: str) -> Json:
+        plural = _PLURALS[kind]
+        given = self._given(request.json(), plural, namespace)
+        self._check(plural, namespace, given)
+        return given
+
+    def list_all(self, request: Request, kind: str, namespace: str) -> Json:
+        self._allow(namespace)
+        query = request.query
+        limit = int(query.get("listOptions.limit") or 0)
+        if self.page_limit is not None:
+            limit = min(limit or self.page_limit, self.page_limit)
+        return self.cluster.list_page(
+            _PLURALS[kind],
+            namespace,
+            query.get("listOptions.labelSelector", ""),
+            limit,
+            query.get("listOptions.continue", ""),
+        )
+
+    def get(self, request: Request, kind: str, namespace: str, name: str) -> Json:
+        """A look at a workflow moves it on; its nodes are unpacked."""
+        self._allow(namespace)
+        one = self.cluster.get(_PLURALS[kind], namespace, name)
+        if kind == "workflows":
+            status = one.get("status", {})
+            if "compressedNodes" in status:
+                status["nodes"] = read_nodes(status)
+                del status["compressedNodes"]
+            self.cluster.advance(namespace, name, self.script.pace)
+            if "fields" in request.query:
+                return _selected(one, request.query["fields"])
+        return one
+
+    def put(self, request: Request, kind: str, namespace: str, name: str) -> Json:
+        plural = _PLURALS[kind]
+        given = self._given(request.json(), plural, namespace)
+        self._check(plural, namespace, given)
+        return self.cluster.replace(plural, namespace, name, given, "argo")
+
+    def delete(self, request: Request, kind: str, namespace: str, name: str) -> Json:
+        self._allow(namespace)
+        policy = request.query.get("deleteOptions.propagationPolicy", "Background")
+        self.cluster.delete(_PLURALS[kind], namespace, name, policy)
+        return {}
+
+    # Workflows.
+
+    def submit(self, request: Request, namespace: str) -> Json:
+        body = request.json()
+        kind, name = body.get("resourceKind", ""), body.get("resourceName", "")
+        plural = {one.lower(): key for key, one in ARGO_KINDS.items()}.get(kind.lower(), kind)
+        if plural not in ("workflowtemplates", "cronworkflows"):
+            message = f"Resource kind '{kind}' is not supported for submitting"
+            raise KubeError(400, "BadRequest", message)
+        source = self.cluster.get(plural, namespace, name)
+        labels = {}
+        if plural == "workflowtemplates":
+            labels["workflows.argoproj.io/workflow-template"] = name
+            spec: Json = {"workflowTemplateRef": {"name": name}}
+        else:
+            labels["workflows.argoproj.io/cron-workflow"] = name
+            spec = source["spec"]["workflowSpec"]
+        options = body.get("submitOptions") or {}
+        labels |= dict(p.split("=", 1) for p in options.get("labels", "").split(",") if p)
+        meta: Json = {"generateName": f"{name}-", "labels": labels}
+        meta |= {key: options[key] for key in ("name", "generateName") if options.get(key)}
+        if options.get("annotations"):
+            pairs = (p.split("=", 1) for p in options["annotations"].split(",") if p)
+            meta["annotations"] = dict(pairs)
+        if options.get("entryPoint"):
+            spec["entrypoint"] = options["entryPoint"]
+        if options.get("serviceAccount"):
+            spec["serviceAccountName"] = options["serviceAccount"]
+        given = {one["name"]: one for one in spec.get("arguments", {}).get("parameters", [])}
+        for parameter in options.get("parameters", []):
+            key, equals, value = parameter.partition("=")
+            if not equals:
+                text = f"expected parameter of the form: NAME=VALUE. Received: {parameter}"
+                raise KubeError(500, "InternalError", text)
+            given[key] = {"name": key, "value": value}
+        if given:
+            spec["arguments"] = {"parameters": list(given.values())}
+        workflow = {"metadata": meta, "spec": spec}
+        self._check("workflows", namespace, workflow)
+        dry_run = bool(options.get("dryRun") or options.get("serverDryRun"))
+        return self.cluster.create("workflows", namespace, workflow, "argo", dry_run)
+
+    def shut_down(self, _: Request, namespace: str, name: str, action: str) -> Json:
+        self._allow(namespace)
+        one = self.cluster.get("workflows", namespace, name)
+        if one.get("status", {}).get("phase") in FINISHED:
+            raise KubeError(400, "BadRequest", f"cannot {action} a completed workflow")
+        how = "Terminate" if action == "terminate" else "Stop"
+        return self.cluster.merge("workflows", namespace, name, {"spec": {"shutdown": how}})
+
+    def retry(self, _: Request, namespace: str, name: str) -> Json:
+        kept = self.cluster.all.get(("workflows", namespace, name))
+        if kept is None or kept.get("status", {}).get("phase") not in ("Failed", "Error"):
+            self.cluster.get("workflows", namespace, name)
+            raise KubeError(500, "InternalError", "workflow must be Failed/Error to retry")
+        kept["spec"].pop("shutdown", None)
+        nodes = read_nodes(kept["status"])
+        failed = [key for key, node in nodes.items() if node["phase"] != "Succeeded"]
+        for key in failed:
+            if key == name:
+                nodes[key].update(phase="Running")
+            else:
+                del nodes[key]
+                nodes[name]["children"].remove(key)
+        for key in ("finishedAt", "message"):
+            kept["status"].pop(key, None)
+        kept["status"] |= {"phase": "Running", "nodes": nodes}
+        self.cluster.touch(kept)
+        return copy.deepcopy(kept)
+
+    def suspend(self, _: Request, namespace: str, name: str, action: str) -> Json:
+        """A schedule is suspended or resumed by a merge patch, which keeps its status."""
+        patch = {"spec": {"suspend": action == "suspend"}}
+        return self.cluster.merge("cronworkflows", namespace, name, patch)
+
+    def log(self, request: Request, namespace: str, name: str) -> Answer:
+        self._allow(namespace)
+        one = self.cluster.get("workflows", namespace, name)
+        wanted = request.query.get("podName", "")
+        entries = []
+        for node in read_nodes(one.get("status", {})).values():
+            if node["type"] != "Pod" or (wanted and wanted != node["id"]):
+                continue
+            default = f"{node['displayName']} has begun"
+            text = self.script.pick(self.script.logs, name, node["displayName"], default)
+            entries += [
+                {"result": {"content": line, "podName": node["id"]}} for line in text.splitlines()
+            ]
+        tail = int(request.query.get("logOptions.tailLines") or 0)
+        return Answer(200, entries[-tail:] if tail else entries, stream=True)
+
+    def events(self, request: Request, namespace: str) -> Answer:
+        """All workflows as they are, then the stream ends, as a proxy's timeout ends one."""
+        self._allow(namespace)
+        selector = request.query.get("listOptions.labelSelector", "")
+        page = self.cluster.list_page("workflows", namespace, selector)
+        events = [{"result": {"type": "ADDED", "object": one}} for one in page["items"]]
+        return Answer(200, events, stream=True)
+
+    def archived(self, _: Request) -> Json:
+        return {"metadata": {}, "items": list(copy.deepcopy(self.cluster.archive).values())}
+
+    def archived_one(self, _: Request, uid: str) -> Json:
+        if uid not in self.cluster.archive:
+            raise KubeError(404, "NotFound", "not found")
+        return copy.deepcopy(self.cluster.archive[uid])
+
+    # The server itself.
+
+    def versions(self, _: Request) -> Json:
+        return {
+            "version": self.version,
+            "buildDate": "2026-08-21T00:00:00Z",
+            "gitCommit": "unknown",
+            "gitTag": self.version,
+            "gitTreeState": "clean",
+            "goVersion": "go1.25",
+            "compiler": "gc",
+            "platform": "linux/amd64",
+        }
+
+    def info(self, _: Request) -> Json:
+        return {"managedNamespace": "", "links": [], "columns": []}
+
+    def user(self, _: Request) -> Json:
+        return {"subject": "user", "serviceAccountName": "user"}
+
+    def _allow(self, namespace: str) -> None:
+        if not self.access.may_use(namespace):
+            raise KubeError(403, "Forbidden", f'forbidden: User "user" in namespace "{namespace}"')
+
+    def _given(self, body: Json, plural: str, namespace: str) -> Json:
+        self._allow(namespace)
+        given: Json | None = body.get(_BODY_KEYS[plural])
+        if given is None:
+            raise KubeError(400, "BadRequest", f"{ARGO_KINDS[plural]} can't be null")
+        return given
+
+    def _check(self, plural: str, namespace: str, given: Json) -> None:
+        name = given.get("metadata", {}).get("name", "")
+        longest = _LONGEST.get(plural, 253)
+        if len(name) > longest:
+            text = f"{ARGO_KINDS[plural]} name {name!r} must not be more than {longest} characters"
+            raise KubeError(400, "BadRequest", text)
+        if plural == "workflows":
+            self.cluster.check_workflow(namespace, given)
+        elif plural == "cronworkflows":
+            spec = given.get("spec", {})
+            if not spec.get("schedules"):
+                raise KubeError(400, "BadRequest", "cron workflow must have at least one schedule")
+            self.cluster.check_workflow(namespace, {"spec": spec.get("workflowSpec", {})})
+
+
+def _error(code: int, message: str) -> Answer:
+    return Answer(_HTTP[code], {"code": code, "message": message})
+
+
+def _selected(one: Json, fields: str) -> Json:
+    """`fields=status.phase,metadata.name`: only these paths."""
+    picked: Json = {}
+    for path in fields.split(","):
+        source, target = one, picked
+        *parents, last = path.split(".")
+        for key in parents:
+            source, target = source.get(key, {}), target.setdefault(key, {})
+        if last in source:
+            target[last] = source[last]
+    return {"metadata": {}, "spec": {}, **picked}
+
+
+_Handler = Callable[..., Any]
+_ROUTES: tuple[tuple[str, re.Pattern[str], _Handler], ...] = tuple(
+    (method, re.compile("/api/v1/" + path.replace("{}", "([^/]+)")), handler)
+    for method, path, handler in (
+        ("GET", "version", Argo.versions),
+        ("GET", "info", Argo.info),
+        ("GET", "userinfo", Argo.user),
+        ("GET", "workflow-events/{}", Argo.events),
+        ("GET", "archived-workflows", Argo.archived),
+        ("GET", "archived-workflows/{}", Argo.archived_one),
+        ("POST", "workflows/{}/submit", Argo.submit),
+        ("GET", "workflows/{}/{}/log", Argo.log),
+        ("PUT", "workflows/{}/{}/(terminate|stop)", Argo.shut_down),
+        ("PUT", "workflows/{}/{}/retry", Argo.retry),
+        ("PUT", "cron-workflows/{}/{}/(suspend|resume)", Argo.suspend),
+        ("POST", "(workflows|workflow-templates|cron-workflows)/{}/lint", Argo.lint),
+        ("GET", "(workflows|workflow-templates|cron-workflows)/{}", Argo.list_all),
+        ("POST", "(workflows|workflow-templates|cron-workflows)/{}", Argo.create),
+        ("GET", "(workflows|workflow-templates|cron-workflows)/{}/{}", Argo.get),
+        ("PUT", "(workflow-templates|cron-workflows)/{}/{}", Argo.put),
+        ("DELETE", "(workflows|workflow-templates|cron-workflows)/{}/{}", Argo.delete),
+    )
+)
