@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import kfp_server_api
 import pytest
+import urllib3
 import yaml
+from cluster.servers.access import Access
+from cluster.servers.authority import make_authority
+from cluster.servers.faults import KINDS
+from cluster.servers.kfp import Kfp
 from cluster.servers.kubernetes import write_kubeconfig
 from cluster.servers.objects import KubeError
+from cluster.servers.tickets import Tickets
 from cluster.servers.wire import Server
 from cluster.servers.workflows import Cluster
 from hera.exceptions import AlreadyExists, BadRequest
@@ -122,6 +132,97 @@ class TestKfp:
         with pytest.raises(kfp_server_api.ApiException, match='"code": 6') as refused:
             api.experiment_service_create_experiment(experiment=body)
         assert refused.value.status == 409
+
+    def test_schedules_fire_and_their_end_can_spare_their_runs(
+        self, kfp: Server, spec_file: Path
+    ) -> None:
+        client = Client(host=kfp.url)
+        pipeline = client.upload_pipeline(str(spec_file), "doc-type")
+        experiment = client.create_experiment("master")
+        api = client._recurring_run_api
+        for number in range(2):
+            job = client.create_recurring_run(
+                experiment.experiment_id,
+                f"nightly-{number}",
+                cron_expression="0 0 3 * * *",
+                pipeline_id=pipeline.pipeline_id,
+                params={"data": "x"},
+                version_id=client.list_pipeline_versions(pipeline.pipeline_id)
+                .pipeline_versions[0]
+                .pipeline_version_id,
+            )
+            assert job.status == "ENABLED"
+            assert kfp.app.trigger(job.recurring_run_id).recurring_run_id == job.recurring_run_id
+            client.disable_recurring_run(job.recurring_run_id)
+            assert kfp.app.trigger(job.recurring_run_id) is None
+            policy = {"propagation_policy": "ORPHAN"} if number else {}
+            api.recurring_run_service_delete_recurring_run(job.recurring_run_id, **policy)
+            assert len(kfp.app.killed) == 1
+        assert kfp.app.recurring == {}
+
+    def test_lists_come_in_pages_filtered_and_sorted(self, kfp: Server) -> None:
+        client = Client(host=kfp.url)
+        for number in range(25):
+            client.create_experiment(f"ia-{number:02d}")
+        kfp.faults.page_size = 3
+        seen: list[str] = []
+        token = ""
+        is_mine = {"operation": "IS_SUBSTRING", "key": "display_name", "string_value": "IA_"}
+        spec = json.dumps({"predicates": [is_mine]})
+        while True:
+            page = client.list_experiments(
+                page_token=token, page_size=100, sort_by="display_name desc", filter=spec
+            )
+            seen += [one.display_name for one in page.experiments]
+            if not (token := page.next_page_token):
+                break
+        assert seen == [f"ia-{number:02d}" for number in reversed(range(25))]
+        with pytest.raises(kfp_server_api.ApiException, match="unrecognized field"):
+            client.list_runs(filter=spec.replace("display_name", "labels"))
+
+    def test_a_metrics_file_is_found_by_the_drivers_words(
+        self, kfp: Server, tmp_path: Path
+    ) -> None:
+        spec = pipeline_spec("train")
+        schema = {"artifactType": {"schemaTitle": "system.Artifact", "schemaVersion": "0.0.1"}}
+        outputs = {"artifacts": {"metrics": schema}}
+        spec["components"]["comp-train"]["outputDefinitions"] = outputs
+        path = tmp_path / "pipeline.yaml"
+        path.write_text(yaml.safe_dump(spec))
+        kfp.app.script.metrics["*/train"] = {"f1": 0.91}
+        run = Client(host=kfp.url).create_run_from_pipeline_package(str(path))
+        kfp.app.finish(run.run_id)
+        detail = urllib3.request("GET", f"{kfp.url}/apis/v1beta1/runs/{run.run_id}").json()
+        workflow = json.loads(detail["pipeline_runtime"]["workflow_manifest"])
+        (driver,) = [
+            node
+            for node in workflow["status"]["nodes"].values()
+            if node["displayName"] == "train-driver"
+        ]
+        patch = json.loads(driver["outputs"]["parameters"][0]["value"])
+        command = patch["containers"][0]["command"]
+        given = json.loads(command[command.index("--executor_input") + 1])
+        uri = given["outputs"]["artifacts"]["metrics"]["artifacts"][0]["uri"]
+        source, bucket, key = uri.replace("://", "/").split("/", 2)
+        fields = {"source": source, "bucket": bucket, "key": key}
+        answer = urllib3.request("GET", f"{kfp.url}/artifacts/get", fields=fields)
+        assert answer.json() == {"f1": 0.91}
+
+    @pytest.mark.usefixtures("contracts")
+    def test_namespaces_are_kept_apart(self, spec_file: Path) -> None:
+        access = Access(token="secret", namespaces=frozenset({"ml"}))
+        with Server(Kfp(multi_user=True, access=access)) as server:
+            with pytest.raises(kfp_server_api.ApiException) as refused:
+                Client(host=server.url, existing_token="old").list_experiments(namespace="ml")
+            assert refused.value.status == 401
+            client = Client(host=server.url, existing_token="secret", namespace="ml")
+            experiment = client.create_experiment("mine", namespace="ml")
+            assert experiment.namespace == "ml"
+            with pytest.raises(kfp_server_api.ApiException) as refused:
+                client.list_runs(namespace="others")
+            assert refused.value.status == 403
+            with pytest.raises(kfp_server_api.ApiException, match="can not be empty"):
+                client._run_api.run_service_create_run(run={"display_name": "x"})
 
 
 def manifest(name: str, kind: str = "WorkflowTemplate", **spec: Any) -> dict[str, Any]:
@@ -275,3 +376,139 @@ class TestKubernetes:
             ]
             == "CET"
         )
+
+
+EXPERIMENT = {"display_name": "IA-1742"}
+
+
+def post(server: Server, body: Any = EXPERIMENT, **options: Any) -> urllib3.BaseHTTPResponse:
+    url = f"{server.url}/apis/v2beta1/experiments"
+    return urllib3.PoolManager(retries=False, **options).request("POST", url, json=body)
+
+
+class TestFaults:
+    @pytest.mark.parametrize(("kind", "made"), [("drop", 0), ("lose", 1)])
+    def test_the_line_goes_dead(self, kfp: Server, kind: str, made: int) -> None:
+        before = len(kfp.app.experiments)
+        kfp.faults.add(kind, on="^POST")
+        with pytest.raises(urllib3.exceptions.ProtocolError):
+            post(kfp)
+        assert len(kfp.app.experiments) - before == made
+        assert post(kfp).status == (409 if made else 200)
+
+    @pytest.mark.parametrize("kind", ["500", "502", "503", "429", "409"])
+    def test_a_status_comes_instead(self, kfp: Server, kind: str) -> None:
+        kfp.faults.add(kind, on="experiments$", seconds=2)
+        answer = post(kfp)
+        assert answer.status == int(kind)
+        assert answer.headers.get("Retry-After") == ("2" if kind == "429" else None)
+        assert post(kfp).status == 200
+
+    def test_the_body_is_not_what_it_should_be(self, kfp: Server) -> None:
+        for kind in ("truncated", "html", "cut", "unknown-field"):
+            kfp.faults.add(kind)
+        with pytest.raises(ValueError, match=r"Unterminated|Expecting|delimiter"):
+            post(kfp, {"display_name": "a"}).json()
+        assert post(kfp).headers["Content-Type"].startswith("text/html")
+        with pytest.raises(urllib3.exceptions.ProtocolError):
+            post(kfp, {"display_name": "b"})
+        assert "field_of_a_later_version" in post(kfp, {"display_name": "c"}).json()
+        names = {one.display_name for one in kfp.app.experiments.values()}
+        assert names == {"Default", "a", "b", "c"}
+
+    @pytest.mark.usefixtures("contracts")
+    def test_a_token_expires_and_the_next_one_is_in_its_file(self, tmp_path: Path) -> None:
+        path = tmp_path / "token"
+        with Server(Kfp(access=Access(token="first", token_file=path))) as server:
+
+            def status() -> int:
+                headers = {"Authorization": f"Bearer {path.read_text()}"}
+                return post(server, headers=headers).status
+
+            def stale() -> int:
+                return post(server, headers={"Authorization": "Bearer first"}).status
+
+            server.faults.add("expired")
+            assert (stale(), stale(), status()) == (401, 401, 200)
+
+    def test_a_seed_gives_the_same_faults_again(self, kfp: Server) -> None:
+        drawn = []
+        for _ in range(2):
+            kfp.faults.happened.clear()
+            kfp.faults.at_random(7, 0.5, KINDS)
+            drawn.append([kfp.faults.draw(f"GET /{number}") for number in range(200)])
+        assert drawn[0] == drawn[1]
+        assert {fault.kind for fault in drawn[0] if fault} == set(KINDS)
+
+    def test_what_breaks_the_contract_fails_the_test(self, kfp: Server) -> None:
+        answer = post(kfp, {"display_name": "a", "labels": {"b": "c"}})
+        assert answer.status == 500
+        with pytest.raises(AssertionError, match="'labels' was unexpected"):
+            kfp.check()
+        urllib3.request("GET", f"{kfp.url}/apis/v2beta1/runs?page_size=many")
+        with pytest.raises(AssertionError, match="`page_size` is no integer"):
+            kfp.check()
+
+    def test_an_invariant_is_watched_after_each_request(self, kfp: Server) -> None:
+        def at_most_two(app: Kfp, *_: object) -> None:
+            assert len(app.experiments) <= 2, "too many"
+
+        kfp.watch(at_most_two)
+        assert (post(kfp).status, post(kfp, {"display_name": "b"}).status) == (200, 200)
+        with pytest.raises(AssertionError, match=r"after POST .*experiments: too many"):
+            kfp.check()
+        assert kfp.count("^POST .*/experiments$") == 2
+
+    def test_two_that_create_one_thing_at_once(self, kfp: Server) -> None:
+        statuses: list[int] = []
+        threads = [
+            threading.Thread(target=lambda: statuses.append(post(kfp).status)) for _ in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(statuses) == [200] + [409] * 7
+
+
+class TestTransport:
+    @pytest.mark.usefixtures("contracts")
+    def test_tls_with_a_certificate_of_ones_own(self, tmp_path: Path) -> None:
+        authority = make_authority(tmp_path)
+        with Server(Kfp(), tls=authority.context(ask_client=True)) as server:
+            with pytest.raises(urllib3.exceptions.SSLError):
+                post(server)
+            certificate, key = map(str, authority.client)
+            ca = str(authority.ca)
+            answer = post(server, ca_certs=ca, cert_file=certificate, key_file=key)
+            assert answer.status == 200
+        late = make_authority(tmp_path / "late", expired=True)
+        with (
+            Server(Kfp(), tls=late.context()) as server,
+            pytest.raises(urllib3.exceptions.SSLError, match="expired"),
+        ):
+            post(server, ca_certs=str(late.ca))
+
+    def test_ticket_systems_give_titles_or_hang(self) -> None:
+        tickets = Tickets({"IA-1742": "DOC TYPE", "17": "DOC TYPE"})
+        with Server(tickets) as server:
+            jira = urllib3.request("GET", f"{server.url}/rest/api/2/issue/IA-1742").json()
+            assert jira["fields"]["summary"] == "DOC TYPE"
+            for path in ("/api/v4/projects/group%2Fml/issues/17", "/repos/group/ml/issues/17"):
+                assert urllib3.request("GET", server.url + path).json()["title"] == "DOC TYPE"
+            assert urllib3.request("GET", f"{server.url}/repos/group/ml/issues/18").status == 404
+            tickets.seconds = 30
+            with pytest.raises(urllib3.exceptions.MaxRetryError):
+                url = f"{server.url}/rest/api/2/issue/IA-1742"
+                urllib3.request("GET", url, timeout=0.2, retries=0)
+
+    def test_a_server_runs_as_a_process(self) -> None:
+        command = [sys.executable, "-m", "cluster.servers", "kfp"]
+        folder = Path(__file__).parent.parent
+        with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                said = json.loads(process.stdout.readline())
+                answer = urllib3.request("GET", said["url"] + "/apis/v2beta1/healthz")
+                assert answer.json()["tag_name"] == "2.17.0"
+            finally:
+                process.kill()

@@ -115,7 +115,8 @@ class Contract:
     def _find(self, request: Request) -> dict[str, Any] | None:
         for pattern, method, operation in self._routes:
             if method == request.method and pattern.fullmatch(request.path):
-                return operation
+                found: dict[str, Any] = operation
+                return found
         return None
 
     def _request_problems(self, operation: dict[str, Any], request: Request) -> Iterator[str]:
@@ -174,6 +175,9 @@ def _closed(schema: Any) -> Any:
             continue
         else:
             out[key] = _closed(value)
+    if out.get("format") == "int64":
+        # Printed as a string, read as either.
+        out["type"] = ["string", "integer"]
     if out.get("type") == "object" and "properties" in out:
         out.setdefault("additionalProperties", False)
     return out

@@ -10,6 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from .kfp_manifest import output_uris, show_detail
 from .kfp_records import Run, Task
 from .wire import Answer, Refused, Request
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _DOWNLOAD = re.compile(r"/artifacts/(minio|s3|gcs)/([^/]+)/(.+)")
 _READ = re.compile(r"/apis/v(?:1|2)beta1/runs/([^/]+)/nodes/([^/]+)/artifacts/([^/]+):read")
+_DETAIL = re.compile(r"/apis/v1beta1/runs/([^/:]+)")
 _LOG = re.compile(r"/apis/v1alpha1/runs/([^/]+)/nodes/([^/]+)/log")
 
 
@@ -30,7 +32,7 @@ def answer_proxied(kfp: Kfp, request: Request) -> Answer | None:
                 return _text(500, f"Storage {words} is missing from artifact request")
         return _file(kfp, query["source"], query["bucket"], query["key"], request)
     if found := _DOWNLOAD.fullmatch(request.path):
-        return _file(kfp, *found.groups(), request)
+        return _file(kfp, found[1], found[2], found[3], request)
     if request.path == "/k8s/pod/logs":
         return _pod_logs(kfp, request)
     if found := _LOG.fullmatch(request.path):
@@ -38,21 +40,19 @@ def answer_proxied(kfp: Kfp, request: Request) -> Answer | None:
         return _text(200, _logs(kfp, kfp.run(run_id), node) or "")
     if found := _READ.fullmatch(request.path):
         return _read_artifact(kfp, *found.groups())
+    if request.method == "GET" and (found := _DETAIL.fullmatch(request.path)):
+        return Answer(200, show_detail(kfp, kfp.run(found[1])))
     return None
 
 
 def keep_outputs(kfp: Kfp, run: Run, task: Task) -> None:
-    """Put what a task left behind where KFP keeps it."""
+    """Put what a task left behind where its driver said."""
     metrics = kfp.script.metrics_of(run.display_name, task.name)
-    if metrics and task.state == "SUCCEEDED":
-        kfp.files[output_path(kfp, run, task, "metrics")] = json.dumps(metrics).encode()
-
-
-def output_path(kfp: Kfp, run: Run, task: Task, artifact: str) -> str:
-    """`SOURCE/BUCKET/KEY` of an artifact. The part before its name is random upstream as well."""
-    name = (run.spec.get("pipeline_spec") or run.spec)["pipelineInfo"]["name"]
-    root = run.pipeline_root or kfp.pipeline_root
-    return f"{root.replace('://', '/')}/{name}/{run.id}/{task.name}/{task.id}/{artifact}"
+    if not metrics or task.state != "SUCCEEDED":
+        return
+    for name, uri in output_uris(kfp, run, task.name).items():
+        if "metrics" in name:
+            kfp.files[uri.replace("://", "/")] = json.dumps(metrics).encode()
 
 
 def _file(kfp: Kfp, source: str, bucket: str, key: str, request: Request) -> Answer:

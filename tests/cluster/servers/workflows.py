@@ -103,7 +103,7 @@ class Cluster(Objects):
         wide = reference.get("clusterScope")
         plural = "clusterworkflowtemplates" if wide else "workflowtemplates"
         template = self.get(plural, "" if wide else namespace, reference["name"])
-        merged = copy.deepcopy(template["spec"])
+        merged: Json = copy.deepcopy(template["spec"])
         rest = {k: v for k, v in spec.items() if k not in ("workflowTemplateRef", "arguments")}
         merged |= rest
         have = {one["name"]: one for one in merged.get("arguments", {}).get("parameters", [])}
