@@ -209,7 +209,7 @@ class TestKfp:
         assert answer.json() == {"f1": 0.91}
 
     @pytest.mark.usefixtures("contracts")
-    def test_namespaces_are_kept_apart(self, spec_file: Path) -> None:
+    def test_namespaces_are_kept_apart(self) -> None:
         access = Access(token="secret", namespaces=frozenset({"ml"}))
         with Server(Kfp(multi_user=True, access=access)) as server:
             with pytest.raises(kfp_server_api.ApiException) as refused:
@@ -298,6 +298,7 @@ class TestArgo:
         assert service.update_cron_workflow("nightly", request).spec.schedules == ["0 4 * * *"]
         with pytest.raises(AlreadyExists, match="has been modified"):
             service.update_cron_workflow("nightly", request)
+        assert argo.app.cluster.of("workflows") == []
         workflow = argo.app.cluster.trigger("ml", "nightly")
         service.suspend_cron_workflow("nightly", models.CronWorkflowSuspendRequest())
         assert argo.app.cluster.trigger("ml", "nightly") is None
@@ -355,6 +356,23 @@ class TestKubernetes:
         answer = client.AuthorizationV1Api(api).create_self_subject_access_review(review)
         assert answer.status.allowed is False
         assert client.VersionApi(api).get_code().git_version == "v1.34.1"
+
+    def test_pods_and_logs_of_a_workflow(self, kubernetes: Server, api: client.ApiClient) -> None:
+        arguments = {"parameters": [{"name": "data", "value": "x"}]}
+        body = manifest("first", "Workflow", **{**TEMPLATE, "arguments": arguments})
+        place = ("argoproj.io", "v1alpha1", "ml", "workflows")
+        client.CustomObjectsApi(api).create_namespaced_custom_object(*place, body)
+        kubernetes.app.script.logs["first/train"] = "epoch 1\nepoch 2\n"
+        kubernetes.app.script.compress = True
+        kubernetes.app.cluster.finish("ml", "first")
+        core = client.CoreV1Api(api)
+        selector = "workflows.argoproj.io/workflow=first"
+        pods = core.list_namespaced_pod("ml", label_selector=selector).items
+        assert [pod.status.phase for pod in pods] == ["Succeeded", "Succeeded"]
+        logs = [core.read_namespaced_pod_log(pod.metadata.name, "ml") for pod in pods]
+        assert "epoch 1\nepoch 2\n" in logs
+        status = client.CustomObjectsApi(api).get_namespaced_custom_object(*place, "first")
+        assert "compressedNodes" in status["status"] and "nodes" not in status["status"]
 
     def test_server_side_apply_removes_what_the_manager_gives_no_more(
         self, cluster: Cluster

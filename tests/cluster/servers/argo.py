@@ -8,10 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 from .access import Access
+from .argo_submit import submitted_workflow
 from .contract import ARGO, Contract, load_contract
 from .objects import ARGO_KINDS, Json, KubeError
+from .patches import select_fields
 from .wire import Answer, Request
-from .workflows import FINISHED, Cluster, read_nodes
+from .workflows import FINISHED, Cluster, pod_name, read_nodes
 
 # server/utils/errors.go: the code of Kubernetes -> gRPC's, and what the gateway makes of that.
 _CODES = {400: 3, 401: 16, 403: 7, 404: 5, 409: 6, 422: 3, 429: 8}
@@ -101,6 +103,7 @@ class Argo:
             query.get("listOptions.labelSelector", ""),
             limit,
             query.get("listOptions.continue", ""),
+            query.get("listOptions.fieldSelector", ""),
         )
 
     def get(self, request: Request, kind: str, namespace: str, name: str) -> Json:
@@ -114,7 +117,7 @@ class Argo:
                 del status["compressedNodes"]
             self.cluster.advance(namespace, name, self.script.pace)
             if "fields" in request.query:
-                return _selected(one, request.query["fields"])
+                return select_fields(one, request.query["fields"])
         return one
 
     def put(self, request: Request, kind: str, namespace: str, name: str) -> Json:
@@ -132,42 +135,11 @@ class Argo:
     # Workflows.
 
     def submit(self, request: Request, namespace: str) -> Json:
+        self._allow(namespace)
         body = request.json()
-        kind, name = body.get("resourceKind", ""), body.get("resourceName", "")
-        plural = {one.lower(): key for key, one in ARGO_KINDS.items()}.get(kind.lower(), kind)
-        if plural not in ("workflowtemplates", "cronworkflows"):
-            message = f"Resource kind '{kind}' is not supported for submitting"
-            raise KubeError(400, "BadRequest", message)
-        source = self.cluster.get(plural, namespace, name)
-        labels = {}
-        if plural == "workflowtemplates":
-            labels["workflows.argoproj.io/workflow-template"] = name
-            spec: Json = {"workflowTemplateRef": {"name": name}}
-        else:
-            labels["workflows.argoproj.io/cron-workflow"] = name
-            spec = source["spec"]["workflowSpec"]
-        options = body.get("submitOptions") or {}
-        labels |= dict(p.split("=", 1) for p in options.get("labels", "").split(",") if p)
-        meta: Json = {"generateName": f"{name}-", "labels": labels}
-        meta |= {key: options[key] for key in ("name", "generateName") if options.get(key)}
-        if options.get("annotations"):
-            pairs = (p.split("=", 1) for p in options["annotations"].split(",") if p)
-            meta["annotations"] = dict(pairs)
-        if options.get("entryPoint"):
-            spec["entrypoint"] = options["entryPoint"]
-        if options.get("serviceAccount"):
-            spec["serviceAccountName"] = options["serviceAccount"]
-        given = {one["name"]: one for one in spec.get("arguments", {}).get("parameters", [])}
-        for parameter in options.get("parameters", []):
-            key, equals, value = parameter.partition("=")
-            if not equals:
-                text = f"expected parameter of the form: NAME=VALUE. Received: {parameter}"
-                raise KubeError(500, "InternalError", text)
-            given[key] = {"name": key, "value": value}
-        if given:
-            spec["arguments"] = {"parameters": list(given.values())}
-        workflow = {"metadata": meta, "spec": spec}
+        workflow = submitted_workflow(self.cluster, namespace, body)
         self._check("workflows", namespace, workflow)
+        options = body.get("submitOptions") or {}
         dry_run = bool(options.get("dryRun") or options.get("serverDryRun"))
         return self.cluster.create("workflows", namespace, workflow, "argo", dry_run)
 
@@ -210,23 +182,32 @@ class Argo:
         wanted = request.query.get("podName", "")
         entries = []
         for node in read_nodes(one.get("status", {})).values():
-            if node["type"] != "Pod" or (wanted and wanted != node["id"]):
+            if node["type"] != "Pod" or wanted not in ("", pod_name(name, node)):
                 continue
             default = f"{node['displayName']} has begun"
             text = self.script.pick(self.script.logs, name, node["displayName"], default)
             entries += [
-                {"result": {"content": line, "podName": node["id"]}} for line in text.splitlines()
+                {"result": {"content": line, "podName": pod_name(name, node)}}
+                for line in text.splitlines()
             ]
         tail = int(request.query.get("logOptions.tailLines") or 0)
         return Answer(200, entries[-tail:] if tail else entries, stream=True)
 
     def events(self, request: Request, namespace: str) -> Answer:
-        """All workflows as they are, then the stream ends, as a proxy's timeout ends one."""
+        """The workflows as they are and a few of their next steps; then the stream ends."""
         self._allow(namespace)
-        selector = request.query.get("listOptions.labelSelector", "")
-        page = self.cluster.list_page("workflows", namespace, selector)
-        events = [{"result": {"type": "ADDED", "object": one}} for one in page["items"]]
-        return Answer(200, events, stream=True)
+        query = request.query
+        selector = query.get("listOptions.labelSelector", "")
+        fields = query.get("listOptions.fieldSelector", "")
+        page = self.cluster.list_page("workflows", namespace, selector, fields=fields)
+        events = [{"type": "ADDED", "object": one} for one in page["items"]]
+        for _ in range(self.script.pace and self.script.watched):
+            for one in page["items"]:
+                moved = self.cluster.advance(namespace, one["metadata"]["name"])
+                if moved["metadata"]["resourceVersion"] != one["metadata"]["resourceVersion"]:
+                    one["metadata"] = copy.deepcopy(moved["metadata"])
+                    events.append({"type": "MODIFIED", "object": copy.deepcopy(moved)})
+        return Answer(200, [{"result": event} for event in events], stream=True)
 
     def archived(self, _: Request) -> Json:
         return {"metadata": {}, "items": list(copy.deepcopy(self.cluster.archive).values())}
@@ -284,19 +265,6 @@ class Argo:
 
 def _error(code: int, message: str) -> Answer:
     return Answer(_HTTP[code], {"code": code, "message": message})
-
-
-def _selected(one: Json, fields: str) -> Json:
-    """`fields=status.phase,metadata.name`: only these paths."""
-    picked: Json = {}
-    for path in fields.split(","):
-        source, target = one, picked
-        *parents, last = path.split(".")
-        for key in parents:
-            source, target = source.get(key, {}), target.setdefault(key, {})
-        if last in source:
-            target[last] = source[last]
-    return {"metadata": {}, "spec": {}, **picked}
 
 
 _Handler = Callable[..., Any]

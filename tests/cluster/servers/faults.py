@@ -12,6 +12,8 @@ BEFORE = ("drop", "500", "502", "503", "429", "409", "html", "expired")
 # It was done; the client may not know.
 AFTER = ("lose", "truncated", "cut", "unknown-field")
 KINDS = (*BEFORE, *AFTER, "delay")
+# What a client must come through by itself; a 409 that is not so is no hiccup.
+HICCUPS = tuple(kind for kind in KINDS if kind != "409")
 
 
 @dataclass
@@ -59,7 +61,7 @@ class Faults:
         self,
         seed: int,
         rate: float,
-        kinds: tuple[str, ...] = KINDS,
+        kinds: tuple[str, ...] = HICCUPS,
         *,
         on: str = "",
         most_in_a_row: int = 2,

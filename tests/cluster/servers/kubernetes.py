@@ -14,7 +14,7 @@ from .contract import Contract
 from .kubernetes_shapes import Shapes, check_schema
 from .objects import ARGO_KINDS, CLUSTER_WIDE, CORE_KINDS, Json, KubeError, full_name
 from .wire import Answer, Request
-from .workflows import Cluster, read_nodes
+from .workflows import Cluster, pod_name, read_nodes
 
 _ARGO = re.compile(r"/apis/argoproj\.io/v1alpha1(?:/namespaces/([^/]+))?/([a-z]+)(?:/([^/]+))?")
 _CORE = re.compile(r"/api/v1(?:/namespaces/([^/]+))?/([a-z]+)(?:/([^/]+))?")
@@ -106,7 +106,9 @@ class Kubernetes:
             if self.page_limit is not None:
                 limit = min(limit or self.page_limit, self.page_limit)
             selector, token = query.get("labelSelector", ""), query.get("continue", "")
-            return Answer(200, self.cluster.list_page(plural, where, selector, limit, token))
+            fields = query.get("fieldSelector", "")
+            page = self.cluster.list_page(plural, where, selector, limit, token, fields)
+            return Answer(200, page)
         namespace, name = where or "", name or ""
         if verb == "get":
             one = self.cluster.get(plural, namespace, name)
@@ -169,9 +171,11 @@ class Kubernetes:
     def _log(self, request: Request, namespace: str, pod: str) -> Answer:
         self._allow("get", "pods/log", namespace, pod)
         for one in self.cluster.of("workflows", namespace):
-            node = read_nodes(one.get("status", {})).get(pod)
-            if node is not None:
-                name, task = one["metadata"]["name"], node["displayName"]
+            name = one["metadata"]["name"]
+            for node in read_nodes(one.get("status", {})).values():
+                if pod_name(name, node) != pod:
+                    continue
+                task = node["displayName"]
                 text = self.script.pick(self.script.logs, name, task, f"{task} has begun\n")
                 tail = int(request.query.get("tailLines") or 0)
                 lines = text.splitlines(keepends=True)

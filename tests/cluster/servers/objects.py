@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .kfp_records import stamp
-from .patches import intent, leaves, matches, merge_patch, remove
+from .patches import has_fields, intent, leaves, matches, merge_patch, remove
 
 Json = dict[str, Any]
 ARGO_KINDS = {
@@ -258,8 +258,13 @@ class Objects:
         selector: str = "",
         limit: int = 0,
         token: str = "",
+        fields: str = "",
     ) -> Json:
-        found = [one for one in self.of(plural, namespace) if matches(selector, one)]
+        found = [
+            one
+            for one in self.of(plural, namespace)
+            if matches(selector, one) and has_fields(fields, one)
+        ]
         start = 0
         if token:
             try:

@@ -27,6 +27,29 @@ def matches(selector: str, one: Json) -> bool:
     return True
 
 
+def has_fields(selector: str, one: Json) -> bool:
+    """A field selector, such as `metadata.name=x`; fields of other depth than two don't exist."""
+    for term in filter(None, selector.split(",")):
+        path, negated, value = re.split(r"(!?)==?", term)
+        parent, _, field = path.partition(".")
+        if (str(one.get(parent, {}).get(field, "")) == value) == bool(negated):
+            return False
+    return True
+
+
+def select_fields(one: Json, fields: str) -> Json:
+    """`fields=status.phase,metadata.name`: only these paths."""
+    picked: Json = {}
+    for path in fields.split(","):
+        source, target = one, picked
+        *parents, last = path.split(".")
+        for key in parents:
+            source, target = source.get(key, {}), target.setdefault(key, {})
+        if last in source:
+            target[last] = source[last]
+    return {"metadata": {}, "spec": {}, **picked}
+
+
 def intent(one: Json) -> Json:
     """What managers can own: not the status, nor what the API server sets."""
     meta = one.get("metadata", {})

@@ -6,7 +6,6 @@ import base64
 import copy
 import gzip
 import json
-import zlib
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from .objects import Json, KubeError, Objects
 
 FINISHED = ("Succeeded", "Failed", "Error")
+WORKFLOW_LABEL = "workflows.argoproj.io/workflow"
 CRON_LABEL = "workflows.argoproj.io/cron-workflow"
 
 
@@ -28,6 +28,8 @@ class Script:
     outputs: dict[str, dict[str, str]] = field(default_factory=dict)
     # Keep the nodes packed, as the controller does with a status that grew too large.
     compress: bool = False
+    # How many steps a stream of events shows before it ends.
+    watched: int = 3
 
     def pick(self, table: dict[str, Any], workflow: str, task: str, default: Any) -> Any:
         found = [value for name, value in table.items() if fnmatchcase(f"{workflow}/{task}", name)]
@@ -77,16 +79,7 @@ class Cluster(Objects):
                 "name": f"{name}-{int(self.clock())}{count:03d}",
                 "labels": {**meta.get("labels", {}), CRON_LABEL: name},
                 "annotations": dict(meta.get("annotations", {})),
-                "ownerReferences": [
-                    {
-                        "apiVersion": "argoproj.io/v1alpha1",
-                        "kind": "CronWorkflow",
-                        "name": name,
-                        "uid": cron["metadata"]["uid"],
-                        "controller": True,
-                        "blockOwnerDeletion": True,
-                    }
-                ],
+                "ownerReferences": [_owner("CronWorkflow", cron)],
             },
             "spec": copy.deepcopy(spec["workflowSpec"]),
         }
@@ -165,6 +158,9 @@ class Cluster(Objects):
         running = [n for n in nodes.values() if n["phase"] == "Running" and n["type"] == "Pod"]
         for node in running:
             self._end_node(node, name, "Failed" if shutdown else "")
+            pod = self.find("pods", namespace, pod_name(name, node))
+            if pod is not None:
+                pod["status"]["phase"] = node["phase"]
         if shutdown or any(node["phase"] in ("Failed", "Error") for node in running):
             word = "Stopped with strategy" if shutdown else "child failed"
             self._end(one, nodes, "Failed", f"{word} '{shutdown}'" if shutdown else word)
@@ -175,9 +171,14 @@ class Cluster(Objects):
             self._end(one, nodes, "Succeeded", "")
             return
         task, template = rest[0]
-        node = self._node(f"{name}-{zlib.crc32(task.encode())}", task, "Pod", template)
-        node |= {"name": f"{name}.{task}", "boundaryID": name}
+        path = f"{name}.{task}"
+        node = self._node(f"{name}-{_fnv(path)}", task, "Pod", template)
+        node |= {"name": path, "boundaryID": name}
         nodes[node["id"]] = node
+        pod = {"name": pod_name(name, node), "labels": {WORKFLOW_LABEL: name}}
+        pod["ownerReferences"] = [_owner("Workflow", one)]
+        if self.find("pods", namespace, str(pod["name"])) is None:
+            self.create("pods", namespace, {"metadata": pod, "status": {"phase": "Running"}})
         nodes[name].setdefault("children", []).append(node["id"])
         self._set_nodes(status, nodes)
 
@@ -229,6 +230,30 @@ class Cluster(Objects):
             status["compressedNodes"] = base64.b64encode(packed).decode()
         else:
             status["nodes"] = nodes
+
+
+def pod_name(workflow: str, node: Json) -> str:
+    """The pod of a node: `WORKFLOW-TEMPLATE-HASH`, the hash being that of the node's id."""
+    return f"{workflow}-{node['templateName']}-{node['id'].rpartition('-')[2]}"
+
+
+def _fnv(text: str) -> int:
+    """FNV-1a of 32 bits, by which Argo names nodes."""
+    value = 0x811C9DC5
+    for byte in text.encode():
+        value = (value ^ byte) * 0x01000193 % 2**32
+    return value
+
+
+def _owner(kind: str, one: Json) -> Json:
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": kind,
+        "name": one["metadata"]["name"],
+        "uid": one["metadata"]["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
 
 
 def read_nodes(status: Json) -> dict[str, Json]:
