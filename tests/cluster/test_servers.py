@@ -414,7 +414,7 @@ class TestFaults:
         assert len(kfp.app.experiments) - before == made
         assert post(kfp).status == (409 if made else 200)
 
-    @pytest.mark.parametrize("kind", ["500", "502", "503", "429", "409"])
+    @pytest.mark.parametrize("kind", ["500", "502", "503", "504", "429", "413", "409", "403"])
     def test_a_status_comes_instead(self, kfp: Server, kind: str) -> None:
         kfp.faults.add(kind, on="experiments$", seconds=2)
         answer = post(kfp)

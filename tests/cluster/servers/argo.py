@@ -36,6 +36,8 @@ _LONGEST = {"workflows": 63, "workflowtemplates": 63, "cronworkflows": 52}
 class Argo:
     """The server; `cluster` holds what it and the Kubernetes API share."""
 
+    answers_alone = False
+
     def __init__(
         self,
         cluster: Cluster | None = None,
@@ -61,8 +63,6 @@ class Argo:
         )
 
     def failure(self, http: int, message: str) -> Answer:
-        if http in (502, 503, 429):
-            return Answer(http, message.encode())
         return Answer(http, _error(_CODES.get(http, 13), message).body)
 
     def answer(self, request: Request) -> Answer:

@@ -22,7 +22,8 @@ class Fault:
 
     drop: hang up before acting; lose: act, then hang up; cut: half a body, then hang up;
     truncated: half of the JSON as if it were all; html: a proxy's login page; expired: the
-    token is replaced, the old one gets 401; delay: wait `seconds`; a number: that status.
+    token is replaced, the old one gets 401; delay: wait `seconds`; a number: that status, of
+    which 502 to 504, 413 and 429 come as text, from what stands before the engine.
     """
 
     kind: str
@@ -32,7 +33,7 @@ class Fault:
     seconds: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
+        if self.kind not in KINDS and not self.kind.isdigit():
             raise ValueError(f"no fault is called `{self.kind}`; there are {', '.join(KINDS)}")
 
     @property

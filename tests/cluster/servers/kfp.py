@@ -15,6 +15,7 @@ from .kfp_errors import (
     DENIED,
     EXISTS,
     INTERNAL,
+    NOT_FOUND,
     UNAUTHENTICATED,
     internal,
     invalid,
@@ -35,6 +36,8 @@ PREFIX = "/apis/v2beta1"
 
 class Kfp:
     """The engine; everything it holds is open to the test."""
+
+    answers_alone = False
 
     def __init__(
         self,
@@ -84,10 +87,8 @@ class Kfp:
         return status(UNAUTHENTICATED, message, f"Unauthenticated: {message}")
 
     def failure(self, http: int, message: str) -> Answer:
-        if http in (502, 503, 429):
-            # These come from what stands before the API server.
-            return Answer(http, message.encode())
-        return Answer(http, status(EXISTS if http == 409 else INTERNAL, message).body)
+        codes = {401: UNAUTHENTICATED, 403: DENIED, 404: NOT_FOUND, 409: EXISTS}
+        return Answer(http, status(codes.get(http, INTERNAL), message).body)
 
     # What a test does.
 

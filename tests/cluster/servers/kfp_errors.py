@@ -50,3 +50,9 @@ def internal(message: str, cause: str) -> Refused:
 def upload_refusal(http: int, message: str) -> Refused:
     """The upload handlers are plain HTTP and have a body of their own."""
     return Refused(Answer(http, {"error_message": message, "error_details": message}))
+
+
+def too_long(field: str, limit: int) -> Refused:
+    """The upload handlers say this one in plain text."""
+    text = f"Invalid input error: {field} length cannot exceed {limit}\n"
+    return Refused(Answer(400, text.encode()))

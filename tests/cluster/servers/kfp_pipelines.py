@@ -9,7 +9,7 @@ import zipfile
 from email import message_from_bytes
 from typing import TYPE_CHECKING
 
-from .kfp_errors import exists, internal, invalid, missing, upload_refusal
+from .kfp_errors import exists, internal, invalid, missing, too_long, upload_refusal
 from .kfp_records import Json, Pipeline, Version
 from .kfp_specs import read_documents
 from .wire import Refused, Request
@@ -29,7 +29,7 @@ def upload_pipeline(kfp: Kfp, request: Request) -> Json:
         raise upload_refusal(400, "Failed to create a pipeline")
     name = query.get("name") or query.get("display_name") or filename
     if len(name) > 128:
-        raise upload_refusal(400, "Pipeline.Name length cannot exceed 128")
+        raise too_long("Pipeline.Name", 128)
     tags = _uploaded_tags(query.get("tags", ""))
     if _named(kfp, name, namespace) is not None:
         raise upload_refusal(409, "Failed to create a pipeline and a pipeline version")
@@ -49,7 +49,7 @@ def upload_version(kfp: Kfp, request: Request) -> Json:
         raise upload_refusal(400, failed)
     name = query.get("name") or query.get("display_name") or filename
     if len(name) > 127:
-        raise upload_refusal(400, "PipelineVersion.Name length cannot exceed 127")
+        raise too_long("PipelineVersion.Name", 127)
     tags = _uploaded_tags(query.get("tags", ""))
     if any((v.pipeline_id, v.name) == (pipeline.id, name) for v in kfp.versions.values()):
         raise upload_refusal(409, failed)

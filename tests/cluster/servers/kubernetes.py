@@ -35,6 +35,8 @@ _REASONS = {
 class Kubernetes:
     """The API server; `denied` holds (verb, plural) that the user may not."""
 
+    answers_alone = True
+
     def __init__(
         self,
         cluster: Cluster | None = None,

@@ -14,6 +14,8 @@ from .wire import Answer, Request
 class Tickets:
     """`titles` by key (`IA-1742`) or number (`17`); all three systems answer on one server."""
 
+    answers_alone = False
+
     def __init__(
         self, titles: dict[str, str] | None = None, *, access: Access | None = None
     ) -> None:

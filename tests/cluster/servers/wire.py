@@ -70,6 +70,8 @@ class App(Protocol):
     # A `Contract`, or what has its two checks; None checks nothing.
     contract: Any
     page_limit: int | None
+    # Whether also an overload is answered in the engine's own way.
+    answers_alone: bool
 
     def answer(self, request: Request) -> Answer: ...
 
@@ -77,6 +79,9 @@ class App(Protocol):
 
     def failure(self, status: int, message: str) -> Answer: ...
 
+
+# What a proxy or a load balancer answers by itself.
+FROM_PROXIES = (413, 429, 502, 503, 504)
 
 Watcher = Callable[[Any, Request, Answer], None]
 
@@ -173,7 +178,11 @@ class Server:
             return Answer(0)
         status = int(fault.kind)
         app: App = self.app
-        answer = app.failure(status, f"injected {status} for {request.path}")
+        text = f"injected {status} for {request.path}"
+        if status in FROM_PROXIES and not app.answers_alone:
+            answer = Answer(status, text.encode())
+        else:
+            answer = app.failure(status, text)
         if status == 429:
             answer.headers["Retry-After"] = f"{fault.seconds:g}"
         return answer
