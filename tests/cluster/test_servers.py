@@ -22,7 +22,7 @@ from cluster.servers.objects import KubeError
 from cluster.servers.tickets import Tickets
 from cluster.servers.wire import Server
 from cluster.servers.workflows import Cluster
-from hera.exceptions import AlreadyExists, BadRequest
+from hera.exceptions import AlreadyExists, BadRequest, InternalServerError
 from hera.workflows import WorkflowsService, models
 from kfp import Client
 from kubernetes import client, config
@@ -282,6 +282,40 @@ class TestArgo:
         assert [one.metadata.name for one in found] == [name]
         assert service.list_workflows(label_selector="branch!=main").items == []
         assert service.get_version().version == "v4.1.2"
+
+    def test_a_workflow_that_fails_is_retried_and_outlives_itself_in_the_archive(
+        self, argo: Server
+    ) -> None:
+        service = WorkflowsService(host=argo.url, namespace="ml", verify_ssl=False)
+        arguments = {"parameters": [{"name": "data", "value": "x"}]}
+        argo.app.script.outcomes["first/train"] = "FailOnce"
+        for name in ("first", "second", "third"):
+            body = manifest(name, "Workflow", **{**TEMPLATE, "arguments": arguments})
+            workflow = models.Workflow.model_validate(body)
+            service.create_workflow(models.WorkflowCreateRequest(workflow=workflow))
+        assert argo.app.cluster.finish("ml", "first")["status"]["phase"] == "Failed"
+        service.retry_workflow("first", models.WorkflowRetryRequest())
+        assert argo.app.cluster.finish("ml", "first")["status"]["phase"] == "Succeeded"
+        service.terminate_workflow("second", models.WorkflowTerminateRequest())
+        assert argo.app.cluster.finish("ml", "second")["status"]["phase"] == "Failed"
+        with pytest.raises(InternalServerError, match="cannot shutdown a completed workflow"):
+            service.stop_workflow("second", models.WorkflowStopRequest())
+        argo.app.cluster.expire("ml", "first")
+        assert service.get_workflow("first").status.phase == "Succeeded"
+        argo.faults.page_size = 1
+        names, token = [], None
+        while True:
+            page = service.list_workflows(continue_=token)
+            names += [one.metadata.name for one in page.items]
+            if not (token := page.metadata.continue_):
+                break
+        assert sorted(names) == ["first", "second", "third"]
+        argo.app.cluster.advance("ml", "third", 2)
+        log = urllib3.request("GET", f"{argo.url}/api/v1/workflows/ml/third/log").data
+        assert json.loads(log.splitlines()[0])["result"]["content"] == "prepare has begun"
+        streamed = urllib3.request("GET", f"{argo.url}/api/v1/workflow-events/ml").data
+        kinds = [json.loads(line)["result"]["type"] for line in streamed.splitlines()]
+        assert kinds == ["ADDED"] * 2 + ["MODIFIED"] * 2
 
     def test_a_schedule_is_put_with_the_version_that_was_read(self, argo: Server) -> None:
         service = WorkflowsService(host=argo.url, namespace="ml", verify_ssl=False)

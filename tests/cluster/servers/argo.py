@@ -8,12 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 from .access import Access
+from .argo_lists import list_workflows
 from .argo_submit import submitted_workflow
 from .contract import ARGO, Contract, load_contract
+from .nodes import pod_name, read_nodes
 from .objects import ARGO_KINDS, Json, KubeError
 from .patches import select_fields
 from .wire import Answer, Request
-from .workflows import FINISHED, Cluster, pod_name, read_nodes
+from .workflows import FINISHED, Cluster
 
 # server/utils/errors.go: the code of Kubernetes -> gRPC's, and what the gateway makes of that.
 _CODES = {400: 3, 401: 16, 403: 7, 404: 5, 409: 6, 422: 3, 429: 8}
@@ -82,8 +84,14 @@ class Argo:
         plural, body = _PLURALS[kind], request.json()
         given = self._given(body, plural, namespace)
         self._check(plural, namespace, given)
-        dry_run = bool(body.get("serverDryRun") or body.get("createOptions", {}).get("dryRun"))
-        return self.cluster.create(plural, namespace, given, "argo", dry_run)
+        if body.get("createOptions", {}).get("dryRun"):
+            return given
+        try:
+            dry_run = bool(body.get("serverDryRun"))
+            return self.cluster.create(plural, namespace, given, "argo", dry_run)
+        except KubeError as error:
+            # Whatever a dry run on the server meets is an invalid argument.
+            raise KubeError(400, "BadRequest", error.message) if dry_run else error from None
 
     def lint(self, request: Request, kind: str, namespace: str) -> Json:
         plural = _PLURALS[kind]
@@ -97,6 +105,8 @@ class Argo:
         limit = int(query.get("listOptions.limit") or 0)
         if self.page_limit is not None:
             limit = min(limit or self.page_limit, self.page_limit)
+        if kind == "workflows":
+            return list_workflows(self.cluster, namespace, query, limit)
         return self.cluster.list_page(
             _PLURALS[kind],
             namespace,
@@ -109,7 +119,12 @@ class Argo:
     def get(self, request: Request, kind: str, namespace: str, name: str) -> Json:
         """A look at a workflow moves it on; its nodes are unpacked."""
         self._allow(namespace)
-        one = self.cluster.get(_PLURALS[kind], namespace, name)
+        plural = _PLURALS[kind]
+        if kind == "workflows" and self.cluster.find(plural, namespace, name) is None:
+            archived = self.cluster.find_archived(namespace, name)
+            if archived is not None:
+                return archived
+        one = self.cluster.get(plural, namespace, name)
         if kind == "workflows":
             status = one.get("status", {})
             if "compressedNodes" in status:
@@ -147,29 +162,15 @@ class Argo:
         self._allow(namespace)
         one = self.cluster.get("workflows", namespace, name)
         if one.get("status", {}).get("phase") in FINISHED:
-            raise KubeError(400, "BadRequest", f"cannot {action} a completed workflow")
+            place = f'workflow: "{name}", namespace: "{namespace}"'
+            text = f"cannot shutdown a completed workflow: {place}"
+            raise KubeError(500, "InternalError", text)
         how = "Terminate" if action == "terminate" else "Stop"
         return self.cluster.merge("workflows", namespace, name, {"spec": {"shutdown": how}})
 
     def retry(self, _: Request, namespace: str, name: str) -> Json:
-        kept = self.cluster.all.get(("workflows", namespace, name))
-        if kept is None or kept.get("status", {}).get("phase") not in ("Failed", "Error"):
-            self.cluster.get("workflows", namespace, name)
-            raise KubeError(500, "InternalError", "workflow must be Failed/Error to retry")
-        kept["spec"].pop("shutdown", None)
-        nodes = read_nodes(kept["status"])
-        failed = [key for key, node in nodes.items() if node["phase"] != "Succeeded"]
-        for key in failed:
-            if key == name:
-                nodes[key].update(phase="Running")
-            else:
-                del nodes[key]
-                nodes[name]["children"].remove(key)
-        for key in ("finishedAt", "message"):
-            kept["status"].pop(key, None)
-        kept["status"] |= {"phase": "Running", "nodes": nodes}
-        self.cluster.touch(kept)
-        return copy.deepcopy(kept)
+        self._allow(namespace)
+        return self.cluster.retry(namespace, name)
 
     def suspend(self, _: Request, namespace: str, name: str, action: str) -> Json:
         """A schedule is suspended or resumed by a merge patch, which keeps its status."""

@@ -12,9 +12,10 @@ import yaml
 from .access import Access
 from .contract import Contract
 from .kubernetes_shapes import Shapes, check_schema
+from .nodes import pod_name, read_nodes
 from .objects import ARGO_KINDS, CLUSTER_WIDE, CORE_KINDS, Json, KubeError, full_name
 from .wire import Answer, Request
-from .workflows import Cluster, pod_name, read_nodes
+from .workflows import Cluster
 
 _ARGO = re.compile(r"/apis/argoproj\.io/v1alpha1(?:/namespaces/([^/]+))?/([a-z]+)(?:/([^/]+))?")
 _CORE = re.compile(r"/api/v1(?:/namespaces/([^/]+))?/([a-z]+)(?:/([^/]+))?")

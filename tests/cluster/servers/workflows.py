@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
+from .nodes import node_hash, pod_name, read_nodes, task_names
 from .objects import Json, KubeError, Objects
 
 FINISHED = ("Succeeded", "Failed", "Error")
@@ -43,6 +44,8 @@ class Cluster(Objects):
         super().__init__(*args, **kwargs)
         self.script = Script()
         self.archive: dict[str, Json] = {}
+        # Workflows by name that were retried; a task of theirs that fails once succeeds now.
+        self.retried: set[str] = set()
 
     def advance(self, namespace: str, name: str, steps: int = 1) -> Json:
         one = self.all[("workflows", namespace, name)]
@@ -55,6 +58,38 @@ class Cluster(Objects):
         while one.get("status", {}).get("phase") not in FINISHED:
             self._step(one)
         return one
+
+    def retry(self, namespace: str, name: str) -> Json:
+        """What failed runs again; what succeeded stays."""
+        one = self.get("workflows", namespace, name)
+        status = one.get("status", {})
+        if status.get("phase") not in ("Failed", "Error"):
+            raise KubeError(500, "InternalError", "workflow must be Failed/Error to retry")
+        self.retried.add(name)
+        one["spec"].pop("shutdown", None)
+        nodes = read_nodes(status)
+        for key in [key for key, node in nodes.items() if node["phase"] != "Succeeded"]:
+            if key == name:
+                nodes[key].update(phase="Running")
+            else:
+                del nodes[key]
+                nodes[name]["children"].remove(key)
+        status.pop("finishedAt", None)
+        status.pop("message", None)
+        status["phase"] = "Running"
+        self._set_nodes(status, nodes)
+        return self.replace("workflows", namespace, name, one, "argo")
+
+    def expire(self, namespace: str, name: str) -> None:
+        """What a workflow's time to live does: it is gone, but for the archive."""
+        self.delete("workflows", namespace, name)
+
+    def find_archived(self, namespace: str, name: str) -> Json | None:
+        place = (namespace, name)
+        for one in reversed(self.archive.values()):
+            if (one["metadata"]["namespace"], one["metadata"]["name"]) == place:
+                return copy.deepcopy(one)
+        return None
 
     def trigger(self, namespace: str, name: str) -> Json | None:
         """Let a schedule fire; None where it is suspended or its policy forbids another run."""
@@ -172,7 +207,7 @@ class Cluster(Objects):
             return
         task, template = rest[0]
         path = f"{name}.{task}"
-        node = self._node(f"{name}-{_fnv(path)}", task, "Pod", template)
+        node = self._node(f"{name}-{node_hash(path)}", task, "Pod", template)
         node |= {"name": path, "boundaryID": name}
         nodes[node["id"]] = node
         pod = {"name": pod_name(name, node), "labels": {WORKFLOW_LABEL: name}}
@@ -199,8 +234,10 @@ class Cluster(Objects):
     def _end_node(self, node: Json, workflow: str, forced: str) -> None:
         task = node["displayName"]
         phase = forced or self.script.pick(self.script.outcomes, workflow, task, "Succeeded")
+        if phase == "FailOnce":
+            phase = "Succeeded" if workflow in self.retried else "Failed"
         node.update(phase=phase, finishedAt=self.now(), progress="1/1")
-        if phase != "Succeeded":
+        if phase in ("Failed", "Error"):
             node["message"] = "Error (exit code 1)"
         outputs = self.script.pick(self.script.outputs, workflow, task, {})
         node["outputs"] = {"exitCode": "0" if phase == "Succeeded" else "1"}
@@ -232,19 +269,6 @@ class Cluster(Objects):
             status["nodes"] = nodes
 
 
-def pod_name(workflow: str, node: Json) -> str:
-    """The pod of a node: `WORKFLOW-TEMPLATE-HASH`, the hash being that of the node's id."""
-    return f"{workflow}-{node['templateName']}-{node['id'].rpartition('-')[2]}"
-
-
-def _fnv(text: str) -> int:
-    """FNV-1a of 32 bits, by which Argo names nodes."""
-    value = 0x811C9DC5
-    for byte in text.encode():
-        value = (value ^ byte) * 0x01000193 % 2**32
-    return value
-
-
 def _owner(kind: str, one: Json) -> Json:
     return {
         "apiVersion": "argoproj.io/v1alpha1",
@@ -254,31 +278,3 @@ def _owner(kind: str, one: Json) -> Json:
         "controller": True,
         "blockOwnerDeletion": True,
     }
-
-
-def read_nodes(status: Json) -> dict[str, Json]:
-    if "compressedNodes" in status:
-        packed = gzip.decompress(base64.b64decode(status["compressedNodes"]))
-        unpacked: dict[str, Json] = json.loads(packed)
-        return unpacked
-    return dict(status.get("nodes", {}))
-
-
-def task_names(spec: Json) -> list[tuple[str, str]]:
-    """Each task and its template, depth first in order of dependence."""
-    templates = {one["name"]: one for one in spec.get("templates", [])}
-
-    def walk(name: str, seen: tuple[str, ...]) -> list[tuple[str, str]]:
-        template = templates.get(name, {})
-        tasks = template.get("dag", {}).get("tasks", [])
-        tasks = tasks or [step for group in template.get("steps", []) for step in group]
-        if not tasks:
-            return [(name, name)] if not seen else []
-        found: list[tuple[str, str]] = []
-        for task in tasks:
-            inner = task.get("template", "")
-            nested = walk(inner, (*seen, name)) if inner not in seen else []
-            found += nested or [(task["name"], inner)]
-        return found
-
-    return walk(spec.get("entrypoint", ""), ())
