@@ -115,12 +115,13 @@ class Task:
         elif state in FINISHED:
             self.finished = now
 
-    def show(self, run_id: str) -> Json:
+    def show(self, run: Run) -> Json:
         return filled(
-            run_id=run_id,
+            run_id=run.id,
             task_id=self.id,
             display_name=self.name,
-            create_time=stamp(self.started),
+            # The workflow's, for each of its tasks.
+            create_time=stamp(run.created),
             start_time=stamp(self.started),
             end_time=stamp(self.finished),
             state=self.state,
@@ -179,9 +180,13 @@ class Run:
             created_at=stamp(self.created),
             scheduled_at=stamp(self.created),
             finished_at=stamp(self.finished),
-            run_details=filled(task_details=[task.show(self.id) for task in self.tasks]),
+            run_details=filled(task_details=self._show_tasks()),
             **source,
         )
+
+    def _show_tasks(self) -> list[Json]:
+        """In the order of the nodes' ids (toModelTasks), which says nothing of time."""
+        return [task.show(self) for task in sorted(self.tasks, key=lambda task: task.pod)]
 
 
 @dataclass

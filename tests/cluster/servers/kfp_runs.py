@@ -63,8 +63,10 @@ def advance(run: Run, script: Script, now: int) -> Task | None:
         _end(run, "SUCCEEDED", now)
         return ended
     name, container = rest[0]
-    _start(run, f"{name}-driver", now).move("SUCCEEDED", now)
+    driver = _start(run, f"{name}-driver", now)
+    driver.move("SUCCEEDED", now)
     task = _start(run, name, now)
+    driver.children.append(task.pod)
     if container:
         executor = _start(run, "executor", now)
         task.children.append(executor.pod)
