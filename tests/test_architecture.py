@@ -32,6 +32,7 @@ LAYERS: list[set[str]] = [
     {"launch"},
     {"targets"},
     {"engine"},
+    {"submission"},
     {"layout"},
     {"reports"},
     {"commands"},
