@@ -28,6 +28,7 @@ from compiler.checks.policy import required as required
 from compiler.checks.python import python_signature
 from compiler.checks.schedules import schedules
 from compiler.checks.skipping import skipped_outputs
+from compiler.checks.sources import unmatched_sources as unmatched_sources
 from compiler.checks.timing import caches, retries, run_timeout
 from compiler.checks.unused import unread_inputs, unread_params, untaken_outputs
 from compiler.diagnostics import Diagnostic

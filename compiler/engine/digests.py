@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import os
 import platform
-import re
 import sqlite3
 import stat
 import sys
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from compiler.engine.artifacts import Artifact, hash_file, read_artifact
+from compiler.globs import glob
 
 # A file changed so lately could change again within the same tick of the file system's clock.
 _SETTLED = 2 * 10**9
@@ -135,14 +135,14 @@ def _counted(
     folders: Sequence[Path], data: Collection[str], sources: Sequence[str]
 ) -> list[list[_Found]]:
     """The files that count, by folder, before any of them is read."""
-    globs = {pattern: _glob(pattern) for pattern in sources}
+    globs = {pattern: glob(pattern) for pattern in sources}
     unmatched = set(sources)
     count = 0
     found: list[list[_Found]] = []
     for root in folders:
         found.append([])
         for file in _code(str(root), data):
-            matched = {pattern for pattern, glob in globs.items() if glob.fullmatch(file[0])}
+            matched = {pattern for pattern, wanted in globs.items() if wanted.fullmatch(file[0])}
             if globs and not matched:
                 continue
             unmatched -= matched
@@ -169,13 +169,6 @@ def _distributions(python: str) -> list[str]:
     return sorted(
         entry.name for folder in folders if folder.is_dir() for entry in folder.glob("*.dist-info")
     )
-
-
-def _glob(pattern: str) -> re.Pattern[str]:
-    """A glob over paths from the root: `*` and `?` within a folder, `**/` over any number."""
-    parts = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
-    meant = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return re.compile("".join(meant.get(part, re.escape(part)) for part in parts))
 
 
 def _code(root: str, data: Collection[str]) -> Iterator[_Found]:

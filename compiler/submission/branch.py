@@ -216,7 +216,8 @@ def _unsaved(root: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The tracked files that differ from the commit, and those that are not tracked."""
     options = ("--porcelain=v1", "-z", "--untracked-files=all", "--no-renames")
     answer = _told(ask(root, "status", *options, seconds=_PATIENCE), root)
-    dirty, untracked = set(), set()
+    dirty: set[str] = set()
+    untracked: set[str] = set()
     for entry in filter(None, answer.text.split("\0")):
         (untracked if entry.startswith("??") else dirty).add(entry[3:])
     return tuple(sorted(dirty)), tuple(sorted(untracked))

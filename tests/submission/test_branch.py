@@ -218,5 +218,5 @@ def test_a_checkout_of_another_user(tmp_path: Path) -> None:
     folder = make(tmp_path).folder
     for path in (folder, folder / ".git"):
         os.chown(path, 12345, 12345)
-    with pytest.raises(MlcError, match="safe.directory"):
+    with pytest.raises(MlcError, match=r"safe\.directory"):
         read_branch(folder)

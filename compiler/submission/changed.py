@@ -1,0 +1,317 @@
+"""Which algorithms a branch changed, and why each: its files against those of a commit.
+
+Everything that can be told from files counts: specs and what they go on from or use, the project's
+configuration, the code that steps name, and what `sources` declares. Uncommitted files count as
+they are.
+"""
+
+from __future__ import annotations
+
+import os.path
+import tomllib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from compiler import source
+from compiler.checks.sources import code_folders
+from compiler.diagnostics import MlcError
+from compiler.git import ask
+from compiler.globs import glob
+from compiler.nodes import text
+from compiler.settings import Project
+from compiler.submission.branch import Branch
+from compiler.submission.code import Code
+from compiler.submission.parts import Parts, read_parts
+
+Kind = Literal["spec", "base", "component", "algorithm", "config", "code", "sources"]
+Change = Literal["added", "modified", "deleted", "renamed", "untracked"]
+State = Literal["new", "changed", "deleted"]
+
+_CHANGES: dict[str, Change] = {"A": "added", "C": "added", "D": "deleted"}
+_PATIENCE = 60
+# Keys of the configuration that reach what is submitted, and tables of which each entry counts.
+_WHOLE = ("default_targets",)
+_TABLES = ("targets",)
+# What a target's table says to mlc alone.
+_NOT_COMPILED = ("accept",)
+
+
+class Difference(NamedTuple):
+    """A file that is not as it was. `old` is the path that it was renamed from."""
+
+    path: Path
+    change: Change
+    old: Path | None = None
+
+
+class Reason(NamedTuple):
+    """A file for which an algorithm counts as changed. `path` is from the project's root; `kind`
+    says what it is to the algorithm, `detail` in words how it comes in."""
+
+    path: str
+    kind: Kind
+    change: Change
+    detail: str = ""
+
+
+class Changed(NamedTuple):
+    """An algorithm that a branch made, changed or deleted. `spec` is from the project's root."""
+
+    name: str
+    spec: str
+    state: State
+    reasons: tuple[Reason, ...]
+
+
+def changed_algorithms(
+    branch: Branch, base: str, specs: Sequence[Path], project: Project
+) -> tuple[Changed, ...]:
+    """The algorithms that differ from the commit `base`, by name.
+
+    `specs` are all algorithms of the project. One that is gone is told of where its file lay in
+    `algorithms/` or beside one of them; it can't be submitted any more.
+
+    Raises:
+        MlcError: git can't be asked, or has no such commit.
+    """
+    found = differences(branch, base)
+    by_path = {difference.path: difference for difference in found}
+    gone = {path for d in found for path in (d.old, d.path if d.change == "deleted" else None)}
+    moved = {d.old: d for d in found if d.old is not None}
+    every = {**moved, **by_path}
+    code = Code(_roots(project), {path for path in gone if path is not None})
+    config = _config_changes(branch, base, project, every)
+    before = _names_before(branch, base, found)
+    known = {path: name for name, path in before.items()}
+    result = []
+    names = set()
+    for spec in specs:
+        parts = read_parts(spec)
+        name = parts.name or known.get(parts.path) or parts.path.stem
+        names.add(name)
+        reasons = _reasons(parts, every, code, config, project)
+        if reasons:
+            is_new = parts.path in by_path and name not in before
+            state: State = "new" if is_new else "changed"
+            result.append(Changed(name, _from_root(parts.path, project), state, reasons))
+    folders = {spec.resolve().parent for spec in specs}
+    own = project.root.resolve() / "algorithms"
+    for name, path in before.items():
+        if name not in names and (path.parent in folders or path.is_relative_to(own)):
+            reason = Reason(_from_root(path, project), "spec", "deleted", _fate(path, by_path))
+            result.append(Changed(name, reason.path, "deleted", (reason,)))
+    return tuple(sorted(result))
+
+
+def differences(branch: Branch, base: str) -> tuple[Difference, ...]:
+    """The files of a checkout that are not as at a commit, untracked ones included.
+
+    Raises:
+        MlcError: git can't be asked, or has no such commit.
+    """
+    options = ("--name-status", "-z", "--find-renames", "--no-ext-diff", "--no-relative")
+    answer = ask(branch.root, "diff", *options, base, "--", seconds=_PATIENCE)
+    if answer.problem:
+        raise MlcError(f"can't compare with {base[:12]}: {answer.problem.removeprefix('fatal: ')}")
+    words = iter(answer.text.split("\0")[:-1])
+    found = []
+    for status in words:
+        first = branch.root / next(words)
+        if status[0] in "RC":
+            second = branch.root / next(words)
+            old = first if status[0] == "R" else None
+            found.append(Difference(second, "renamed" if old else "added", old))
+        else:
+            found.append(Difference(first, _CHANGES.get(status[0], "modified")))
+    found += [Difference(branch.root / name, "untracked") for name in branch.untracked]
+    return tuple(sorted(found, key=lambda d: d.path))
+
+
+def untracked(found: Iterable[Changed], branch: Branch, project: Project) -> frozenset[str]:
+    """The untracked files that algorithms need, as paths from the checkout's top folder."""
+    root = project.root.resolve()
+    paths = {
+        Path(os.path.normpath(root / reason.path))
+        for changed in found
+        for reason in changed.reasons
+        if reason.change == "untracked"
+    }
+    return frozenset(p.relative_to(branch.root).as_posix() for p in paths)
+
+
+def _roots(project: Project) -> tuple[Path, ...]:
+    """Where modules of steps are found."""
+    root = project.root.resolve()
+    named = (Path(os.path.normpath(root / name)) for name in project.local.pythonpath)
+    return tuple(dict.fromkeys((*named, root)))
+
+
+def _reasons(
+    parts: Parts,
+    every: Mapping[Path, Difference],
+    code: Code,
+    config: Mapping[str, Reason],
+    project: Project,
+) -> tuple[Reason, ...]:
+    """Why an algorithm counts as changed, one reason for each file and part of the configuration;
+    the closest one where there are several."""
+    found: dict[Path, Reason] = {}
+    for path, origin in parts.files.items():
+        if path in every:
+            verb = {"base": "extends", "spec": ""}.get(origin.role, "uses")
+            by = f"{_from_root(origin.by, project)} {verb} it" if origin.by else ""
+            found[path] = _reason(every[path], path, origin.role, by, project)
+    for path, detail in _code(parts, every, code, project):
+        if path not in found:
+            found[path] = _reason(every[path], path, "code", detail, project)
+    for pattern in parts.sources:
+        for path in sorted(every):
+            if path not in found and _matches(path, pattern, project):
+                detail = f"`sources` has `{pattern}`"
+                found[path] = _reason(every[path], path, "sources", detail, project)
+    parts_of_config = [
+        reason
+        for key, reason in sorted(config.items())
+        if not key.startswith("gpus.") or key.removeprefix("gpus.") in parts.gpus
+    ]
+    order = ("spec", "base", "component", "algorithm", "config", "code", "sources")
+    reasons = [*found.values(), *parts_of_config]
+    return tuple(sorted(reasons, key=lambda r: (order.index(r.kind), r.path, r.detail)))
+
+
+def _reason(
+    difference: Difference, path: Path, kind: Kind, detail: str, project: Project
+) -> Reason:
+    """`path` is the old one of a rename where that is what the algorithm still names."""
+    change = difference.change
+    other = difference.old
+    if change == "renamed" and path == difference.old:
+        change, other = "deleted", difference.path
+    if other is not None:
+        way = "from" if change == "renamed" else "to"
+        renamed = f"renamed {way} {_from_root(other, project)}"
+        detail = f"{detail}, {renamed}" if detail else renamed
+    return Reason(_from_root(path, project), kind, change, detail)
+
+
+def _code(
+    parts: Parts, every: Mapping[Path, Difference], code: Code, project: Project
+) -> Iterator[tuple[Path, str]]:
+    """The changed files that programs load, and how they come to."""
+    told = set()
+    for program in parts.programs:
+        if program.form == "python":
+            start = code.module(program.text)
+        elif program.is_python_source:
+            start = code.inline(program.text)
+        else:
+            start = code.words(program.text, (project.root.resolve(),))
+        led_by = code.follow(start, every.keys(), as_scripts=program.form != "python")
+        for path, by in led_by.items():
+            if path in every and path not in told:
+                told.add(path)
+                way = f", by way of {_from_root(by, project)}" if by else ""
+                yield path, f"step `{program.step}`{way}"
+
+
+def _matches(path: Path, pattern: str, project: Project) -> bool:
+    wanted = glob(pattern)
+    return any(
+        path.is_relative_to(folder) and wanted.fullmatch(path.relative_to(folder).as_posix())
+        for folder in code_folders(project)
+    )
+
+
+def _config_changes(
+    branch: Branch, base: str, project: Project, every: Collection[Path]
+) -> dict[str, Reason]:
+    """The parts of the configuration that differ and reach what is submitted, by their key."""
+    root = project.root.resolve()
+    files = [root / "mlc.toml", root / "pyproject.toml"]
+    if not any(file in every for file in files):
+        return {}
+    now = _settings([_on_disk(file) for file in files])
+    then = _settings([_shown(branch, base, file) for file in files])
+    path = project.config.resolve() if project.config else files[0]
+    keys = [key for key in _WHOLE if now.get(key) != then.get(key)]
+    for table in (*_TABLES, "gpus"):
+        left, right = _table(now, table), _table(then, table)
+        keys += [
+            f"{table}.{name}"
+            for name in sorted(left.keys() | right.keys())
+            if _counted(left.get(name)) != _counted(right.get(name))
+        ]
+    prefix = project.table_prefix
+    return {
+        key: Reason(_from_root(path, project), "config", "modified", f"[{prefix}{key}]")
+        for key in keys
+    }
+
+
+def _counted(settings: Any) -> Any:
+    if not isinstance(settings, dict):
+        return settings
+    return {key: value for key, value in settings.items() if key not in _NOT_COMPILED} or None
+
+
+def _table(settings: Mapping[str, Any], key: str) -> dict[str, Any]:
+    found = settings.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _settings(texts: Sequence[str | None]) -> dict[str, Any]:
+    """The configuration in an mlc.toml, else in a pyproject.toml."""
+    own, shared = texts
+    if own is not None:
+        return _parsed(own)
+    return _table(_table(_parsed(shared or ""), "tool"), "mlc")
+
+
+def _parsed(toml: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(toml)
+    except tomllib.TOMLDecodeError:
+        return {}
+
+
+def _on_disk(path: Path) -> str | None:
+    try:
+        return path.read_bytes().decode("utf-8", "replace")
+    except OSError:
+        return None
+
+
+def _shown(branch: Branch, base: str, path: Path) -> str | None:
+    """A file as it was at a commit."""
+    if not path.is_relative_to(branch.root):
+        return None
+    name = path.relative_to(branch.root).as_posix()
+    answer = ask(branch.root, "show", f"{base}:{name}")
+    return None if answer.problem else answer.text
+
+
+def _names_before(branch: Branch, base: str, found: Sequence[Difference]) -> dict[str, Path]:
+    """The algorithms that changed files held at the commit, by name, with these files."""
+    names = {}
+    for difference in found:
+        path = difference.old or difference.path
+        is_new = difference.change in ("added", "untracked")
+        if is_new or path.suffix not in (".yaml", ".yml"):
+            continue
+        shown = _shown(branch, base, path)
+        root = source.parse_bytes(shown.encode("utf-8", "replace"), path.name)[0] if shown else None
+        name = text(root.get("name")) if root else None
+        if root and name and text(root.get("kind")) == "Algorithm":
+            names[name] = path
+    return names
+
+
+def _fate(path: Path, by_path: Mapping[Path, Difference]) -> str:
+    if path in by_path and by_path[path].change != "deleted":
+        return "the spec has another name now"
+    return ""
+
+
+def _from_root(path: Path, project: Project) -> str:
+    return Path(os.path.relpath(path, project.root.resolve())).as_posix()
