@@ -8,10 +8,9 @@ they are.
 from __future__ import annotations
 
 import os.path
-import tomllib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from compiler import source
 from compiler.checks.sources import code_folders
@@ -22,6 +21,7 @@ from compiler.nodes import text
 from compiler.settings import Project
 from compiler.submission.branch import Branch
 from compiler.submission.code import Code
+from compiler.submission.configuration import file_at, settings_changed
 from compiler.submission.parts import Parts, read_parts
 
 Kind = Literal["spec", "base", "component", "algorithm", "config", "code", "sources"]
@@ -30,11 +30,6 @@ State = Literal["new", "changed", "deleted"]
 
 _CHANGES: dict[str, Change] = {"A": "added", "C": "added", "D": "deleted"}
 _PATIENCE = 60
-# Keys of the configuration that reach what is submitted, and tables of which each entry counts.
-_WHOLE = ("default_targets",)
-_TABLES = ("targets",)
-# What a target's table says to mlc alone.
-_NOT_COMPILED = ("accept",)
 
 
 class Difference(NamedTuple):
@@ -81,7 +76,7 @@ def changed_algorithms(
     moved = {d.old: d for d in found if d.old is not None}
     every = {**moved, **by_path}
     code = Code(_roots(project), {path for path in gone if path is not None})
-    config = _config_changes(branch, base, project, every)
+    config = settings_changed(branch, base, project, every)
     before = _names_before(branch, base, found)
     known = {path: name for name, path in before.items()}
     result = []
@@ -151,7 +146,7 @@ def _reasons(
     parts: Parts,
     every: Mapping[Path, Difference],
     code: Code,
-    config: Mapping[str, Reason],
+    config: Iterable[str],
     project: Project,
 ) -> tuple[Reason, ...]:
     """Why an algorithm counts as changed, one reason for each file and part of the configuration;
@@ -170,9 +165,10 @@ def _reasons(
             if path not in found and _matches(path, pattern, project):
                 detail = f"`sources` has `{pattern}`"
                 found[path] = _reason(every[path], path, "sources", detail, project)
+    file = _from_root(project.config or project.root / "mlc.toml", project)
     parts_of_config = [
-        reason
-        for key, reason in sorted(config.items())
+        Reason(file, "config", "modified", f"[{project.table_prefix}{key}]")
+        for key in config
         if not key.startswith("gpus.") or key.removeprefix("gpus.") in parts.gpus
     ]
     order = ("spec", "base", "component", "algorithm", "config", "code", "sources")
@@ -223,74 +219,6 @@ def _matches(path: Path, pattern: str, project: Project) -> bool:
     )
 
 
-def _config_changes(
-    branch: Branch, base: str, project: Project, every: Collection[Path]
-) -> dict[str, Reason]:
-    """The parts of the configuration that differ and reach what is submitted, by their key."""
-    root = project.root.resolve()
-    files = [root / "mlc.toml", root / "pyproject.toml"]
-    if not any(file in every for file in files):
-        return {}
-    now = _settings([_on_disk(file) for file in files])
-    then = _settings([_shown(branch, base, file) for file in files])
-    path = project.config.resolve() if project.config else files[0]
-    keys = [key for key in _WHOLE if now.get(key) != then.get(key)]
-    for table in (*_TABLES, "gpus"):
-        left, right = _table(now, table), _table(then, table)
-        keys += [
-            f"{table}.{name}"
-            for name in sorted(left.keys() | right.keys())
-            if _counted(left.get(name)) != _counted(right.get(name))
-        ]
-    prefix = project.table_prefix
-    return {
-        key: Reason(_from_root(path, project), "config", "modified", f"[{prefix}{key}]")
-        for key in keys
-    }
-
-
-def _counted(settings: Any) -> Any:
-    if not isinstance(settings, dict):
-        return settings
-    return {key: value for key, value in settings.items() if key not in _NOT_COMPILED} or None
-
-
-def _table(settings: Mapping[str, Any], key: str) -> dict[str, Any]:
-    found = settings.get(key)
-    return found if isinstance(found, dict) else {}
-
-
-def _settings(texts: Sequence[str | None]) -> dict[str, Any]:
-    """The configuration in an mlc.toml, else in a pyproject.toml."""
-    own, shared = texts
-    if own is not None:
-        return _parsed(own)
-    return _table(_table(_parsed(shared or ""), "tool"), "mlc")
-
-
-def _parsed(toml: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(toml)
-    except tomllib.TOMLDecodeError:
-        return {}
-
-
-def _on_disk(path: Path) -> str | None:
-    try:
-        return path.read_bytes().decode("utf-8", "replace")
-    except OSError:
-        return None
-
-
-def _shown(branch: Branch, base: str, path: Path) -> str | None:
-    """A file as it was at a commit."""
-    if not path.is_relative_to(branch.root):
-        return None
-    name = path.relative_to(branch.root).as_posix()
-    answer = ask(branch.root, "show", f"{base}:{name}")
-    return None if answer.problem else answer.text
-
-
 def _names_before(branch: Branch, base: str, found: Sequence[Difference]) -> dict[str, Path]:
     """The algorithms that changed files held at the commit, by name, with these files."""
     names = {}
@@ -299,7 +227,7 @@ def _names_before(branch: Branch, base: str, found: Sequence[Difference]) -> dic
         is_new = difference.change in ("added", "untracked")
         if is_new or path.suffix not in (".yaml", ".yml"):
             continue
-        shown = _shown(branch, base, path)
+        shown = file_at(branch, base, path)
         root = source.parse_bytes(shown.encode("utf-8", "replace"), path.name)[0] if shown else None
         name = text(root.get("name")) if root else None
         if root and name and text(root.get("kind")) == "Algorithm":

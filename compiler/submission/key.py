@@ -1,0 +1,225 @@
+"""What a submission is known by: the digest of its spec, its key, and names and marks for engines.
+
+All of these are functions of what is submitted alone, so that any machine comes to the same ones
+and a submission that is repeated finds what the first attempt made.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from compiler.git import UNKNOWN
+from compiler.ir import Pipeline, Required
+from compiler.values import JsonValue
+
+# Kubernetes takes 63 characters in names that are DNS labels and in values of labels, KFP 127.
+KUBERNETES_LIMIT = 63
+KFP_LIMIT = 127
+# Changes whenever what is digested does, so that digests of different meaning never look alike.
+_FORM = "mlc spec digest 1"
+_DIGITS = 32
+_MARK_DIGITS = 8
+# Of the pipeline: where it is written, what is compared by itself (schedules), what only the
+# local cache and `mlc changed` go by (sources), and names of what is in the steps by now.
+_NOT_DIGESTED = {
+    "Pipeline": {"source", "sources", "schedules", "profiles", "git_commit", "git_branch"}
+}
+# Fields whose order means nothing.
+_UNORDERED = {
+    "Pipeline": {"params", "inputs", "nodes", "finally_nodes", "outputs", "labels"},
+    "Step": {"inputs", "outputs", "needs", "volumes"},
+    "Loop": {"body", "needs"},
+    "Pod": {"labels", "annotations", "node_selector"},
+    "Gpu": {"node_selector"},
+}
+_MARKED = re.compile(rf"(?:^|-)[0-9a-f]{{{_MARK_DIGITS}}}$")
+_PREFIX = "mlc/"
+
+
+class Marks(NamedTuple):
+    """What everything that a submission makes is marked with, by name.
+
+    `labels` can be searched for and hold values as Kubernetes allows them; `annotations` has the
+    full values of those that had to be changed for that.
+    """
+
+    labels: dict[str, str]
+    annotations: dict[str, str]
+
+
+def spec_digest(pipeline: Pipeline) -> str:
+    """32 hexadecimal digits that are the same for pipelines of the same meaning.
+
+    `pipeline` is made with the checkout `compiler.git.UNKNOWN` and without overrides: the commit,
+    the branch and the values of a run are no part of the spec. What counts is everything that is
+    run or shown on a cluster, profiles included; not files, places, comments, the order of steps
+    and params, schedules and `sources`.
+
+    Raises:
+        ValueError: the pipeline has a commit in it.
+    """
+    if pipeline.git_commit not in (None, UNKNOWN.commit):
+        raise ValueError("a spec is digested without a commit: build it with git.UNKNOWN")
+    return _digest([_FORM, _data(pipeline)])[:_DIGITS]
+
+
+def submission_key(
+    spec: str,
+    params: Mapping[str, JsonValue],
+    commit: str,
+    attempt: int = 1,
+    *,
+    experiment: str = "",
+) -> str:
+    """32 hexadecimal digits that tell one submission from all others.
+
+    `spec` is a digest, `params` all values of the run by name, in any order. Branches may stand at
+    the same commit: `experiment` keeps their runs apart. `attempt` counts up to run the same again.
+    """
+    values = {name: _value(value) for name, value in params.items()}
+    return _digest(["mlc submission 1", spec, values, commit, attempt, experiment])[:_DIGITS]
+
+
+def version_name(branch: str, commit: str, spec: str) -> str:
+    """The name of a pipeline's version: readable, a DNS label, its own for each branch, commit and
+    spec digest."""
+    tail = f"{commit[:8]}-{spec[:8]}"
+    return _joined(slug(branch, KUBERNETES_LIMIT - len(tail) - 1), tail)
+
+
+def run_name(algorithm: str, branch: str, key: str) -> str:
+    """The name of a run, a DNS label with 12 digits of its key at the end."""
+    tail = key[:12]
+    head = slug(algorithm.replace("_", "-"), 28)
+    room = KUBERNETES_LIMIT - len(head) - len(tail) - 2
+    return _joined(head, slug(branch, room), tail)
+
+
+def experiment_name(branch: str) -> str:
+    """The branch itself, as far as KFP takes it: cut with a digest where it is too long."""
+    looks_cut = len(branch) == KFP_LIMIT and _MARKED.search(branch)
+    if len(branch) <= KFP_LIMIT and not looks_cut:
+        return branch
+    return f"{branch[: KFP_LIMIT - _MARK_DIGITS - 1]}-{_mark(branch)}"
+
+
+def marks(
+    *,
+    project: str,
+    algorithm: str,
+    branch: str,
+    commit: str,
+    spec: str,
+    mlc: str,
+    key: str = "",
+) -> Marks:
+    """The marks of what is made for an algorithm, with `key` for a run. `spec` is its digest and
+    `mlc` the compiler's version; empty values are left out."""
+    full = {
+        f"{_PREFIX}project": project,
+        f"{_PREFIX}algorithm": algorithm,
+        f"{_PREFIX}branch": branch,
+        f"{_PREFIX}commit": commit,
+        f"{_PREFIX}spec": spec,
+        f"{_PREFIX}key": key,
+        f"{_PREFIX}version": mlc,
+    }
+    labels = {name: label_value(text) for name, text in full.items() if text}
+    changed = {name: text for name, text in full.items() if text and labels[name] != text}
+    own = {"app.kubernetes.io/managed-by": "mlc"}
+    return Marks(own | labels, changed)
+
+
+def slug(text: str, limit: int = KUBERNETES_LIMIT) -> str:
+    """A text as a DNS label: lower-case letters, digits and single dashes between them.
+
+    Different texts have different slugs: one that had to be changed ends in a digest of the text.
+    Empty for the empty text alone.
+    """
+    return _tamed(text, _plain(text).lower(), "-", r"[^a-z0-9]+", limit)
+
+
+def label_value(text: str, limit: int = KUBERNETES_LIMIT) -> str:
+    """A text as a value of a Kubernetes label: letters, digits, `.`, `_`, `-`, and a letter or
+    digit at both ends. Different texts have different values, as with `slug`."""
+    return _tamed(text, _plain(text), "-", r"[^A-Za-z0-9._-]+", limit)
+
+
+def _tamed(text: str, plain: str, filler: str, refused: str, limit: int) -> str:
+    if not text:
+        return ""
+    tame = re.sub(refused, filler, plain).strip("-._")
+    if tame == text and len(text) <= limit and not _MARKED.search(text):
+        return text
+    kept = tame[: max(0, limit - _MARK_DIGITS - 1)].rstrip("-._")
+    return _joined(kept, _mark(text))
+
+
+def _plain(text: str) -> str:
+    """Letters without their accents."""
+    apart = unicodedata.normalize("NFKD", text.replace("ß", "ss"))
+    return "".join(c for c in apart if not unicodedata.combining(c))
+
+
+def _mark(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:_MARK_DIGITS]
+
+
+def _joined(*parts: str) -> str:
+    return "-".join(filter(None, parts))
+
+
+def _digest(data: Any) -> str:
+    text = json.dumps(data, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _data(value: Any) -> Any:
+    """The IR as JSON. Fields that are as by default are left out, so that a new one changes no
+    digest of specs that do without it."""
+    if isinstance(value, Required):
+        return {"required": True}
+    if isinstance(value, list | dict):
+        return {"value": _value(value)}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+        return _fields(type(value).__name__, fields, {})
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        defaults = getattr(value, "_field_defaults", {})
+        fields = dict(zip(value._fields, value, strict=True))
+        return _fields(type(value).__name__, fields, defaults)
+    if isinstance(value, tuple):
+        return [_data(item) for item in value]
+    return _value(value)
+
+
+def _fields(kind: str, fields: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    data: dict[str, Any] = {"": kind}
+    for name, value in fields.items():
+        if name in ("span", "spans") or name.endswith("_span"):
+            continue
+        if name in _NOT_DIGESTED.get(kind, ()) or (name in defaults and value == defaults[name]):
+            continue
+        found = _data(value)
+        if name in _UNORDERED.get(kind, ()):
+            found = sorted(found, key=_digest)
+        data[name] = found
+    return data
+
+
+def _value(value: JsonValue) -> JsonValue:
+    """A value as it is told apart from others: `3.0` and `3` are the same number."""
+    match value:
+        case float() if value.is_integer():
+            return int(value)
+        case list():
+            return [_value(item) for item in value]
+        case dict():
+            return {name: _value(item) for name, item in value.items()}
+    return value
