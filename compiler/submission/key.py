@@ -1,4 +1,4 @@
-"""What a submission is known by: the digest of its spec, its key, and names and marks for engines.
+"""What a submission is known by: the digest of its spec, its key, and names for engines.
 
 All of these are functions of what is submitted alone, so that any machine comes to the same ones
 and a submission that is repeated finds what the first attempt made.
@@ -12,7 +12,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from compiler.git import UNKNOWN
 from compiler.ir import Pipeline, Required
@@ -24,6 +24,8 @@ KFP_LIMIT = 127
 # Changes whenever what is digested does, so that digests of different meaning never look alike.
 _FORM = "mlc spec digest 1"
 _DIGITS = 32
+# As many as fit into the few characters of a description that KFP keeps.
+_KEY_DIGITS = 24
 _MARK_DIGITS = 8
 # Of the pipeline: where it is written, what is compared by itself (schedules), what only the
 # local cache and `mlc changed` go by (sources), and names of what is in the steps by now.
@@ -39,18 +41,6 @@ _UNORDERED = {
     "Gpu": {"node_selector"},
 }
 _MARKED = re.compile(rf"(?:^|-)[0-9a-f]{{{_MARK_DIGITS}}}$")
-_PREFIX = "mlc/"
-
-
-class Marks(NamedTuple):
-    """What everything that a submission makes is marked with, by name.
-
-    `labels` can be searched for and hold values as Kubernetes allows them; `annotations` has the
-    full values of those that had to be changed for that.
-    """
-
-    labels: dict[str, str]
-    annotations: dict[str, str]
 
 
 def spec_digest(pipeline: Pipeline) -> str:
@@ -69,6 +59,13 @@ def spec_digest(pipeline: Pipeline) -> str:
     return _digest([_FORM, _data(pipeline)])[:_DIGITS]
 
 
+def images_of_commit(built: Pipeline, neutral: Pipeline) -> tuple[str, ...]:
+    """The steps of a pipeline whose image is named by git: where it differs from that of the same
+    pipeline made with the checkout `compiler.git.UNKNOWN`."""
+    there = {step.name: step.image for step in neutral.steps}
+    return tuple(step.name for step in built.steps if there.get(step.name) != step.image)
+
+
 def submission_key(
     spec: str,
     params: Mapping[str, JsonValue],
@@ -77,13 +74,13 @@ def submission_key(
     *,
     experiment: str = "",
 ) -> str:
-    """32 hexadecimal digits that tell one submission from all others.
+    """24 hexadecimal digits that tell one submission from all others.
 
     `spec` is a digest, `params` all values of the run by name, in any order. Branches may stand at
     the same commit: `experiment` keeps their runs apart. `attempt` counts up to run the same again.
     """
     values = {name: _value(value) for name, value in params.items()}
-    return _digest(["mlc submission 1", spec, values, commit, attempt, experiment])[:_DIGITS]
+    return _digest(["mlc submission 1", spec, values, commit, attempt, experiment])[:_KEY_DIGITS]
 
 
 def version_name(branch: str, commit: str, spec: str) -> str:
@@ -109,56 +106,16 @@ def experiment_name(branch: str) -> str:
     return f"{branch[: KFP_LIMIT - _MARK_DIGITS - 1]}-{_mark(branch)}"
 
 
-def marks(
-    *,
-    project: str,
-    algorithm: str,
-    branch: str,
-    commit: str,
-    spec: str,
-    mlc: str,
-    key: str = "",
-) -> Marks:
-    """The marks of what is made for an algorithm, with `key` for a run. `spec` is its digest and
-    `mlc` the compiler's version; empty values are left out."""
-    full = {
-        f"{_PREFIX}project": project,
-        f"{_PREFIX}algorithm": algorithm,
-        f"{_PREFIX}branch": branch,
-        f"{_PREFIX}commit": commit,
-        f"{_PREFIX}spec": spec,
-        f"{_PREFIX}key": key,
-        f"{_PREFIX}version": mlc,
-    }
-    labels = {name: label_value(text) for name, text in full.items() if text}
-    changed = {name: text for name, text in full.items() if text and labels[name] != text}
-    own = {"app.kubernetes.io/managed-by": "mlc"}
-    return Marks(own | labels, changed)
-
-
 def slug(text: str, limit: int = KUBERNETES_LIMIT) -> str:
     """A text as a DNS label: lower-case letters, digits and single dashes between them.
 
     Different texts have different slugs: one that had to be changed ends in a digest of the text.
     Empty for the empty text alone.
     """
-    return _tamed(text, _plain(text).lower(), "-", r"[^a-z0-9]+", limit)
-
-
-def label_value(text: str, limit: int = KUBERNETES_LIMIT) -> str:
-    """A text as a value of a Kubernetes label: letters, digits, `.`, `_`, `-`, and a letter or
-    digit at both ends. Different texts have different values, as with `slug`."""
-    return _tamed(text, _plain(text), "-", r"[^A-Za-z0-9._-]+", limit)
-
-
-def _tamed(text: str, plain: str, filler: str, refused: str, limit: int) -> str:
-    if not text:
-        return ""
-    tame = re.sub(refused, filler, plain).strip("-._")
-    if tame == text and len(text) <= limit and not _MARKED.search(text):
+    plain = re.sub(r"[^a-z0-9]+", "-", _plain(text).lower()).strip("-")
+    if plain == text and len(text) <= limit and not _MARKED.search(text):
         return text
-    kept = tame[: max(0, limit - _MARK_DIGITS - 1)].rstrip("-._")
-    return _joined(kept, _mark(text))
+    return _joined(plain[: max(0, limit - _MARK_DIGITS - 1)].rstrip("-"), _mark(text))
 
 
 def _plain(text: str) -> str:

@@ -20,8 +20,7 @@ from compiler.submission.key import (
     KFP_LIMIT,
     KUBERNETES_LIMIT,
     experiment_name,
-    label_value,
-    marks,
+    images_of_commit,
     run_name,
     slug,
     spec_digest,
@@ -30,9 +29,8 @@ from compiler.submission.key import (
 )
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-# DNS labels (RFC 1123) and values of labels, as Kubernetes' apimachinery has them.
+# DNS labels (RFC 1123), as Kubernetes' apimachinery has them.
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-LABEL = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 SPEC = """\
 apiVersion: mlc/v1
 kind: Algorithm
@@ -130,6 +128,17 @@ def test_a_commit_is_no_part_of_a_spec(tmp_path: Path) -> None:
         spec_digest(built)
 
 
+def test_images_that_git_names(tmp_path: Path) -> None:
+    neutral, git = build(tmp_path), Git("a" * 40, "main")
+    assert images_of_commit(build(tmp_path, git=git), neutral) == ("fit", "test")
+    text = SPEC.replace("    env:", "    image: python:3.12\n    env:")
+    neutral, built = build(tmp_path, text), build(tmp_path, text, git=git)
+    assert images_of_commit(built, neutral) == ("test",)
+    text = SPEC.replace(":${{ git.short_commit }}", ":1.4")  # a label has the branch still
+    neutral, built = build(tmp_path, text), build(tmp_path, text, git=git)
+    assert images_of_commit(built, neutral) == ()
+
+
 PROGRAM = """
 import sys
 from pathlib import Path
@@ -169,13 +178,13 @@ def test_the_digest_stays_what_it_was(tmp_path: Path) -> None:
     so in the changelog."""
     assert spec_digest(build(tmp_path)) == "b2a4d8c3052872ede3eb0c16defa0d1e"
     key = submission_key("d" * 32, {"share": 0.5, "words": ["a"]}, "c" * 40, 2, experiment="main")
-    assert key == "dd932970edc003f604043ba3578dbda4"
+    assert key == "dd932970edc003f604043ba3"
 
 
 def test_a_key_tells_submissions_apart() -> None:
     given_ = {"n": 1, "text": "1", "share": 0.5, "none": None, "many": [1, {"a": 1, "b": 2}]}
     key = submission_key("d", given_, "c")
-    assert re.fullmatch("[0-9a-f]{32}", key)
+    assert re.fullmatch("[0-9a-f]{24}", key)
     same = {**dict(reversed(given_.items())), "n": 1.0, "many": [1, {"b": 2, "a": 1.0}]}
     assert submission_key("d", same, "c", 1) == key  # type: ignore[arg-type]
     others = [
@@ -203,14 +212,13 @@ def test_names_are_as_kubernetes_and_kfp_take_them(branch: str, limit: int) -> N
         assert len(name) <= KUBERNETES_LIMIT
     if branch:
         assert DNS_LABEL.fullmatch(slug(branch, limit))
-        assert LABEL.fullmatch(label_value(branch, limit))
-        assert max(len(slug(branch, limit)), len(label_value(branch, limit))) <= limit
+        assert len(slug(branch, limit)) <= limit
     assert len(experiment_name(branch)) <= KFP_LIMIT
 
 
 @given(BRANCHES, BRANCHES)
 def test_names_of_different_branches_differ(left: str, right: str) -> None:
-    for name in (slug, label_value, experiment_name):
+    for name in (slug, experiment_name):
         # A slug is a branch's name too, which must not get what the other one has.
         for other in (right, name(left)):
             if other != left and name(left) != left:
@@ -222,23 +230,9 @@ def test_names_are_readable() -> None:
     assert slug("feature/häufige Wörter") == "feature-haufige-worter-a315be90"
     assert slug("IA-1742-doc-type") == "ia-1742-doc-type-fc050946"
     assert slug("ia-1742-doc-type") == "ia-1742-doc-type"
-    assert label_value("IA-1742_doc.type") == "IA-1742_doc.type"
-    assert label_value("feature/x") == "feature-x-217d2bf5"
     assert version_name("main", "0123456789", "fedcba9876") == "main-01234567-fedcba98"
     assert version_name("", "0123456789", "fedcba9876") == "01234567-fedcba98"
     assert run_name("doc_type", "main", "k" * 32) == "doc-type-main-kkkkkkkkkkkk"
     assert experiment_name("feature/häufig") == "feature/häufig"
     long = run_name("a" * 63, "b" * 200, "c" * 32)
     assert (long.startswith("aaaaaaaaaa"), len(long)) == (True, KUBERNETES_LIMIT)
-
-
-def test_marks() -> None:
-    found = marks(
-        project="team", algorithm="doc_type", branch="feature/x", commit="c" * 40, spec="d" * 32,
-        mlc="0.1.0+local build",
-    )  # fmt: skip
-    assert found.labels["app.kubernetes.io/managed-by"] == "mlc"
-    assert found.labels["mlc/algorithm"] == "doc_type"
-    assert all(LABEL.fullmatch(value) for value in found.labels.values())
-    assert "mlc/key" not in found.labels
-    assert found.annotations == {"mlc/branch": "feature/x", "mlc/version": "0.1.0+local build"}
