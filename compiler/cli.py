@@ -239,6 +239,28 @@ def compile_(
 
 
 @cli.command()
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option(
+    "--against", metavar="BRANCH", help="Compare with where this was left; the default branch."
+)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "json", "paths"]),
+    default="text",
+    help="Of the output; paths are those of the specs, one a line.",
+)
+def changed(paths: tuple[str, ...], against: str | None, style: str) -> int:
+    """List the algorithms that the git branch changed, and why each.
+
+    PATH is a file or a folder of specs; the default is the project's algorithms/.
+    """
+    from compiler.commands.changed import list_changed
+
+    return list_changed(paths, against=against, style=style)
+
+
+@cli.command()
 @click.argument("spec", metavar="SPEC")
 @_spec_options
 def resolve(
