@@ -24,6 +24,9 @@ _CI_BRANCH = (
 )
 
 
+_QUIET = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+
+
 class Answer(NamedTuple):
     """What git said. `text` is its output as it is, `problem` why there is none."""
 
@@ -51,8 +54,8 @@ def first_of(names: tuple[str, ...]) -> str:
 
 
 def ask(folder: Path, *arguments: str, seconds: int = 10) -> Answer:
-    """Run git in a folder. It answers in English and takes no locks; paths that are not UTF-8
-    come as surrogates."""
+    """Run git in a folder. It answers in English, asks for no password and takes no locks; paths
+    that are not UTF-8 come as surrogates."""
     # Here, since `mlc validate` asks no git and has to start fast.
     import subprocess
 
@@ -63,7 +66,7 @@ def ask(folder: Path, *arguments: str, seconds: int = 10) -> Answer:
             encoding="utf-8",
             errors="surrogateescape",
             stdin=subprocess.DEVNULL,
-            env={**os.environ, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"},
+            env={"GIT_SSH_COMMAND": "ssh -o BatchMode=yes", **os.environ, **_QUIET},
             check=False,
             timeout=seconds,
         )

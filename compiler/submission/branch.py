@@ -13,6 +13,7 @@ from compiler.git import CI_COMMIT, Answer, ask, checkout, first_of
 
 # Of a large checkout git has to read every file's state.
 _PATIENCE = 60
+_PATIENCE_FOR_REMOTES = 15
 _SHOWN_FILES = 5
 
 
@@ -22,8 +23,7 @@ class Branch:
 
     `name` is empty where HEAD is detached and CI names no branch. `default` is the repository's
     default branch, None where nothing tells it. `dirty` are tracked files that differ from the
-    commit, `untracked` those that git was told nothing of. `pushed` says whether a remote has the
-    commit, as far as is known here.
+    commit, `untracked` those that git was told nothing of.
     """
 
     root: Path
@@ -33,7 +33,6 @@ class Branch:
     remote: str | None
     dirty: tuple[str, ...]
     untracked: tuple[str, ...]
-    pushed: bool
 
     @property
     def is_default(self) -> bool:
@@ -78,7 +77,6 @@ def read_branch(folder: Path) -> Branch:
         remote=remote,
         dirty=dirty,
         untracked=untracked,
-        pushed=_is_pushed(root, found.commit),
     )
 
 
@@ -111,6 +109,21 @@ def merge_base(branch: Branch, against: str | None = None) -> MergeBase:
     raise MlcError(f"the branch has no commit in common with `{name}`")
 
 
+def is_pushed(branch: Branch) -> bool:
+    """Whether a remote has the commit: CI got it from there, a remote branch known here holds it,
+    or else the remote is asked for a branch that ends in it."""
+    if branch.commit == first_of(CI_COMMIT):
+        return True
+    holds = ("for-each-ref", "--contains", branch.commit, "--count=1", "refs/remotes")
+    if ask(branch.root, *holds, seconds=_PATIENCE).line:
+        return True
+    if branch.remote is None:
+        return False
+    # Clones of a single branch keep no note of what is pushed to another one.
+    heads = ask(branch.root, "ls-remote", "--heads", branch.remote, seconds=_PATIENCE_FOR_REMOTES)
+    return any(line.split("\t")[0] == branch.commit for line in heads.line.splitlines())
+
+
 def concerns(
     branch: Branch,
     *,
@@ -135,7 +148,7 @@ def concerns(
             message += f", and an image is named by the commit {branch.commit[:8]}"
         hint = "commit and push" + (", or pass --allow-dirty" if refused else "")
         found.append(Concern("dirty", message, hint, paths, refused))
-    if not branch.pushed:
+    if not is_pushed(branch):
         message = f"no remote branch has the commit {branch.commit[:8]}"
         if image_of_commit:
             message += ", and an image is named by it"
@@ -221,10 +234,3 @@ def _unsaved(root: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     for entry in filter(None, answer.text.split("\0")):
         (untracked if entry.startswith("??") else dirty).add(entry[3:])
     return tuple(sorted(dirty)), tuple(sorted(untracked))
-
-
-def _is_pushed(root: Path, commit: str) -> bool:
-    if commit == first_of(CI_COMMIT):
-        return True
-    holds = ("for-each-ref", "--contains", commit, "--count=1", "refs/remotes")
-    return bool(ask(root, *holds, seconds=_PATIENCE).line)

@@ -20,8 +20,8 @@ from compiler.globs import glob
 from compiler.nodes import text
 from compiler.settings import Project
 from compiler.submission.branch import Branch
-from compiler.submission.code import Code
-from compiler.submission.configuration import file_at, settings_changed
+from compiler.submission.code import Code, own_scripts
+from compiler.submission.configuration import file_at, on_disk, settings_changed
 from compiler.submission.parts import Parts, read_parts
 
 Kind = Literal["spec", "base", "component", "algorithm", "config", "code", "sources"]
@@ -71,11 +71,14 @@ def changed_algorithms(
         MlcError: git can't be asked, or has no such commit.
     """
     found = differences(branch, base)
+    if not found:
+        return ()
     by_path = {difference.path: difference for difference in found}
     gone = {path for d in found for path in (d.old, d.path if d.change == "deleted" else None)}
     moved = {d.old: d for d in found if d.old is not None}
     every = {**moved, **by_path}
-    code = Code(_roots(project), {path for path in gone if path is not None})
+    scripts = own_scripts(on_disk(project.root / "pyproject.toml") or "")
+    code = Code(_roots(project), {path for path in gone if path is not None}, scripts)
     config = settings_changed(branch, base, project, every)
     before = _names_before(branch, base, found)
     known = {path: name for name, path in before.items()}
@@ -138,7 +141,7 @@ def untracked(found: Iterable[Changed], branch: Branch, project: Project) -> fro
 def _roots(project: Project) -> tuple[Path, ...]:
     """Where modules of steps are found."""
     root = project.root.resolve()
-    named = (Path(os.path.normpath(root / name)) for name in project.local.pythonpath)
+    named = ((root / name).resolve() for name in project.local.pythonpath)
     return tuple(dict.fromkeys((*named, root)))
 
 

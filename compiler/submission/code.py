@@ -9,10 +9,11 @@ from __future__ import annotations
 import ast
 import os.path
 import re
+import tomllib
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 # What may be a path or a module among the words of a command or a script.
 _WORD = re.compile(r"[\w./@+~-]+")
@@ -29,12 +30,19 @@ class Code:
     """The code of a project. `roots` are the folders that modules are found in, the first first.
 
     `gone` are files that were there on the other side of a comparison: what imports one of them
-    depends on it all the more. `read` remembers each file, since many programs share modules.
+    depends on it all the more. `scripts` are the project's own commands with the modules that they
+    call. `read` remembers each file, since many programs share modules.
     """
 
-    def __init__(self, roots: tuple[Path, ...], gone: Collection[Path] = ()) -> None:
+    def __init__(
+        self,
+        roots: tuple[Path, ...],
+        gone: Collection[Path] = (),
+        scripts: Mapping[str, str] | None = None,
+    ) -> None:
         self.roots = roots
         self.gone = frozenset(gone)
+        self.scripts = scripts or {}
         self.read: dict[Path, Source | None] = {}
 
     def module(self, name: str, roots: tuple[Path, ...] | None = None) -> list[Path]:
@@ -56,10 +64,13 @@ class Code:
         for before, word in zip(["", *words], words, strict=False):
             if before == "-m":
                 found |= dict.fromkeys([*self.module(word), *self.module(f"{word}.__main__")])
+            if word in self.scripts:
+                found |= dict.fromkeys(self.module(self.scripts[word]))
             for folder in (*folders, *self.roots):
                 path = _normal(folder / word)
-                if path is not None and self._is_there(path):
-                    found[path] = None
+                for file in (path, path / "__main__.py") if path is not None else ():
+                    if self._is_there(file):
+                        found[file] = None
         return list(found)
 
     def inline(self, text: str) -> list[Path]:
@@ -114,6 +125,24 @@ class Code:
 
     def _is_there(self, path: Path) -> bool:
         return path in self.gone or path.is_file()
+
+
+def own_scripts(pyproject: str) -> dict[str, str]:
+    """The commands that a project installs, as its pyproject.toml names them, with the module of
+    each."""
+    try:
+        data: Any = tomllib.loads(pyproject)
+    except tomllib.TOMLDecodeError:
+        return {}
+    found = {}
+    for keys in (("project", "scripts"), ("project", "gui-scripts"), ("tool", "poetry", "scripts")):
+        table = data
+        for key in keys:
+            table = table.get(key) if isinstance(table, dict) else None
+        for name, entry in table.items() if isinstance(table, dict) else ():
+            if isinstance(entry, str):
+                found[name] = entry.partition(":")[0].strip()
+    return found
 
 
 def _source(text: str | bytes, package: tuple[str, ...] | None) -> Source | None:

@@ -27,7 +27,7 @@ def settings_changed(
     files = [root / "mlc.toml", root / "pyproject.toml"]
     if not any(file in changed for file in files):
         return ()
-    now = _settings([_on_disk(file) for file in files])
+    now = _settings([on_disk(file) for file in files])
     then = _settings([file_at(branch, base, file) for file in files])
     keys = [key for key in _WHOLE if now.get(key) != then.get(key)]
     for table in (*_TABLES, "gpus"):
@@ -66,7 +66,8 @@ def _parsed(toml: str) -> dict[str, Any]:
         return {}
 
 
-def _on_disk(path: Path) -> str | None:
+def on_disk(path: Path) -> str | None:
+    """The text of a file; None where there is none."""
     try:
         return path.read_bytes().decode("utf-8", "replace")
     except OSError:

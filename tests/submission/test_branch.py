@@ -11,7 +11,7 @@ import pytest
 from checkouts import Checkout, clone, make
 
 from compiler.diagnostics import MlcError
-from compiler.submission.branch import Concern, concerns, merge_base, read_branch
+from compiler.submission.branch import Concern, concerns, is_pushed, merge_base, read_branch
 
 
 def kinds(found: tuple[Concern, ...]) -> list[tuple[str, bool]]:
@@ -33,7 +33,7 @@ def test_a_pushed_branch_raises_no_concern(tmp_path: Path) -> None:
     assert branch.name == "IA-1742-doc-type"
     assert branch.commit == checkout.git("rev-parse", "HEAD")
     assert (branch.default, branch.remote, branch.is_default) == ("main", "origin", False)
-    assert (branch.dirty, branch.untracked, branch.pushed) == ((), (), True)
+    assert (branch.dirty, branch.untracked) == ((), ())
     assert concerns(branch, image_of_commit=True) == ()
 
 
@@ -82,7 +82,7 @@ def test_an_untracked_file_counts_where_it_is_needed(tmp_path: Path) -> None:
 
 def test_without_a_remote_nothing_is_pushed(tmp_path: Path) -> None:
     branch = read_branch(make(tmp_path, remote=False).folder)
-    assert (branch.remote, branch.default, branch.pushed) == (None, "main", False)
+    assert (branch.remote, branch.default) == (None, "main")
     (found,) = concerns(branch, image_of_commit=False)
     assert "no remote" in found.hint
 
@@ -112,11 +112,24 @@ def test_ci_names_the_branch_of_a_detached_commit(
 def test_what_ci_checked_out_is_pushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """GitLab fetches `refs/pipelines/N` for a merge request, and no remote branch."""
     checkout = branched(tmp_path)
-    assert not read_branch(checkout.folder).pushed
+    assert not is_pushed(read_branch(checkout.folder))
     monkeypatch.setenv("CI_COMMIT_SHA", checkout.git("rev-parse", "HEAD"))
-    assert read_branch(checkout.folder).pushed
+    assert is_pushed(read_branch(checkout.folder))
     monkeypatch.setenv("CI_COMMIT_SHA", "1" * 40)
-    assert not read_branch(checkout.folder).pushed
+    assert not is_pushed(read_branch(checkout.folder))
+
+
+def test_a_clone_of_one_branch_asks_the_remote(tmp_path: Path) -> None:
+    checkout = make(tmp_path)
+    single = clone(checkout, tmp_path / "single", "--single-branch", "--branch=main")
+    single.git("switch", "--quiet", "--create", "topic")
+    single.commit()
+    assert not is_pushed(read_branch(single.folder))
+    single.git("push", "--quiet", "origin", "topic")
+    assert single.git("for-each-ref", "refs/remotes/origin/topic") == ""
+    assert is_pushed(read_branch(single.folder))
+    single.git("remote", "set-url", "origin", str(tmp_path / "nowhere"))
+    assert not is_pushed(read_branch(single.folder))
 
 
 def test_the_default_branch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

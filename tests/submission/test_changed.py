@@ -201,6 +201,22 @@ def test_what_commands_and_scripts_name(checkout: Checkout, path: str, detail: s
     assert reasons(checkout) == {"lines": [reason], "all": [reason]}
 
 
+def test_commands_of_the_project(checkout: Checkout) -> None:
+    """Installed scripts, and folders that are run."""
+    for table in ("[project.scripts]", "[tool.poetry.scripts]"):
+        checkout.write_all({"pyproject.toml": f"{table}\ndraw-lines = 'lines.draw:main'\n"})
+        text = FILES["algorithms/lines.yaml"].replace("python -m lines.draw", "draw-lines -v")
+        checkout.write_all({"algorithms/lines.yaml": text.replace("scripts/count.py", "tools/")})
+        checkout.write_all({"tools/__main__.py": "import tool\n", "tools/tool.py": "x = 0\n"})
+        base = checkout.commit()
+        checkout.git("push", "--quiet", "origin", "HEAD:main")
+        checkout.write_all({"tools/tool.py": "x = 1\n", "src/lines/draw.py": f"# {base}\n"})
+        assert reasons(checkout)["lines"] == [
+            ("src/lines/draw.py", "code", "modified", "step `draw`"),
+            ("tools/tool.py", "code", "modified", "step `count`, by way of tools/__main__.py"),
+        ]
+
+
 def test_a_spec_and_what_uses_it(checkout: Checkout) -> None:
     checkout.write_all({"algorithms/lines.yaml": FILES["algorithms/lines.yaml"] + "owner: me\n"})
     path = "algorithms/lines.yaml"
