@@ -22,7 +22,7 @@ from compiler.settings import Project
 from compiler.submission.branch import Branch
 from compiler.submission.code import Code, own_scripts
 from compiler.submission.configuration import file_at, on_disk, settings_changed
-from compiler.submission.parts import Parts, read_parts
+from compiler.submission.parts import Documents, Parts, read_parts
 
 Kind = Literal["spec", "base", "component", "algorithm", "config", "code", "sources"]
 Change = Literal["added", "modified", "deleted", "renamed", "untracked"]
@@ -78,14 +78,15 @@ def changed_algorithms(
     moved = {d.old: d for d in found if d.old is not None}
     every = {**moved, **by_path}
     scripts = own_scripts(on_disk(project.root / "pyproject.toml") or "")
-    code = Code(_roots(project), {path for path in gone if path is not None}, scripts)
+    code = Code(_roots(project), {path for path in gone if path is not None}, every, scripts)
     config = settings_changed(branch, base, project, every)
     before = _names_before(branch, base, found)
     known = {path: name for name, path in before.items()}
     result = []
     names = set()
+    documents: Documents = {}
     for spec in specs:
-        parts = read_parts(spec)
+        parts = read_parts(spec, documents)
         name = parts.name or known.get(parts.path) or parts.path.stem
         names.add(name)
         reasons = _reasons(parts, every, code, config, project)
@@ -205,8 +206,8 @@ def _code(
         elif program.is_python_source:
             start = code.inline(program.text)
         else:
-            start = code.words(program.text, (project.root.resolve(),))
-        led_by = code.follow(start, every.keys(), as_scripts=program.form != "python")
+            start = code.words(program.text, project.root.resolve())
+        led_by = code.follow(start, as_scripts=program.form != "python")
         for path, by in led_by.items():
             if path in every and path not in told:
                 told.add(path)

@@ -30,26 +30,39 @@ class Code:
     """The code of a project. `roots` are the folders that modules are found in, the first first.
 
     `gone` are files that were there on the other side of a comparison: what imports one of them
-    depends on it all the more. `scripts` are the project's own commands with the modules that they
-    call. `read` remembers each file, since many programs share modules.
+    depends on it all the more. Of files that are only named in a text, as a template beside the
+    code, those in `wanted` are followed. `scripts` are the project's own commands with the modules
+    that they call. What was found is remembered, since many programs share modules.
     """
 
     def __init__(
         self,
         roots: tuple[Path, ...],
         gone: Collection[Path] = (),
+        wanted: Collection[Path] = (),
         scripts: Mapping[str, str] | None = None,
     ) -> None:
         self.roots = roots
         self.gone = frozenset(gone)
+        self.wanted = frozenset(wanted)
+        self.wanted_names = {path.name for path in wanted}
         self.scripts = scripts or {}
-        self.read: dict[Path, Source | None] = {}
+        self.sources: dict[Path, Source | None] = {}
+        self.led: dict[tuple[Path, tuple[Path, ...]], list[Path]] = {}
+        self.modules: dict[tuple[str, tuple[Path, ...]], list[Path]] = {}
+        self.named: dict[tuple[str, tuple[Path, ...]], list[Path]] = {}
 
-    def module(self, name: str, roots: tuple[Path, ...] | None = None) -> list[Path]:
+    def module(self, name: str, roots: tuple[Path, ...] = ()) -> list[Path]:
         """The files that importing a module runs, its packages' first; none where it is not in
         the project."""
+        key = (name, roots or self.roots)
+        if key not in self.modules:
+            self.modules[key] = self._module(*key)
+        return self.modules[key]
+
+    def _module(self, name: str, roots: tuple[Path, ...]) -> list[Path]:
         parts = name.split(".")
-        for root in roots or self.roots:
+        for root in roots:
             own = root.joinpath(*parts)
             for file in (own.parent / f"{own.name}.py", own / "__init__.py"):
                 if self._is_there(file):
@@ -57,8 +70,15 @@ class Code:
                     return [*filter(self._is_there, above), file]
         return []
 
-    def words(self, text: str, folders: Iterable[Path]) -> list[Path]:
-        """The files and modules that the words of a command or script name."""
+    def words(self, text: str, folder: Path) -> list[Path]:
+        """The files and modules that the words of a command or script name, from a folder or one
+        of the roots."""
+        key = (text, (folder, *self.roots))
+        if key not in self.named:
+            self.named[key] = self._words(*key)
+        return self.named[key]
+
+    def _words(self, text: str, folders: tuple[Path, ...]) -> list[Path]:
         found: dict[Path, None] = {}
         words = _WORD.findall(text)
         for before, word in zip(["", *words], words, strict=False):
@@ -66,7 +86,7 @@ class Code:
                 found |= dict.fromkeys([*self.module(word), *self.module(f"{word}.__main__")])
             if word in self.scripts:
                 found |= dict.fromkeys(self.module(self.scripts[word]))
-            for folder in (*folders, *self.roots):
+            for folder in folders:
                 path = _normal(folder / word)
                 for file in (path, path / "__main__.py") if path is not None else ():
                     if self._is_there(file):
@@ -79,27 +99,32 @@ class Code:
         return self._imported(source, self.roots) if source else []
 
     def follow(
-        self, start: Iterable[Path], wanted: Collection[Path], *, as_scripts: bool = False
+        self, start: Iterable[Path], *, as_scripts: bool = False
     ) -> Mapping[Path, Path | None]:
         """All that is loaded from these files on, each with the file that led to it.
 
         `as_scripts` where they are run by their path, which makes modules of what is beside them.
-        Of files that are only named in a text, as a template beside the code, those in `wanted`.
         """
         led_by: dict[Path, Path | None] = dict.fromkeys(start)
         beside = {path: (*self.roots, *([path.parent] if as_scripts else [])) for path in led_by}
         pending = list(led_by)
         for path in pending:
             roots = beside[path]
-            source = self._read(path)
-            if source is None:
-                continue
-            for found in (*self._imported(source, roots), *_named(source, path, roots, wanted)):
+            for found in self._loads(path, roots):
                 if found not in led_by:
                     led_by[found] = path
                     beside[found] = roots
                     pending.append(found)
         return led_by
+
+    def _loads(self, path: Path, roots: tuple[Path, ...]) -> list[Path]:
+        """What a file loads by itself."""
+        key = (path, roots)
+        if key not in self.led:
+            source = self._read(path)
+            imported = self._imported(source, roots) if source else []
+            self.led[key] = [*imported, *self._named(source, path, roots)] if source else []
+        return self.led[key]
 
     def _imported(self, source: Source, roots: tuple[Path, ...]) -> list[Path]:
         found: dict[Path, None] = {}
@@ -110,9 +135,9 @@ class Code:
         return list(found)
 
     def _read(self, path: Path) -> Source | None:
-        if path not in self.read:
-            self.read[path] = self._parse(path) if path.suffix == ".py" else None
-        return self.read[path]
+        if path not in self.sources:
+            self.sources[path] = self._parse(path) if path.suffix == ".py" else None
+        return self.sources[path]
 
     def _parse(self, path: Path) -> Source | None:
         """What a file says; relative imports count from its place below the roots."""
@@ -123,8 +148,20 @@ class Code:
         root = next((root for root in self.roots if path.is_relative_to(root)), path.parent)
         return _source(text, path.relative_to(root).parent.parts)
 
+    def _named(self, source: Source, path: Path, roots: tuple[Path, ...]) -> Iterator[Path]:
+        """The wanted files that texts of a module name, from its folder or a root."""
+        for text in sorted(source.texts):
+            if text.rpartition("/")[2] in self.wanted_names:
+                for folder in (path.parent, *roots):
+                    named = _normal(folder / text)
+                    if named is not None and named in self.wanted:
+                        yield named
+
     def _is_there(self, path: Path) -> bool:
-        return path in self.gone or path.is_file()
+        try:
+            return path in self.gone or path.is_file()
+        except OSError:  # too long a name: what was a word of a script is no path
+            return False
 
 
 def own_scripts(pyproject: str) -> dict[str, str]:
@@ -180,20 +217,6 @@ def _base(module: str | None, level: int, package: tuple[str, ...] | None) -> st
         return ""
     kept = package[: len(package) - (level - 1)]
     return ".".join((*kept, *([module] if module else [])))
-
-
-def _named(
-    source: Source, path: Path, roots: tuple[Path, ...], wanted: Collection[Path]
-) -> Iterator[Path]:
-    """The wanted files that texts of a module name, from its folder or a root."""
-    if not wanted:
-        return
-    for text in sorted(source.texts):
-        if 0 < len(text) < 200 and "\n" not in text:
-            for folder in (path.parent, *roots):
-                named = _normal(folder / text)
-                if named is not None and named in wanted:
-                    yield named
 
 
 def _normal(path: Path) -> Path | None:

@@ -53,26 +53,35 @@ class Parts:
     gpus: set[str] = field(default_factory=set)
 
 
-def read_parts(path: Path) -> Parts:
-    """The parts of the algorithm whose spec this is, whatever is wrong with it."""
+Documents = dict[Path, frontend.Document]
+
+
+def read_parts(path: Path, documents: Documents) -> Parts:
+    """The parts of the algorithm whose spec this is, whatever is wrong with it. `documents` are
+    those read so far, since algorithms share components."""
     path = path.resolve()
-    document = frontend.read(path)
+    document = _document(path, documents)
     parts = Parts(path, document.project)
     parts.name = text(document.root.get("name") if document.root else None) or ""
-    _collect(path, Origin("spec", None), parts, document)
+    _collect(path, Origin("spec", None), parts, documents)
     return parts
 
 
-def _collect(
-    path: Path, origin: Origin, parts: Parts, document: frontend.Document | None = None
-) -> None:
+def _document(path: Path, documents: Documents) -> frontend.Document:
+    if path not in documents:
+        documents[path] = frontend.read(path)
+    return documents[path]
+
+
+def _collect(path: Path, origin: Origin, parts: Parts, documents: Documents) -> None:
     if path in parts.files:
         return
     parts.files[path] = origin
     if not path.is_file():
         return
-    document = document or frontend.read(path)
-    _bases(path, parts)
+    document = _document(path, documents)
+    if "extends" in document.sources[document.path].text:
+        _bases(path, parts)
     root = document.root
     if root is None:
         return
@@ -86,10 +95,9 @@ def _collect(
         used = step.get("use")
         target = _target(used)
         if target is not None:
-            parsed = source.read(target, target.name)[0] if target.is_file() else None
-            kind = text(parsed.get("kind")) if parsed else None
-            role: Role = "algorithm" if kind == "Algorithm" else "component"
-            _collect(target, Origin(role, _file(used) or path), parts)
+            is_algorithm = target.is_file() and _document(target, documents).kind == "Algorithm"
+            role: Role = "algorithm" if is_algorithm else "component"
+            _collect(target, Origin(role, _file(used) or path), parts, documents)
 
 
 def _bases(path: Path, parts: Parts) -> None:

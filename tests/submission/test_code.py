@@ -37,7 +37,7 @@ def loaded(root: Path, module: str) -> set[Path]:
 
 def followed(root: Path, module: str) -> set[Path]:
     code = Code((root,))
-    return set(code.follow(code.module(module), ()))
+    return set(code.follow(code.module(module)))
 
 
 @pytest.mark.parametrize(
@@ -100,3 +100,10 @@ def test_what_can_not_be_read_ends_the_way(tmp_path: Path) -> None:
     (tmp_path / "d.py").mkdir()
     (tmp_path / "e.py").write_text("x = " + "(" * 500 + ")" * 500)
     assert {path.name for path in followed(tmp_path, "a")} == {"a.py", "b.py", "c.py", "e.py"}
+
+
+def test_words_that_are_no_paths(tmp_path: Path) -> None:
+    (tmp_path / "run.sh").write_text("")
+    code = Code((tmp_path,))
+    script = f"echo {'x' * 5000} ./../.. // / . '' $(cat ./run.sh) {'a/' * 3000}b ~ -m .. -m . -m"
+    assert code.words(script, tmp_path) == [tmp_path / "run.sh"]
