@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from compiler.codes import CODES
+
 ROOT = Path(__file__).resolve().parent.parent
 SPEC = """\
 apiVersion: mlc/v1
@@ -57,7 +59,8 @@ def test_the_wheel_holds_schemas_and_templates(wheel: Path) -> None:
             assert f"compiler/_data/{path.relative_to(ROOT).as_posix()}" in names
     for text in ("runtime/wrapper.sh", "runtime/shim.py", "py.typed"):
         assert f"compiler/{text}" in names
-    assert "compiler/_data/docs/codes.md" in names
+    for code in CODES:
+        assert f"compiler/_data/docs/codes/{code}.md" in names
     assert not [n for n in names if n.startswith(("tests/", "algorithms/", "docs/"))]
 
 

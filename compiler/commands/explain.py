@@ -1,20 +1,21 @@
-"""`mlc explain`: what a diagnostic's code is about, with an example of it.
+"""`mlc explain`: why a finding matters, with an example of it and one of what is right.
 
-The examples are in docs/codes.md, which the tests make of specs that show them.
+What it prints is docs/codes/, see `compiler.pages`.
 """
 
 from __future__ import annotations
 
-import re
+import shutil
 import sys
+import textwrap
+from collections.abc import Mapping
 
-from compiler import resources
+from compiler import pages
 from compiler.codes import CODES, WHERE_CODES_ARE, is_fixed, is_policy, meant
 from compiler.commands import console
 from compiler.diagnostics import nearest
 
-PAGE = "docs/codes.md"
-_GROUPS = {
+GROUPS = {
     "MLC0": "reading files",
     "MLC1": "the shape of a spec",
     "MLC2": "quantities, durations, schedules",
@@ -26,25 +27,32 @@ _GROUPS = {
     "MLC8": "runs on this machine",
     "MLC9": "the project: configuration, policy, ignores",
 }
+_WIDEST = 100
 
 
 def explain(code: str, style: str = "text") -> int:
-    """Print what a code means and an example; `code` may be written without `MLC`."""
+    """Print what a code means; `code` may be written without `MLC`."""
     known = meant(code)
     if known is None:
         near = nearest(code.upper(), CODES)
         hint = f"did you mean {near}?" if near else WHERE_CODES_ARE
         sys.stderr.write(f"mlc: there is no code `{code}`: {hint}\n")
         return console.USAGE
-    example = examples().get(known, "")
+    page = pages.page(known)
     if style == "json":
-        facts = {"code": known, "about": CODES[known], "counts": counts(known), "example": example}
+        facts = {
+            "code": known,
+            "about": CODES[known],
+            "counts": counts(known),
+            "why": page.why,
+            "bad": page.bad.files,
+            "commands": page.bad.commands,
+            "output": page.bad.output,
+            "good": page.bad.files | page.good.files,
+        }
         console.print_json(facts)
         return console.OK
-    bold = ("\x1b[1m", "\x1b[0m") if console.coloured(sys.stdout.isatty()) else ("", "")
-    sys.stdout.write(f"{bold[0]}{known}: {CODES[known]}{bold[1]}\n{counts(known)}\n")
-    if example:
-        sys.stdout.write(f"\nFor example:\n\n{example}")
+    sys.stdout.write(_text(known, page, coloured=console.coloured(sys.stdout.isatty())))
     return console.OK
 
 
@@ -53,7 +61,7 @@ def list_codes(style: str = "text") -> int:
     if style == "json":
         console.print_json(CODES)
         return console.OK
-    for start, title in _GROUPS.items():
+    for start, title in GROUPS.items():
         sys.stdout.write(f"{title}\n")
         own = (code for code in CODES if code.startswith(start))
         sys.stdout.writelines(f"  {code}  {CODES[code]}\n" for code in own)
@@ -74,7 +82,32 @@ def counts(code: str) -> str:
     )
 
 
-def examples() -> dict[str, str]:
-    """What is printed for an example of each code that has one."""
-    page = resources.read_text(PAGE)
-    return dict(re.findall(r"^## (MLC\d+)[^\n]*\n\n```text\n(.*?)^```$", page, re.M | re.S))
+def _text(code: str, page: pages.Page, *, coloured: bool) -> str:
+    def strong(text: str) -> str:
+        return f"\x1b[1m{text}\x1b[0m" if coloured else text
+
+    parts = [strong(f"{code}: {CODES[code]}"), _wrapped(counts(code))]
+    parts += [_wrapped(paragraph) for paragraph in page.why.split("\n\n")]
+    for title, example in (("Bad", page.bad), ("Good", page.good)):
+        parts.append(strong(f"{title}:"))
+        parts += _shown(example.files)
+        if example.session:
+            parts.append(_indented(example.session))
+    return "\n\n".join(parts) + "\n"
+
+
+def _wrapped(text: str) -> str:
+    """A paragraph as wide as the terminal, within what reads well; no word is broken."""
+    width = min(shutil.get_terminal_size().columns, _WIDEST)
+    return textwrap.fill(text, max(width, 40), break_long_words=False, break_on_hyphens=False)
+
+
+def _shown(files: Mapping[str, str]) -> list[str]:
+    """The files, named where there is more than the spec."""
+    if list(files) == [pages.SPEC]:
+        return [_indented(files[pages.SPEC])]
+    return [f"  {name}:\n\n{_indented(text)}" for name, text in files.items()]
+
+
+def _indented(text: str) -> str:
+    return textwrap.indent(text.rstrip("\n"), "    ")
