@@ -142,7 +142,8 @@ def _ignore(
         return None
     if not re.search(r"\w", form["reason"]):
         message = "an ignore says why, or it does not count"
-        problems.append(warning("MLC932", message, span, hint=f"write {_FORM}"))
+        hint = f"write `# mlc: ignore[{form['codes']}] why it is right here`"
+        problems.append(warning("MLC932", message, span, hint=hint))
         return None
     lines = scalars.about(file.position(start)[0])
     codes = tuple((at[0], file.span(start + at.start(), start + at.end())) for at in places)

@@ -34,7 +34,9 @@ def kind(code: str) -> str:
 def index() -> str:
     parts = [HEAD]
     for start, title in GROUPS.items():
-        parts.append(f"## {title[0].upper()}{title[1:]}\n\n| code | what is found | |\n|---|---|---|")
+        parts.append(
+            f"## {title[0].upper()}{title[1:]}\n\n| code | what is found | |\n|---|---|---|"
+        )
         own = (code for code in CODES if code.startswith(start))
         parts += [f"| [{code}](codes/{code}.md) | {CODES[code]} | {kind(code)} |" for code in own]
         parts.append("")

@@ -8,6 +8,7 @@ from typing import Any
 from compiler import __version__
 from compiler.codes import CODES, WARNINGS
 from compiler.diagnostics import Diagnostic, Fix, Severity, Span
+from compiler.pages import page
 from compiler.reports.findings import Findings, files, fingerprints, written
 from compiler.reports.json_report import as_json
 
@@ -55,7 +56,7 @@ def _rule(code: str) -> dict[str, Any]:
         "name": name,
         "shortDescription": {"text": f"{about[:1].upper()}{about[1:]}."},
         "fullDescription": {"text": f"{about[:1].upper()}{about[1:]}; see `mlc explain {code}`."},
-        "help": {"text": f"Run `mlc explain {code}` for what it means and how to mend it."},
+        "help": {"text": f"{page(code).why}\n\nExamples: `mlc explain {code}`."},
         "defaultConfiguration": {"level": "warning" if code in WARNINGS else "error"},
     }
 
