@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint random fuzz e2e clean
+.PHONY: demo test lint random fuzz e2e peers clean
 
 demo: $(VENV)/.demo
 	$(BIN)/mlc validate
@@ -31,6 +31,10 @@ fuzz: $(VENV)/.dev
 ENGINE ?= argo
 e2e: $(VENV)/.dev
 	PYTHONPATH=tests/conformance $(BIN)/python tests/e2e/replay.py $(ENGINE)
+
+# Ten mistakes, shown to mlc and its peers, each installed for itself in build/peers/: docs/peers.md.
+peers: $(VENV)/.dev
+	$(BIN)/python benchmarks/peers/compare.py
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
