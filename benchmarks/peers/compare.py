@@ -175,8 +175,9 @@ def _suggests(said: str, right: str) -> bool:
     return re.search(rf"(?i)d(?:id|o) you mean[^\n]*\b{re.escape(right)}\b", said) is not None
 
 
-def _shortened(said: str, *, tail: bool, lines: int = 10, width: int = 120) -> str:
+def _shortened(said: str, *, tail: bool, width: int = 120) -> str:
     cut = [line if len(line) <= width else line[: width - 1] + "…" for line in said.splitlines()]
+    lines = 8 if tail else 16
     if len(cut) > lines:
         left = len(cut) - lines
         note = f"… {left} more lines"
