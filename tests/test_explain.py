@@ -123,10 +123,10 @@ def test_the_index_lists_all(update_golden: bool) -> None:
     assert INDEX.read_text() == index()
 
 
-def mlc(*arguments: str, columns: str = "80") -> subprocess.CompletedProcess[str]:
+def mlc(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "compiler", "explain", *arguments]
     environment = {k: v for k, v in os.environ.items() if k not in ("FORCE_COLOR", "NO_COLOR")}
-    environment["COLUMNS"] = columns
+    environment |= {"COLUMNS": "80"} | variables
     return subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
@@ -142,10 +142,16 @@ def test_a_code_is_explained_however_it_is_written(written: str) -> None:
 
 
 def test_prose_is_as_wide_as_the_terminal() -> None:
-    prose = mlc("MLC301", columns="60").stdout.split("\nBad:\n")[0]
+    prose = mlc("MLC301", COLUMNS="60").stdout.split("\nBad:\n")[0]
     assert 40 < max(len(line) for line in prose.splitlines()) <= 60
     why = re.sub(r"\s+", " ", prose).strip()
     assert why.endswith(re.sub(r"\s+", " ", read("MLC301").why))
+
+
+def test_on_a_terminal_heads_stand_out() -> None:
+    plain, coloured = mlc("MLC603").stdout, mlc("MLC603", FORCE_COLOR="1").stdout
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
+    assert "\x1b[1;33mwarning[MLC603]\x1b[0m: `shm`" in coloured
 
 
 def test_json_has_the_whole_page() -> None:

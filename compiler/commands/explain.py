@@ -5,15 +5,16 @@ What it prints is docs/codes/, see `compiler.pages`.
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Mapping
 
 from compiler import pages
 from compiler.codes import CODES, WHERE_CODES_ARE, is_fixed, is_policy, meant
 from compiler.commands import console
 from compiler.diagnostics import nearest
+from compiler.reports.snippets import Paint
 
 GROUPS = {
     "MLC0": "reading files",
@@ -28,6 +29,7 @@ GROUPS = {
     "MLC9": "the project: configuration, policy, ignores",
 }
 _WIDEST = 100
+_TONES = {"error": "31", "warning": "33", "note": "36"}
 
 
 def explain(code: str, style: str = "text") -> int:
@@ -52,7 +54,7 @@ def explain(code: str, style: str = "text") -> int:
         }
         console.print_json(facts)
         return console.OK
-    sys.stdout.write(_text(known, page, coloured=console.coloured(sys.stdout.isatty())))
+    sys.stdout.write(_text(known, page, Paint(console.coloured(sys.stdout.isatty()))))
     return console.OK
 
 
@@ -82,31 +84,34 @@ def counts(code: str) -> str:
     )
 
 
-def _text(code: str, page: pages.Page, *, coloured: bool) -> str:
-    def strong(text: str) -> str:
-        return f"\x1b[1m{text}\x1b[0m" if coloured else text
-
-    parts = [strong(f"{code}: {CODES[code]}"), _wrapped(counts(code))]
+def _text(code: str, page: pages.Page, paint: Paint) -> str:
+    parts = [paint(f"{code}: {CODES[code]}", "1"), _wrapped(counts(code))]
     parts += [_wrapped(paragraph) for paragraph in page.why.split("\n\n")]
-    for title, example in (("Bad", page.bad), ("Good", page.good)):
-        parts.append(strong(f"{title}:"))
-        parts += _shown(example.files)
+    several = len(page.bad.files | page.good.files) > 1
+    for title, example, tone in (("Bad:", page.bad, "31"), ("Good:", page.good, "32")):
+        parts.append(paint(title, "1", tone))
+        for name, text in example.files.items():
+            parts += [f"  {name}:"] if several else []
+            parts.append(_indented(text))
         if example.session:
-            parts.append(_indented(example.session))
+            parts.append(_indented(_painted(example.session, paint)))
     return "\n\n".join(parts) + "\n"
+
+
+def _painted(session: str, paint: Paint) -> str:
+    """A session as a terminal shows it: commands stand out, and the heads of findings."""
+    return re.sub(
+        r"^(?:\$ .*|(error|warning|note)\[MLC\d+\])",
+        lambda head: paint(head[0], *(("1", _TONES[head[1]]) if head[1] else ("1",))),
+        session,
+        flags=re.MULTILINE,
+    )
 
 
 def _wrapped(text: str) -> str:
     """A paragraph as wide as the terminal, within what reads well; no word is broken."""
     width = min(shutil.get_terminal_size().columns, _WIDEST)
     return textwrap.fill(text, max(width, 40), break_long_words=False, break_on_hyphens=False)
-
-
-def _shown(files: Mapping[str, str]) -> list[str]:
-    """The files, named where there is more than the spec."""
-    if list(files) == [pages.SPEC]:
-        return [_indented(files[pages.SPEC])]
-    return [f"  {name}:\n\n{_indented(text)}" for name, text in files.items()]
 
 
 def _indented(text: str) -> str:
