@@ -1,8 +1,8 @@
 """Asks mlc and its peers about the same ten mistakes, and writes docs/peers.md.
 
 `python benchmarks/peers/compare.py` makes an environment for each peer in build/peers/ and needs
-the network for that; `--only NAME` asks one peer anew. What each said is kept in results.json, of
-which `--page` makes the page without asking anybody.
+the network for that; `--only NAME` asks one peer anew. A peer that can't be had keeps its answers.
+They are kept in results.json, of which `--page` makes the page without asking anybody.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ def environment(peer: Peer) -> Path:
     if peer.requirement == "go":
         if not (folder / "argo40").exists():
             source = ROOT / "tests/golang/argo40"
+            folder.mkdir(parents=True, exist_ok=True)
             subprocess.run(["go", "build", "-o", folder / "argo40", "."], cwd=source, check=True)
         return folder
     if not (folder / "bin/pip").exists():
@@ -74,6 +75,7 @@ def environment(peer: Peer) -> Path:
 
 
 def _python(peer: Peer) -> str:
+    """A Python that is new enough for the peer; `LookupError` says that there is none."""
     if sys.version_info >= peer.python:
         return sys.executable
     for minor in range(peer.python[1], peer.python[1] + 4):
@@ -81,7 +83,7 @@ def _python(peer: Peer) -> str:
         works = found and subprocess.run([found, "-c", ""], capture_output=True).returncode == 0
         if found and works:
             return found
-    sys.exit(f"{peer.name} needs Python {'.'.join(map(str, peer.python))}")
+    raise LookupError(f"it needs Python {'.'.join(map(str, peer.python))}")
 
 
 def ask(peer: Peer, text: str) -> tuple[int, str]:
@@ -187,9 +189,17 @@ def _shortened(said: str, *, tail: bool, width: int = 120) -> str:
 
 def compare(only: str | None) -> list[dict[str, Any]]:
     known: list[dict[str, Any]] = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
-    results = [result for result in known if only and result["peer"] != only]
+    results: list[dict[str, Any]] = []
     for peer in PEERS:
+        before = [result for result in known if result["peer"] == peer.name]
         if only and peer.name != only:
+            results += before
+            continue
+        try:
+            environment(peer)
+        except (LookupError, OSError, subprocess.CalledProcessError) as problem:
+            sys.stderr.write(f"{peer.name} was not asked, its old answers stay: {problem}\n")
+            results += before
             continue
         ended, usual = ask(peer, sound(peer))
         if ended != 0:
@@ -199,8 +209,7 @@ def compare(only: str | None) -> list[dict[str, Any]]:
             if text is not None:
                 results.append(judged(peer, mistake, text, usual))
         sys.stderr.write(f"{peer.name} was asked\n")
-    order = [peer.name for peer in PEERS]
-    return sorted(results, key=lambda result: order.index(result["peer"]))
+    return results
 
 
 def main() -> None:
