@@ -9,11 +9,13 @@ from __future__ import annotations
 import functools
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from compiler import schema, toml_source
 from compiler.diagnostics import Diagnostic, Span, error, has_errors
+from compiler.engines import read_engines, read_tickets
 from compiler.ir import Pairs
 from compiler.lower.settings import tolerations
 from compiler.nodes import Mapping, Node, SourceFile, mapping, text, texts
@@ -76,8 +78,15 @@ def _load(path: Path, table: tuple[str, ...]) -> tuple[Project, tuple[Diagnostic
     # Fixes are for specs: TOML is written in another way, and these places are not as exact.
     found = [d._replace(fix=None) for d in schema.check(node, "project")]
     policy, problems = read_policy(mapping(node.get("policy")))
-    found += problems
-    belongs = _project(node, root, path, policy)
+    engines, more = read_engines(node, root)
+    tickets, still_more = read_tickets(mapping(node.get("tickets")))
+    found += [*problems, *more, *still_more]
+    belongs = replace(
+        _project(node, root, path, policy),
+        engines=engines,
+        default_engine=text(node.get("default_engine")),
+        tickets=tickets,
+    )
     return belongs, tuple(found) if has_errors(found) else (), file
 
 

@@ -153,7 +153,7 @@ class _Checker:
         value = node.value
         allowed = [schema["const"]] if "const" in schema else schema.get("enum")
         if allowed is not None and value not in allowed:
-            if name == "kind":
+            if name == "kind" and set(allowed) <= set(KINDS):
                 allowed = list(KINDS)
             return self.fail(words.not_allowed(node, allowed, name))
         if "format" in schema:

@@ -6,7 +6,7 @@ Read by `compiler.project`; no secret is ever in it, only names of environment v
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,6 +104,54 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """`[engines.NAME]`: a server, and how to be let in.
+
+    Secrets stand here by the name of an environment variable (`token_env`, `cookies_env`) or of a
+    file. `via` says which road leads to Argo: its own server, or straight to Kubernetes. Files are
+    absolute or relative to the project's root.
+    """
+
+    name: str
+    kind: Literal["kfp", "argo"]
+    url: str | None = None
+    ui: str | None = None
+    namespace: str | None = None
+    via: Literal["server", "kubernetes"] = "server"
+    token_env: str | None = None
+    token_file: str | None = None
+    cookies_env: str | None = None
+    kubeconfig: str | None = None
+    context: str | None = None
+    in_cluster: bool = False
+    ca_file: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
+    proxy: str | None = None
+    service_account: str | None = None
+    artifacts: str | None = None
+    root: Path | None = None
+
+    def file(self, name: str) -> Path:
+        """The path of a file that one of the settings names."""
+        from pathlib import Path
+
+        path = Path(name).expanduser()
+        return path if self.root is None else self.root / path
+
+
+@dataclass(frozen=True, slots=True)
+class TicketSettings:
+    """`[tickets]`: where the titles of tickets are; `pattern` finds the key in a branch's name."""
+
+    provider: Literal["jira", "gitlab", "github"]
+    url: str | None = None
+    project: str | None = None
+    token_env: str | None = None
+    pattern: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Project:
     """The folder that holds the configuration, or the spec's own where there is none."""
 
@@ -114,6 +162,9 @@ class Project:
     targets: dict[str, TargetSettings] = field(default_factory=dict)
     local: LocalSettings = field(default_factory=LocalSettings)
     policy: Policy = field(default_factory=Policy)
+    engines: dict[str, EngineSettings] = field(default_factory=dict)
+    default_engine: str | None = None
+    tickets: TicketSettings | None = None
 
     @property
     def table_prefix(self) -> str:
