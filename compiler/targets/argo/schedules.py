@@ -18,7 +18,12 @@ _POLICIES = {"allow": "Allow", "forbid": "Forbid"}
 
 def schedule_name(pipeline: Pipeline, schedule: Schedule) -> str:
     """The CronWorkflow of a schedule."""
-    name = f"{pipeline.kubernetes_name}--{schedule.name.replace('_', '-')}"
+    return cron_workflow_name(pipeline.kubernetes_name, schedule.name)
+
+
+def cron_workflow_name(template: str, schedule: str) -> str:
+    """The CronWorkflow of a schedule that starts a WorkflowTemplate."""
+    name = f"{template}--{schedule.replace('_', '-')}"
     if len(name) <= _LONGEST_NAME:
         return name
     mark = hashlib.sha256(name.encode()).hexdigest()[:6]

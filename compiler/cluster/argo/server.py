@@ -1,0 +1,139 @@
+"""The road to Argo by the REST interface of its server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from compiler.cluster.argo.road import WORDS, Json, Kind
+from compiler.cluster.errors import EngineError
+from compiler.cluster.transport import Transport
+
+_PATHS: dict[Kind, str] = {
+    "workflows": "workflows",
+    "workflowtemplates": "workflow-templates",
+    "cronworkflows": "cron-workflows",
+}
+# The field of a request that holds the object.
+_FIELDS: dict[Kind, str] = {
+    "workflows": "workflow",
+    "workflowtemplates": "template",
+    "cronworkflows": "cronWorkflow",
+}
+_PAGE = "100"
+
+
+class ServerRoad:
+    def __init__(self, transport: Transport, namespace: str) -> None:
+        self.transport = transport
+        self.namespace = namespace
+        self.patience = transport.patience
+
+    def close(self) -> None:
+        self.transport.close()
+
+    def version(self) -> str:
+        found = self.transport.json("ask for the server's version", "GET", "/api/v1/version")
+        return str(found.get("version") or "")
+
+    def rights(self) -> tuple[str, ...]:
+        """The server tells of no rights; it is asked for a list, which wants one."""
+        query = {"listOptions.limit": "1"}
+        self.transport.json("list workflows", "GET", self._path("workflows"), query=query)
+        return ()
+
+    def find(self, kind: Kind, name: str) -> Json | None:
+        try:
+            found: Json = self.transport.json(
+                f"read the {WORDS[kind]} {name}", "GET", self._path(kind, name)
+            )
+        except EngineError as problem:
+            if problem.reason == "not found":
+                return None
+            raise
+        return found
+
+    def list(self, kind: Kind, selector: str = "") -> Iterator[Json]:
+        query = {"listOptions.limit": _PAGE}
+        if selector:
+            query["listOptions.labelSelector"] = selector
+        while True:
+            doing = f"list {WORDS[kind]}s"
+            page = self.transport.json(doing, "GET", self._path(kind), query=query)
+            yield from (item for item in page.get("items") or () if isinstance(item, Mapping))
+            token = (page.get("metadata") or {}).get("continue")
+            if not token or token == query.get("listOptions.continue"):
+                return
+            query["listOptions.continue"] = token
+
+    def create(self, kind: Kind, body: Json) -> Json:
+        name = body["metadata"]["name"]
+        given = {"namespace": self.namespace, _FIELDS[kind]: body}
+        made: Json = self.transport.json(
+            f"create the {WORDS[kind]} {name}", "POST", self._path(kind), given, creates=True
+        )
+        return made
+
+    def replace(self, kind: Kind, body: Json) -> Json:
+        name = body["metadata"]["name"]
+        given = {"namespace": self.namespace, "name": name, _FIELDS[kind]: body}
+        doing = f"update the {WORDS[kind]} {name}"
+        made: Json = self.transport.json(doing, "PUT", self._path(kind, name), given)
+        return made
+
+    def delete(self, kind: Kind, name: str) -> None:
+        query = {"deleteOptions.propagationPolicy": "Orphan"}
+        try:
+            doing = f"delete the {WORDS[kind]} {name}"
+            self.transport.json(doing, "DELETE", self._path(kind, name), query=query)
+        except EngineError as problem:
+            if problem.reason != "not found":
+                raise
+
+    def stop(self, name: str) -> None:
+        path = f"{self._path('workflows', name)}/stop"
+        given = {"namespace": self.namespace, "name": name}
+        self.transport.json(f"stop the workflow {name}", "PUT", path, given)
+
+    def lines(self, workflow: str, pod: str, follow: bool) -> Iterator[str]:
+        query = {"podName": pod, "logOptions.container": "main"}
+        if follow:
+            query["logOptions.follow"] = "true"
+        path = f"{self._path('workflows', workflow)}/log"
+        for line in self.transport.lines(f"read the log of {pod}", path, query):
+            if line.strip():
+                yield from _content(line, pod)
+
+    def file(self, workflow: str, node: str, artifact: str) -> bytes | None:
+        names = "/".join(quote(name, safe="") for name in (workflow, node))
+        path = f"/artifact-files/{self.namespace}/workflows/{names}/outputs/{quote(artifact)}"
+        try:
+            return self.transport.file(f"read {artifact} of {workflow}", path)
+        except EngineError as problem:
+            if problem.reason == "not found":
+                return None
+            raise
+
+    def _path(self, kind: Kind, name: str = "") -> str:
+        path = f"/api/v1/{_PATHS[kind]}/{quote(self.namespace)}"
+        return f"{path}/{quote(name, safe='')}" if name else path
+
+
+def _content(line: str, pod: str) -> Iterator[str]:
+    """A line of a log in its envelope, `{"result": {"content": …}}`."""
+    try:
+        data: Any = json.loads(line)
+    except ValueError:
+        return
+    error = data.get("error") if isinstance(data, Mapping) else None
+    if isinstance(error, Mapping):
+        raise EngineError(
+            f"can't read the log of {pod}: {error.get('message', 'the server broke off')}",
+            "not found" if error.get("http_code") == 404 else "server",
+            int(error.get("http_code") or 0),
+        )
+    result = data.get("result") if isinstance(data, Mapping) else None
+    if isinstance(result, Mapping):
+        yield str(result.get("content", ""))

@@ -1,0 +1,555 @@
+"""Kubeflow Pipelines as the commands ask it: see `compiler.cluster.Engine`.
+
+A run's id is made of its key, so that the server itself knows a second one. What the server gives
+ids to is looked for by name before it is made, and again where the answer was lost.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import kfp_server_api as api
+
+from compiler.cluster import compiled, marks, survey
+from compiler.cluster.auth import credentials
+from compiler.cluster.errors import EngineError
+from compiler.cluster.kfp import logs, metrics, reading
+from compiler.cluster.kfp.client import Client, Json, where
+from compiler.cluster.kfp.reading import Tasks
+from compiler.cluster.kfp.specs import TaskOf, tasks_of
+from compiler.cluster.once import once
+from compiler.cluster.records import (
+    Experiment,
+    Health,
+    Manifest,
+    Marks,
+    Needs,
+    Run,
+    RunQuery,
+    Schedule,
+    ScheduleSpec,
+    Survey,
+    Version,
+)
+from compiler.cluster.transport import Patience, Transport, transport
+from compiler.ir import Pipeline
+from compiler.settings import EngineSettings, TargetSettings
+from compiler.targets import kfp
+from compiler.values import JsonValue, to_json, to_text
+
+_T = TypeVar("_T")
+_OLDEST = (2, 17)
+_RUNS = uuid.UUID("6f1f2c52-6b1e-5c53-9a40-0d9bd0e1a7c4")
+_MOST_AT_ONCE = 10
+_NEWEST = "created_at desc"
+
+
+def connect(
+    settings: EngineSettings, verbose: bool = False, patience: Patience | None = None
+) -> Kfp:
+    return Kfp(settings, transport(settings, credentials(settings), verbose, patience))
+
+
+class Kfp:
+    """One server; nothing is kept but what versions say, which never changes."""
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        transport: Transport,
+        timezone: str | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.settings = settings
+        self.transport = transport
+        self.timezone = timezone
+        self._client = Client(transport)
+        self._ui = (settings.ui or settings.url or "").rstrip("/")
+        self._sleep = sleep
+        self._versions: dict[str, Json] = {}
+
+    @property
+    def replaces_schedules(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self.transport.close()
+
+    def check(self) -> Health:
+        client = self._client
+        said = client.ask("ask for the server's health", client.health.healthz_service_get_healthz)
+        version = str(said.get("tag_name") or "")
+        version = "" if version == "unknown" else version
+        number = re.match(r"v?(\d+)\.(\d+)", version)
+        if number and (int(number[1]), int(number[2])) < _OLDEST:
+            raise EngineError(
+                f"the KFP server of engine `{self.settings.name}` is {version}, and what mlc "
+                "compiles needs 2.17 or later",
+                "version",
+                hint="ask who runs the cluster for a newer one",
+            )
+        multi_user = bool(said.get("multi_user"))
+        if multi_user and not self.settings.namespace:
+            raise EngineError(
+                f"the KFP server of engine `{self.settings.name}` has several users, each with "
+                "a namespace",
+                "configuration",
+                hint="name yours with `namespace`",
+            )
+        client.ask(
+            "list experiments",
+            client.experiments.experiment_service_list_experiments,
+            page_size=1,
+            namespace=self._namespace,
+        )
+        notes = () if number else ("the server does not tell its version; mlc needs 2.17",)
+        return Health(
+            kind="kfp",
+            url=self.settings.url or "",
+            version=version,
+            namespace=self.settings.namespace or "",
+            multi_user=multi_user,
+            notes=notes,
+        )
+
+    def survey(self, needs: Needs) -> Survey:
+        return survey.survey(self.settings, needs, self.transport.verbose)
+
+    def compiled(
+        self,
+        pipeline: Pipeline,
+        target: TargetSettings,
+        branch: str | None = None,  # noqa: ARG002
+    ) -> Manifest:
+        # Versions of one pipeline stand side by side, and schedules name theirs.
+        text = kfp.emit(pipeline, target)
+        return Manifest(
+            algorithm=pipeline.kubernetes_name,
+            name=pipeline.kubernetes_name,
+            description=pipeline.description,
+            documents=tuple(compiled.documents(text)),
+            nullable=compiled.nullable(pipeline),
+            metrics=compiled.metrics(pipeline),
+            schedules=compiled.schedules(pipeline),
+            size=len(text.encode()),
+        )
+
+    def experiments(self, project: str) -> Iterator[Experiment]:
+        for data in self._experiments():
+            found = reading.experiment(data, self._ui)
+            if found.marks is not None and marks.same(found.marks.project, project):
+                yield found
+
+    def find_experiment(self, name: str) -> Experiment | None:
+        found = [
+            reading.experiment(data, self._ui)
+            for data in self._experiments(filter=where(display_name=name))
+            if data.get("display_name") == name
+        ]
+        return min(found, key=lambda e: (e.archived, e.created or 0.0), default=None)
+
+    def create_experiment(self, name: str, description: str, marks_: Marks) -> Experiment:
+        client = self._client
+
+        def create() -> Experiment:
+            body = api.V2beta1Experiment(
+                display_name=name,
+                description=marks.description(description, marks_),
+                namespace=self._namespace,
+            )
+            method = client.experiments.experiment_service_create_experiment
+            return reading.experiment(
+                client.ask(f"create the experiment {name}", method, body, creates=True), self._ui
+            )
+
+        return self._once(lambda: self.find_experiment(name), create)
+
+    def archive_experiment(self, experiment: Experiment) -> None:
+        self._own(experiment.marks, f"the experiment {experiment.name}")
+        method = self._client.experiments.experiment_service_archive_experiment
+        doing = f"archive the experiment {experiment.name}"
+        self._client.ask(doing, method, experiment.id, repeatable=True)
+
+    def restore_experiment(self, experiment: Experiment) -> None:
+        self._own(experiment.marks, f"the experiment {experiment.name}")
+        method = self._client.experiments.experiment_service_unarchive_experiment
+        doing = f"restore the experiment {experiment.name}"
+        self._client.ask(doing, method, experiment.id, repeatable=True)
+
+    def versions(self, project: str, algorithm: str | None = None) -> Iterator[Version]:
+        if algorithm is not None:
+            found = self._pipeline(algorithm)
+            pipelines = [] if found is None else [found]
+        else:
+            pipelines = list(
+                self._client.pages(
+                    "list pipelines",
+                    self._client.pipelines.pipeline_service_list_pipelines,
+                    of="pipelines",
+                    namespace=self._namespace,
+                )
+            )
+        for pipeline in pipelines:
+            own = marks.of_tags(pipeline.get("tags"))
+            if own is not None and marks.same(own.project, project):
+                yield from (self._version(data) for data in self._list_versions(pipeline))
+
+    def version(self, version: Version) -> Version:
+        data = self._version_data(version.pipeline, version.id)
+        spec = data.get("pipeline_spec") if data else None
+        if data is None or not isinstance(spec, Mapping):
+            raise EngineError(f"there is no version {version.name} any more", "not found", 404)
+        beside = "platform_spec" in spec and "pipeline_spec" in spec
+        documents = (spec["pipeline_spec"], spec["platform_spec"]) if beside else (spec,)
+        return replace(self._version(data), documents=documents)
+
+    def find_version(self, manifest: Manifest, name: str) -> Version | None:
+        pipeline = self._pipeline(manifest.name)
+        return None if pipeline is None else self._find_version(pipeline, name)
+
+    def publish(self, manifest: Manifest, marks_: Marks) -> Version:
+        pipeline = self._once(
+            lambda: self._pipeline(manifest.name), lambda: self._create_pipeline(manifest, marks_)
+        )
+        own = marks.of_tags(pipeline.get("tags"))
+        self._own(own, f"the pipeline {manifest.name}", marks_.project)
+        return self._once(
+            lambda: self._find_version(pipeline, marks_.version),
+            lambda: self._upload(pipeline, manifest, marks_),
+        )
+
+    def delete_version(self, version: Version) -> None:
+        self._own(version.marks, f"the version {version.name}")
+        service, ids = self._client.pipelines, (version.pipeline, version.id)
+        method = service.pipeline_service_delete_pipeline_version
+        self._found(f"delete the version {version.name}", method, *ids)
+        self._versions.pop(version.id, None)
+        try:
+            left = next(self._list_versions({"pipeline_id": version.pipeline}), None)
+        except EngineError as problem:
+            if problem.reason != "not found":
+                raise
+            return
+        if left is None:
+            doing = f"delete the pipeline of {version.name}"
+            self._found(doing, service.pipeline_service_delete_pipeline, version.pipeline)
+
+    def find_run(self, key: str) -> Run | None:
+        data = self._found("look for the run", self._get_run, str(uuid.uuid5(_RUNS, key)))
+        return None if data is None else self._run(data)
+
+    def create_run(
+        self,
+        name: str,
+        version: Version,
+        manifest: Manifest,
+        params: Mapping[str, JsonValue],
+        experiment: Experiment,
+        marks_: Marks,
+    ) -> Run:
+        client = self._client
+
+        def create() -> Run:
+            body = api.V2beta1Run(
+                run_id=str(uuid.uuid5(_RUNS, marks_.key)),
+                display_name=name,
+                description=marks.description("", marks_),
+                experiment_id=experiment.id,
+                pipeline_version_reference=_reference(version),
+                runtime_config=_config(params, manifest),
+                service_account=self.settings.service_account,
+            )
+            method = client.runs.run_service_create_run
+            return self._run(client.ask(f"start the run {name}", method, body, creates=True))
+
+        return self._once(lambda: self.find_run(marks_.key), create)
+
+    def run(self, id: str, steps: Mapping[str, str] | None = None) -> Run:  # noqa: ARG002
+        data = self._client.ask(f"read the run {id}", self._get_run, id)
+        return replace(self._run(data), steps=tuple(Tasks(data, self._tasks(data)).steps()))
+
+    def runs(self, query: RunQuery) -> Iterator[Run]:
+        named = {"experiment_id": query.experiment} if query.experiment else {}
+        left = query.limit
+        pages = self._client.pages(
+            "list runs",
+            self._client.runs.run_service_list_runs,
+            of="runs",
+            namespace=self._namespace,
+            sort_by=_NEWEST,
+            **named,
+        )
+        for data in pages:
+            if left is not None and left <= 0:
+                return
+            found = self._run(data)
+            if _fits(found, query):
+                left = None if left is None else left - 1
+                yield found
+
+    def terminate(self, id: str) -> None:
+        method = self._client.runs.run_service_terminate_run
+        try:
+            self._client.ask(f"stop the run {id}", method, id, repeatable=True)
+        except EngineError as problem:
+            # A server refuses to stop what has ended, or is about to.
+            if problem.reason not in ("refused", "server"):
+                raise
+            now = self._run(self._client.ask(f"read the run {id}", self._get_run, id))
+            if not now.is_ended and now.state != "stopping":
+                raise
+
+    def log(self, run: Run, step: str, follow: bool = False) -> Iterator[str]:
+        data = self._client.ask(f"read the run {run.id}", self._get_run, run.id)
+        tasks = Tasks(data, self._tasks(data))
+        found = next((s for s in tasks.steps() if s.name == step), None)
+        if found is None:
+            return
+        for pod in tasks.pods(found.node):
+            yield from logs.read(self.transport, run.id, pod, self._namespace, follow)
+
+    def metrics(self, run: Run) -> Mapping[str, Mapping[str, float]]:
+        data = self._client.ask(f"read the run {run.id}", self._get_run, run.id)
+        files = self.transport
+        if self.settings.artifacts:
+            own = replace(self.settings, url=self.settings.artifacts)
+            way = self.transport
+            files = transport(own, way.credentials, way.verbose, way.patience)
+        try:
+            return metrics.read(self.transport, files, run.id, self._tasks(data), self._namespace)
+        finally:
+            if files is not self.transport:
+                files.close()
+
+    def schedules(self, project: str, algorithm: str | None = None) -> Iterator[Schedule]:
+        for data in self._recurring():
+            found = reading.schedule(data, self._ui, self.timezone)
+            own = found.marks
+            if own is None or not marks.same(own.project, project):
+                continue
+            if algorithm is None or marks.same(own.algorithm, algorithm):
+                yield found
+
+    def put_schedule(
+        self,
+        schedule: ScheduleSpec,
+        version: Version,
+        manifest: Manifest,
+        experiment: Experiment | None,
+        marks_: Marks,
+    ) -> Schedule:
+        name = f"{manifest.name}--{schedule.name}--{marks_.version or version.name}"
+        marks_ = replace(marks_, schedule=schedule.name)
+        at_once = 1 if schedule.overlap == "forbid" else _MOST_AT_ONCE
+
+        def create() -> Schedule:
+            body = api.V2beta1RecurringRun(
+                display_name=name,
+                description=marks.description("", marks_),
+                experiment_id=experiment.id if experiment else None,
+                namespace=self._namespace,
+                pipeline_version_reference=_reference(version),
+                runtime_config=_config(schedule.params, manifest),
+                service_account=self.settings.service_account,
+                max_concurrency=str(at_once),
+                mode="ENABLE" if schedule.enabled else "DISABLE",
+                no_catchup=not schedule.catch_up,
+                trigger=api.V2beta1Trigger(
+                    # With five fields the server would read minutes as seconds.
+                    cron_schedule=api.V2beta1CronSchedule(cron=f"0 {schedule.cron}")
+                ),
+            )
+            method = self._client.recurring.recurring_run_service_create_recurring_run
+            doing = f"create the recurring run {name}"
+            data = self._client.ask(doing, method, body, creates=True)
+            return reading.schedule(data, self._ui, self.timezone)
+
+        def same() -> list[Schedule]:
+            listed = self._recurring(filter=where(display_name=name))
+            every = (reading.schedule(data, self._ui, self.timezone) for data in listed)
+            own = (s for s in every if s.name == name and s.marks is not None)
+            found = [s for s in own if s.marks and marks.same(s.marks.project, marks_.project)]
+            return sorted(found, key=lambda s: (s.created or 0.0, s.id))
+
+        self._once(lambda: next(iter(same()), None), create)
+        # Two that deploy at once may both have made it: all of them keep the same one.
+        first, *others = same() or [create()]
+        for other in others:
+            self.delete_schedule(other)
+        return first
+
+    def enable_schedule(self, schedule: Schedule) -> None:
+        self._own(schedule.marks, f"the recurring run {schedule.name}")
+        method = self._client.recurring.recurring_run_service_enable_recurring_run
+        doing = f"enable the recurring run {schedule.name}"
+        self._client.ask(doing, method, schedule.id, repeatable=True)
+
+    def disable_schedule(self, schedule: Schedule) -> None:
+        self._own(schedule.marks, f"the recurring run {schedule.name}")
+        method = self._client.recurring.recurring_run_service_disable_recurring_run
+        doing = f"disable the recurring run {schedule.name}"
+        self._client.ask(doing, method, schedule.id, repeatable=True)
+
+    def delete_schedule(self, schedule: Schedule) -> None:
+        self._own(schedule.marks, f"the recurring run {schedule.name}")
+        method = self._client.recurring.recurring_run_service_delete_recurring_run
+        doing = f"delete the recurring run {schedule.name}"
+        # Its runs would else be deleted with it, those in flight too.
+        self._found(doing, method, schedule.id, propagation_policy="ORPHAN")
+
+    @property
+    def _namespace(self) -> str | None:
+        return self.settings.namespace
+
+    def _once(self, find: Callable[[], _T | None], create: Callable[[], _T]) -> _T:
+        return once(find, create, self.transport.patience, self._sleep)
+
+    def _found(self, doing: str, method: Callable[..., Any], *given: Any, **named: Any) -> Any:
+        """As `Client.ask`; None where there is no such thing."""
+        try:
+            return self._client.ask(doing, method, *given, **named)
+        except EngineError as problem:
+            if problem.reason == "not found":
+                return None
+            raise
+
+    def _own(self, found: Marks | None, what: str, project: str | None = None) -> None:
+        """Refuse to touch what is not mlc's, or another project's."""
+        if found is not None and (project is None or marks.same(found.project, project)):
+            return
+        whose = f"of the project {found.project}" if found else "not made by mlc"
+        raise EngineError(
+            f"{what} on engine `{self.settings.name}` is {whose}, so it stays as it is",
+            "conflict",
+            hint="rename the algorithm, or remove that one by hand",
+        )
+
+    def _experiments(self, **named: Any) -> Iterator[Json]:
+        method = self._client.experiments.experiment_service_list_experiments
+        return self._client.pages(
+            "list experiments", method, of="experiments", namespace=self._namespace, **named
+        )
+
+    def _recurring(self, **named: Any) -> Iterator[Json]:
+        method = self._client.recurring.recurring_run_service_list_recurring_runs
+        return self._client.pages(
+            "list recurring runs", method, of="recurringRuns", namespace=self._namespace, **named
+        )
+
+    def _pipeline(self, name: str) -> Json | None:
+        method = self._client.pipelines.pipeline_service_get_pipeline_by_name
+        doing = f"look for the pipeline {name}"
+        found: Json | None = self._found(doing, method, name, namespace=self._namespace)
+        return found
+
+    def _create_pipeline(self, manifest: Manifest, marks_: Marks) -> Json:
+        own = Marks(marks_.project, marks_.algorithm, mlc=marks_.mlc)
+        body = api.V2beta1Pipeline(
+            name=manifest.name,
+            display_name=manifest.name,
+            description=manifest.description,
+            namespace=self._namespace,
+            tags=marks.tags(own),
+        )
+        method = self._client.pipelines.pipeline_service_create_pipeline
+        doing = f"create the pipeline {manifest.name}"
+        made: Json = self._client.ask(doing, method, body, creates=True)
+        return made
+
+    def _list_versions(self, pipeline: Json, **named: Any) -> Iterator[Json]:
+        return self._client.pages(
+            "list versions",
+            self._client.pipelines.pipeline_service_list_pipeline_versions,
+            pipeline["pipeline_id"],
+            of="pipeline_versions",
+            sort_by=_NEWEST,
+            **named,
+        )
+
+    def _find_version(self, pipeline: Json, name: str) -> Version | None:
+        for data in self._list_versions(pipeline, filter=where(name=name)):
+            if name in (data.get("name"), data.get("display_name")):
+                return self._version(data)
+        return None
+
+    def _upload(self, pipeline: Json, manifest: Manifest, marks_: Marks) -> Version:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "pipeline.yaml"
+            # JSON is YAML that no reader takes in another way.
+            texts = [to_json(dict(document)) for document in manifest.documents]
+            path.write_text("\n---\n".join(texts), "utf-8")
+            data = self._client.ask(
+                f"upload the version {marks_.version} of {manifest.name}",
+                self._client.uploads.upload_pipeline_version,
+                str(path),
+                name=marks_.version,
+                display_name=marks_.version,
+                pipelineid=pipeline["pipeline_id"],
+                description=manifest.description or None,
+                tags=to_json(dict(marks.tags(marks_))),
+                creates=True,
+            )
+        return self._version(data)
+
+    def _version(self, data: Json) -> Version:
+        return reading.version(data, self._ui)
+
+    def _version_data(self, pipeline: str, id: str) -> Json | None:
+        if id not in self._versions:
+            method = self._client.pipelines.pipeline_service_get_pipeline_version
+            found = self._found("read a version", method, pipeline, id)
+            if found is None:
+                return None
+            self._versions[id] = found
+        return self._versions[id]
+
+    @property
+    def _get_run(self) -> Callable[..., Any]:
+        method: Callable[..., Any] = self._client.runs.run_service_get_run
+        return method
+
+    def _run(self, data: Json) -> Run:
+        return reading.run(data, self._ui)
+
+    def _tasks(self, run: Json) -> dict[str, TaskOf]:
+        """The steps of a run by task, from its own spec or that of its version."""
+        spec = run.get("pipeline_spec")
+        reference = run.get("pipeline_version_reference")
+        if not spec and isinstance(reference, Mapping):
+            ids = (reference.get("pipeline_id", ""), reference.get("pipeline_version_id", ""))
+            data = self._version_data(str(ids[0]), str(ids[1])) if all(ids) else None
+            spec = data.get("pipeline_spec") if data else None
+        return tasks_of(spec)
+
+
+def _reference(version: Version) -> Any:
+    return api.V2beta1PipelineVersionReference(
+        pipeline_id=version.pipeline, pipeline_version_id=version.id
+    )
+
+
+def _config(params: Mapping[str, JsonValue], manifest: Manifest) -> Any:
+    """A form can send no null: there an optional parameter is text."""
+    values = {n: to_text(v) if n in manifest.nullable else v for n, v in params.items()}
+    return api.V2beta1RuntimeConfig(parameters=values)
+
+
+def _fits(run: Run, query: RunQuery) -> bool:
+    own = run.marks
+    wanted = (
+        (query.project, own.project if own else ""),
+        (query.algorithm, own.algorithm if own else ""),
+        (query.branch, own.branch if own else ""),
+    )
+    if any(want is not None and not marks.same(have, want) for want, have in wanted):
+        return False
+    if query.schedule is not None and run.schedule != query.schedule:
+        return False
+    return not query.states or run.state in query.states

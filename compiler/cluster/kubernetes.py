@@ -1,0 +1,158 @@
+"""Kubernetes by its own client and its own reading of kubeconfigs, over our transport."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import kubernetes.client
+import kubernetes.config
+from kubernetes.config import ConfigException
+
+from compiler.cluster.auth import Credentials, Secret
+from compiler.cluster.errors import EngineError, short
+from compiler.cluster.generated import RestClient
+from compiler.cluster.transport import Patience, Tls, Transport, calling
+from compiler.settings import EngineSettings
+
+_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+_PAGE = 200
+
+
+class Kubernetes(NamedTuple):
+    """`namespace` is that of the settings, else of the context or pod."""
+
+    api: Any  # kubernetes.client.ApiClient
+    transport: Transport
+    namespace: str
+
+    def ask(
+        self,
+        doing: str,
+        method: Any,
+        *given: Any,
+        creates: bool = False,
+        repeatable: bool = False,
+        **named: Any,
+    ) -> Any:
+        """What a method of the generated client brings, as plain data."""
+        with calling(doing, creates=creates, repeatable=repeatable):
+            return method(*given, _preload_content=False, **named).json()
+
+    def found(self, doing: str, method: Any, *given: Any, **named: Any) -> Any:
+        """As `ask`; None where there is no such thing."""
+        try:
+            return self.ask(doing, method, *given, **named)
+        except EngineError as problem:
+            if problem.reason == "not found":
+                return None
+            raise
+
+    def pages(
+        self, doing: str, method: Any, *given: Any, **named: Any
+    ) -> Iterator[Mapping[str, Any]]:
+        """The items of a list, page by page."""
+        token = None
+        while True:
+            if token:
+                named["_continue"] = token
+            page = self.ask(doing, method, *given, limit=_PAGE, **named)
+            yield from (item for item in page.get("items") or () if isinstance(item, Mapping))
+            token = (page.get("metadata") or {}).get("continue")
+            if not token:
+                return
+
+
+def connect(
+    settings: EngineSettings, verbose: bool = False, patience: Patience | None = None
+) -> Kubernetes:
+    """The cluster that the kubeconfig or the pod's own service account leads to.
+
+    Raises:
+        EngineError: there is none, or it can't be read.
+    """
+    configuration = kubernetes.client.Configuration()
+    namespace = _load(settings, configuration)
+    configuration.client_side_validation = False
+    if settings.ca_file:
+        configuration.ssl_ca_cert = str(settings.file(settings.ca_file))
+    tls = Tls(
+        ca_file=configuration.ssl_ca_cert,
+        client_cert=configuration.cert_file,
+        client_key=configuration.key_file,
+        verify=configuration.verify_ssl,
+        server_name=configuration.tls_server_name,
+    )
+    transport = Transport(
+        settings.name,
+        configuration.host,
+        Credentials(lambda: _headers(settings, configuration)),
+        tls,
+        settings.proxy or configuration.proxy,
+        patience=patience,
+        verbose=verbose,
+    )
+    api = kubernetes.client.ApiClient(configuration)
+    api.rest_client = RestClient(transport)
+    return Kubernetes(api, transport, settings.namespace or namespace or "default")
+
+
+def can_be_asked(settings: EngineSettings) -> bool:
+    """Whether the settings lead to Kubernetes itself."""
+    return bool(
+        settings.via == "kubernetes"
+        or settings.in_cluster
+        or settings.kubeconfig
+        or settings.context
+    )
+
+
+def _load(settings: EngineSettings, configuration: Any) -> str | None:
+    """Fill the client's configuration; the namespace that goes with it."""
+    try:
+        if settings.in_cluster:
+            kubernetes.config.load_incluster_config(client_configuration=configuration)
+            return _NAMESPACE.read_text().strip() if _NAMESPACE.exists() else None
+        path = str(settings.file(settings.kubeconfig)) if settings.kubeconfig else None
+        kubernetes.config.load_kube_config(
+            path, settings.context, configuration, persist_config=False
+        )
+        contexts, active = kubernetes.config.list_kube_config_contexts(path)
+        chosen = next((c for c in contexts if c["name"] == settings.context), active)
+        found = chosen["context"].get("namespace")
+        return str(found) if found else None
+    except (ConfigException, OSError, KeyError, TypeError, ValueError) as problem:
+        where = settings.kubeconfig or "the kubeconfig"
+        what = "the pod's service account" if settings.in_cluster else where
+        raise EngineError(
+            f"engine `{settings.name}`: can't read {what}: {short(str(problem))}",
+            "configuration",
+            hint="look at `kubeconfig`, KUBECONFIG and `context`, or try `kubectl get pods`",
+        ) from None
+
+
+def _headers(settings: EngineSettings, configuration: Any) -> Mapping[str, Secret]:
+    """What the client's own configuration says; it renews tokens by its own hooks.
+
+    A kubeconfig is read anew, since a helper program in it may have a new token.
+    """
+    own: dict[str, Secret] = {}
+    if settings.token_env or settings.token_file:
+        from compiler.cluster.auth import credentials
+
+        return credentials(settings).headers()
+    if not settings.in_cluster:
+        _load(settings, configuration)
+    for name in ("authorization", "BearerToken"):
+        value = configuration.get_api_key_with_prefix(name)
+        if value:
+            value = re.sub(r"^(bearer) ", "Bearer ", str(value), flags=re.IGNORECASE)
+            own["Authorization"] = Secret(value)
+            return own
+    if configuration.username:
+        pair = f"{configuration.username}:{configuration.password}".encode()
+        own["Authorization"] = Secret(f"Basic {base64.b64encode(pair).decode()}")
+    return own

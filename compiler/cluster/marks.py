@@ -1,0 +1,161 @@
+"""How `Marks` are written on things: as tags, labels, annotations, or the last line of a text.
+
+KFP gives tags to pipelines and versions alone (63 characters each) and keeps 255 characters of
+the description of everything else. Kubernetes wants labels of 63 plain characters, by which can be
+asked, and takes any text as annotation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+from urllib.parse import quote, unquote
+
+from compiler.cluster.records import Marks
+
+PREFIX = "mlc"
+ANNOTATION = f"{PREFIX}/marks"
+_MOST_OF_A_TAG = 63
+_MOST_OF_A_DESCRIPTION = 255
+_LINE = re.compile(rf"^{PREFIX}((?: [a-z]=[^ ]+)+)$", re.MULTILINE)
+# The letters in that line, and how long each value may be for all of them to fit.
+_LETTERS = {
+    "project": ("p", 40), "algorithm": ("a", 40), "branch": ("b", 40), "commit": ("c", 12),
+    "version": ("v", 32), "key": ("k", 24), "schedule": ("s", 30), "experiment": ("e", 0),
+    "digest": ("d", 0), "mlc": ("m", 0),
+}  # fmt: skip
+# By what objects of Kubernetes are looked for.
+_LABELS = ("project", "algorithm", "branch", "key", "schedule", "experiment", "version")
+_LABEL = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+
+
+def cut(text: str, most: int) -> str:
+    """The text, or where it is too long its beginning and a digest; the same for the same text."""
+    if len(text) <= most:
+        return text
+    return f"{text[: most - 9]}~{_digest(text, 8)}" if most > 12 else text[:most]
+
+
+def tags(marks: Marks) -> dict[str, str]:
+    """Tags of KFP, for pipelines and versions; their keys may hold no dot."""
+    return {f"{PREFIX}-{name}": cut(value, _MOST_OF_A_TAG) for name, value in _given(marks).items()}
+
+
+def of_tags(found: Mapping[str, Any] | None) -> Marks | None:
+    """The marks in tags; None where mlc has not made it."""
+    return _marks(
+        {
+            name.removeprefix(f"{PREFIX}-"): str(value)
+            for name, value in (found or {}).items()
+            if name.startswith(f"{PREFIX}-")
+        }
+    )
+
+
+def description(text: str, marks: Marks) -> str:
+    """A text for people with the marks as its last line, within what KFP keeps."""
+    line = PREFIX + "".join(
+        f" {_LETTERS[name][0]}={_word(value, _LETTERS[name][1])}"
+        for name, value in _given(marks).items()
+        if _LETTERS[name][1]
+    )
+    room = _MOST_OF_A_DESCRIPTION - len(line) - 2
+    text = text.strip()
+    if len(text) > room:
+        text = f"{text[: max(room - 2, 0)].rstrip()} …" if room > 12 else ""
+    return f"{text}\n\n{line}" if text else line
+
+
+def of_description(text: str | None) -> tuple[str, Marks | None]:
+    """The text for people, and the marks."""
+    text = text or ""
+    found = _LINE.search(text)
+    if found is None:
+        return text, None
+    letters = {letter: name for name, (letter, _) in _LETTERS.items()}
+    pairs = (pair.split("=", 1) for pair in found[1].split())
+    named = {letters[letter]: unquote(value) for letter, value in pairs if letter in letters}
+    return text[: found.start()].rstrip(), _marks(named)
+
+
+def same(mark: str, wanted: str) -> bool:
+    """Whether a mark that may have been cut is that of `wanted`."""
+    if mark == wanted or mark == cut(wanted, _MOST_OF_A_TAG):
+        return True
+    return any(most and mark == cut(wanted, most) for _, most in _LETTERS.values())
+
+
+def label(value: str) -> str:
+    """A value as a label of Kubernetes: as it is, or what is left of it and a digest."""
+    if not value or _LABEL.fullmatch(value):
+        return value
+    plain = re.sub(r"[^A-Za-z0-9]+", "-", value).strip("-")[:50].rstrip("-")
+    return f"{plain}-{_digest(value, 8)}".lstrip("-")
+
+
+def labels(marks: Marks) -> dict[str, str]:
+    given = _given(marks)
+    return {f"{PREFIX}/{name}": label(given[name]) for name in _LABELS if name in given}
+
+
+def selector(**wanted: str | None) -> str:
+    """A label selector for what has these marks."""
+    return ",".join(
+        f"{PREFIX}/{name}={label(value)}" for name, value in sorted(wanted.items()) if value
+    )
+
+
+def notes(marks: Marks) -> dict[str, str]:
+    return {ANNOTATION: json.dumps(_given(marks), sort_keys=True)}
+
+
+def of_metadata(metadata: Mapping[str, Any]) -> Marks | None:
+    """The marks of an object of Kubernetes; None where mlc has not made it."""
+    written = (metadata.get("annotations") or {}).get(ANNOTATION)
+    try:
+        data = json.loads(written) if isinstance(written, str) else None
+    except ValueError:
+        data = None
+    if isinstance(data, dict):
+        return _marks({str(name): str(value) for name, value in data.items()})
+    given = metadata.get("labels") or {}
+    start = f"{PREFIX}/"
+    found = {n.removeprefix(start): str(v) for n, v in given.items() if n.startswith(start)}
+    return _marks(found)
+
+
+def slug(text: str, most: int) -> str:
+    """Small letters, digits and single dashes; a digest where that could be another's too."""
+    plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    if plain == text and len(plain) <= most:
+        return plain
+    return f"{plain[: most - 7].rstrip('-')}-{_digest(text, 6)}".lstrip("-")
+
+
+def _given(marks: Marks) -> dict[str, str]:
+    return {name: value for name, value in asdict(marks).items() if value}
+
+
+def _marks(found: Mapping[str, str]) -> Marks | None:
+    known = {field.name for field in fields(Marks)}
+    given = {name: value for name, value in found.items() if name in known}
+    return Marks(**given) if given.get("project") else None
+
+
+def _word(value: str, most: int) -> str:
+    """A value that fits its place once it is quoted; of a commit its beginning will do."""
+    quoted = quote(value, safe="/:@+~")
+    while len(quoted) > most:
+        value = cut(value, min(most, len(value) - 1)) if most > 12 else value[:most]
+        quoted = quote(value, safe="/:@+~")
+        if len(value) <= most // 3:
+            return quoted[:most]
+    return quoted
+
+
+def _digest(text: str, length: int) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:length]

@@ -1,0 +1,158 @@
+"""What Kubernetes says of the things that a spec needs, asked before anything is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from compiler.cluster.errors import EngineError
+from compiler.cluster.records import Needs, Survey
+from compiler.quantities import quantity
+from compiler.settings import EngineSettings
+
+if TYPE_CHECKING:
+    from compiler.cluster.kubernetes import Kubernetes
+
+
+def survey(settings: EngineSettings, needs: Needs, verbose: bool = False) -> Survey:
+    """Everything that is missing, and what could not be asked."""
+    from compiler.cluster import kubernetes
+
+    if not kubernetes.can_be_asked(settings):
+        return Survey(is_asked=False)
+    cluster = kubernetes.connect(settings, verbose)
+    try:
+        return ask(cluster, needs)
+    finally:
+        cluster.transport.close()
+
+
+def ask(cluster: Kubernetes, needs: Needs) -> Survey:
+    """As `survey`, of a cluster that one has."""
+    from kubernetes.client import CoreV1Api
+
+    core = CoreV1Api(cluster.api)
+    space = cluster.namespace
+    missing: list[str] = []
+    unknown: list[str] = []
+    keyed = (
+        ("secret", needs.secrets, core.read_namespaced_secret),
+        ("config map", needs.config_maps, core.read_namespaced_config_map),
+    )
+    for kind, wanted, method in keyed:
+        for name, keys in sorted(wanted.items()):
+            found = _ask(cluster, f"read the {kind} {name}", unknown, method, name, space)
+            missing += _keys(kind, name, keys, found, space)
+    named = (
+        ("persistent volume claim", needs.claims, core.read_namespaced_persistent_volume_claim),
+        ("service account", needs.service_accounts, core.read_namespaced_service_account),
+    )
+    for kind, names, method in named:
+        for name in sorted(names):
+            if _ask(cluster, f"read the {kind} {name}", unknown, method, name, space) is None:
+                missing.append(f"there is no {kind} `{name}` in the namespace {space}")
+    if needs.gpus:
+        nodes = _list(cluster, "list nodes", unknown, core.list_node)
+        missing += _gpus(needs, nodes)
+    if needs.cpu or needs.memory or needs.gpus:
+        quotas = _list(cluster, "read quotas", unknown, core.list_namespaced_resource_quota, space)
+        missing += _quotas(needs, quotas or ())
+    return Survey(tuple(missing), tuple(unknown))
+
+
+# What could not be asked is no sign that it is missing.
+_UNASKED: Mapping[str, Any] = {"unasked": True}
+
+
+def _ask(
+    cluster: Kubernetes,
+    doing: str,
+    unknown: list[str],
+    method: Callable[..., Any],
+    *given: str,
+) -> Mapping[str, Any] | None:
+    try:
+        found: Mapping[str, Any] | None = cluster.found(doing, method, *given)
+    except EngineError as problem:
+        if problem.reason not in ("forbidden", "unauthenticated"):
+            raise
+        unknown.append(f"no right to {doing}")
+        return _UNASKED
+    return found
+
+
+def _list(
+    cluster: Kubernetes, doing: str, unknown: list[str], method: Callable[..., Any], *given: str
+) -> list[Mapping[str, Any]] | None:
+    try:
+        return list(cluster.pages(doing, method, *given))
+    except EngineError as problem:
+        if problem.reason not in ("forbidden", "unauthenticated"):
+            raise
+        unknown.append(f"no right to {doing}")
+        return None
+
+
+def _keys(
+    kind: str, name: str, keys: frozenset[str], found: Mapping[str, Any] | None, space: str
+) -> Iterator[str]:
+    if found is None:
+        yield f"there is no {kind} `{name}` in the namespace {space}"
+    elif found is not _UNASKED:
+        # Names of keys alone; what stands under them is let go at once.
+        have = {*(found.get("data") or {}), *(found.get("binaryData") or {})}
+        for key in sorted(keys - have):
+            known = ", ".join(f"`{k}`" for k in sorted(have)) or "none"
+            yield f"the {kind} `{name}` has no key `{key}`; it has {known}"
+
+
+def _gpus(needs: Needs, nodes: list[Mapping[str, Any]] | None) -> Iterator[str]:
+    if nodes is None:
+        return
+    for resource, labels, count in needs.gpus:
+        fitting = [n for n in nodes if _has_labels(n, labels)]
+        where = ", ".join(f"{key}={value}" for key, value in labels)
+        if not fitting:
+            yield f"no node has the labels {where}, which {resource} asks for"
+            continue
+        most = max(_allocatable(node, resource) for node in fitting)
+        if most < count:
+            what = f"of {count} {resource}" if count > 1 else f"with {resource}"
+            on = f" among those with {where}" if where else ""
+            yield f"there is no node {what}{on}; the most is {most:g}"
+
+
+def _has_labels(node: Mapping[str, Any], labels: tuple[tuple[str, str], ...]) -> bool:
+    own = (node.get("metadata") or {}).get("labels") or {}
+    return all(own.get(key) == value for key, value in labels)
+
+
+def _allocatable(node: Mapping[str, Any], resource: str) -> float:
+    status = node.get("status") or {}
+    return _amount((status.get("allocatable") or {}).get(resource, "0"))
+
+
+def _quotas(needs: Needs, quotas: Any) -> Iterator[str]:
+    wanted = {"requests.cpu": needs.cpu, "cpu": needs.cpu}
+    wanted |= {"requests.memory": needs.memory, "memory": needs.memory}
+    for resource, _, count in needs.gpus:
+        wanted[f"requests.{resource}"] = max(wanted.get(f"requests.{resource}", 0), count)
+    for quota in quotas:
+        hard = (quota.get("status") or {}).get("hard") or (quota.get("spec") or {}).get("hard")
+        name = (quota.get("metadata") or {}).get("name", "")
+        for resource, text in sorted((hard or {}).items()):
+            if wanted.get(resource, 0) > _amount(text):
+                yield (
+                    f"the quota `{name}` allows {text} of {resource} in all, and one step wants "
+                    f"{_shown(wanted[resource])}"
+                )
+
+
+def _amount(text: Any) -> float:
+    found = quantity(str(text))
+    return float(found) if found is not None else 0.0
+
+
+def _shown(amount: float) -> str:
+    gib = amount / 2**30
+    return f"{gib:g}Gi" if gib >= 1 else f"{amount:g}"
