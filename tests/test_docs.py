@@ -81,6 +81,23 @@ def test_the_page_on_checks_shows_what_happens(tmp_path: Path) -> None:
     assert done.stderr == said
 
 
+def test_the_example_of_engines_is_valid_and_whole(tmp_path: Path) -> None:
+    page = (ROOT / "docs/clusters.md").read_text()
+    (text,) = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "mlc.toml").write_text(text)
+    found, problems, _ = project.find(tmp_path)
+    assert problems == ()
+    assert found.default_engine == "training"
+    assert found.engines["laptop"].via == "kubernetes" and found.engines["ci"].in_cluster
+    assert found.tickets is not None and found.tickets.pattern == "IA-[0-9]+"
+    schema = json.loads(resources.read_text("schemas/project.schema.json"))
+    keys = {
+        *schema["$defs"]["engine"]["properties"],
+        *schema["properties"]["tickets"]["properties"],
+    }
+    assert not {key for key in keys - {"project"} if not re.search(rf"\b{key}\b", page)}
+
+
 def test_every_key_of_a_policy_is_documented() -> None:
     page = (ROOT / "docs/validate.md").read_text()
     schema = json.loads(resources.read_text("schemas/project.schema.json"))

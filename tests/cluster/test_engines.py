@@ -1,0 +1,250 @@
+"""The engines asked through their protocol, against servers that keep state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cluster.servers.kubernetes import write_kubeconfig
+from cluster.servers.wire import Server
+from local import loaded, pipeline_of
+
+from compiler.cluster import Engine, connect
+from compiler.cluster.errors import EngineError
+from compiler.cluster.records import Experiment, Manifest, Marks, Run, RunQuery, Version
+from compiler.cluster.transport import Patience
+from compiler.ir import Pipeline
+from compiler.settings import EngineSettings, TargetSettings
+
+SPEC = """\
+apiVersion: mlc/v1
+kind: Algorithm
+name: doc_type
+description: Tells types of documents apart.
+image: example/image:1
+params:
+  rows: {type: integer, default: 100}
+  label: {type: string, default: null}
+steps:
+  read_rows:
+    command: [read]
+    args:
+      - --rows: ${{ params.rows }}
+        --label: ${{ params.label }}
+        --out: ${{ outputs.data }}
+    outputs: {data: Dataset}
+  train_it:
+    command: [train]
+    args:
+      - --data: ${{ steps.read_rows.outputs.data }}
+        --out: ${{ outputs.metrics }}
+    outputs: {metrics: Metrics}
+schedules:
+  nightly: {cron: "30 2 * * *", params: {rows: 5}}
+"""
+MARKS = Marks(
+    project="ia", algorithm="doc-type", version="v-0123456789ab", commit="0123456789abcdef" * 2,
+    branch="IA-1742/doc type", digest="d" * 40, mlc="0.1.0",
+)  # fmt: skip
+QUICK = Patience(tries=4, pause=0.01, longest=0.02, connect=2.0, read=5.0)
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    path = tmp_path_factory.mktemp("spec") / "doc_type.yaml"
+    path.write_text(SPEC)
+    return pipeline_of(loaded(path))
+
+
+class World:
+    """An engine, and the server that it speaks to."""
+
+    def __init__(self, engine: Engine, server: Server, finish: Callable[[str], object]) -> None:
+        self.engine = engine
+        self.server = server
+        self.finish = finish
+
+    def submit(self, pipeline: Pipeline, key: str = "k1", branch: str | None = None) -> Run:
+        version, manifest, experiment = self.published(pipeline, branch)
+        params = {"rows": 7, "label": None}
+        marks = replace(MARKS, key=key)
+        return self.engine.create_run(
+            f"doc-type {key}", version, manifest, params, experiment, marks
+        )
+
+    def published(
+        self, pipeline: Pipeline, branch: str | None = None
+    ) -> tuple[Version, Manifest, Experiment]:
+        manifest = self.engine.compiled(pipeline, TargetSettings(), branch)
+        own = replace(MARKS, experiment="IA-1742")
+        experiment = self.engine.create_experiment("IA-1742", "[IA-1742] DOC TYPE", own)
+        return self.engine.publish(manifest, own), manifest, experiment
+
+
+@pytest.fixture(params=["kfp", "argo", "kubernetes"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    kind = request.param
+    server: Server = request.getfixturevalue(kind)
+    settings = EngineSettings(
+        name="training",
+        kind="kfp" if kind == "kfp" else "argo",
+        url=server.url,
+        namespace="default",
+        via="kubernetes" if kind == "kubernetes" else "server",
+        kubeconfig=str(write_kubeconfig(tmp_path / "config", server.url)),
+    )
+    if kind == "kfp":
+        settings = replace(settings, kubeconfig=None)
+        finish = server.app.finish  # type: ignore[attr-defined]
+    else:
+        cluster = request.getfixturevalue("cluster")
+
+        def finish(name: str) -> object:
+            return cluster.finish("default", name)
+
+    engine = connect(settings, patience=QUICK)
+    yield World(engine, server, finish)
+    engine.close()
+
+
+def test_a_run_from_nothing_to_its_end(world: World, pipeline: Pipeline) -> None:
+    engine = world.engine
+    engine.check()
+    assert engine.find_run("k1") is None
+    run = world.submit(pipeline)
+    assert not run.is_ended
+    found = engine.find_run("k1")
+    assert found is not None and found.id == run.id
+    world.finish(run.id)
+    read = engine.run(run.id)
+    assert read.state == "succeeded" and read.is_ended
+    assert [(s.name, s.state) for s in read.steps] == [
+        ("read_rows", "succeeded"), ("train_it", "succeeded"),
+    ]  # fmt: skip
+    assert read.marks is not None and read.marks.key == "k1" and read.marks.project == "ia"
+    assert read.ended and read.created and read.ended >= read.created
+    assert str(read.params["rows"]) == "7" and read.params["label"] == ""
+    (line,) = engine.log(read, "train_it")
+    assert line.startswith("train-it") and line.endswith("has begun")
+
+
+def test_what_is_there_is_not_made_again(world: World, pipeline: Pipeline) -> None:
+    first = world.submit(pipeline)
+    posts = world.server.count("^POST /api")
+    again = world.submit(pipeline)
+    assert again.id == first.id
+    assert world.server.count("^POST /api") == posts
+    other = world.submit(pipeline, "k2")
+    assert other.id != first.id
+    listed = list(world.engine.runs(RunQuery(project="ia")))
+    assert {run.id for run in listed} == {first.id, other.id}
+    assert not list(world.engine.runs(RunQuery(project="other")))
+    assert len(list(world.engine.runs(RunQuery(branch=MARKS.branch, limit=1)))) == 1
+
+
+@pytest.mark.parametrize("fault", ["drop", "lose", "truncated", "cut", "500", "503", "429"])
+def test_lost_answers_make_nothing_twice(world: World, pipeline: Pipeline, fault: str) -> None:
+    for on in ("POST .*(pipelines|templates)", "POST .*upload_version", "POST .*(runs|workflows)"):
+        world.server.faults.add(fault, on=on)
+    first = world.submit(pipeline)
+    assert [run.id for run in world.engine.runs(RunQuery(project="ia"))] == [first.id]
+    assert len(list(world.engine.versions("ia"))) == 1
+
+
+def test_versions_tell_what_they_are(world: World, pipeline: Pipeline) -> None:
+    version, manifest, _ = world.published(pipeline)
+    assert version.name == MARKS.version
+    assert version.marks is not None
+    assert (version.marks.commit, version.marks.digest) == (MARKS.commit, MARKS.digest)
+    assert version.marks.branch == MARKS.branch
+    found = world.engine.find_version(manifest, MARKS.version)
+    assert found is not None and found.id == version.id
+    assert world.engine.find_version(manifest, "v-other") is None
+    assert [v.id for v in world.engine.versions("ia", "doc-type")] == [version.id]
+    assert not list(world.engine.versions("other"))
+    documents = world.engine.version(version).documents
+    expected = [d for d in manifest.documents if d.get("kind") != "CronWorkflow"]
+    assert [d.get("spec", d) for d in documents] == [d.get("spec", d) for d in expected]
+    world.engine.delete_version(version)
+    assert not list(world.engine.versions("ia"))
+    world.engine.delete_version(version)
+
+
+def test_a_branch_leaves_the_default_branch_alone(world: World, pipeline: Pipeline) -> None:
+    version, _, _ = world.published(pipeline)
+    own = replace(MARKS, version="v-branch")
+    manifest = world.engine.compiled(pipeline, TargetSettings(), "IA-1742/doc type")
+    world.engine.publish(manifest, own)
+    before = world.engine.find_version(
+        world.engine.compiled(pipeline, TargetSettings()), MARKS.version
+    )
+    assert before is not None and before.id == version.id
+    assert len(list(world.engine.versions("ia", "doc-type"))) == 2
+
+
+def test_what_is_foreign_stays(world: World, pipeline: Pipeline) -> None:
+    world.published(pipeline)
+    manifest = world.engine.compiled(pipeline, TargetSettings())
+    with pytest.raises(EngineError, match="of the project ia, so it stays as it is"):
+        world.engine.publish(manifest, replace(MARKS, project="other", version="v-2"))
+
+
+def test_schedules(world: World, pipeline: Pipeline) -> None:
+    engine = world.engine
+    version, manifest, experiment = world.published(pipeline)
+    spec = manifest.schedules[0]
+    made = engine.put_schedule(spec, version, manifest, experiment, MARKS)
+    assert made.enabled and made.spec.cron == "30 2 * * *" and made.spec.name == "nightly"
+    assert str(made.spec.params["rows"]) == "5"
+    assert made.marks is not None and made.marks.version == MARKS.version
+    again = engine.put_schedule(spec, version, manifest, experiment, MARKS)
+    assert again.id == made.id
+    engine.disable_schedule(made)
+    assert [s.enabled for s in engine.schedules("ia")] == [False]
+    engine.enable_schedule(made)
+    assert [s.enabled for s in engine.schedules("ia", "doc-type")] == [True]
+    newer = replace(MARKS, version="v-2")
+    moved = engine.put_schedule(spec, version, manifest, experiment, newer)
+    count = 1 if engine.replaces_schedules else 2
+    assert len(list(engine.schedules("ia"))) == count
+    engine.delete_schedule(moved)
+    engine.delete_schedule(moved)
+    assert len(list(engine.schedules("ia"))) == count - 1
+    assert not list(engine.schedules("other"))
+
+
+def test_experiments(world: World, pipeline: Pipeline) -> None:
+    engine = world.engine
+    assert engine.find_experiment("IA-1742") is None
+    world.submit(pipeline)
+    (found,) = engine.experiments("ia")
+    assert found.name == "IA-1742" and not found.archived
+    assert not list(engine.experiments("other"))
+    engine.archive_experiment(found)
+    assert [e.archived for e in engine.experiments("ia")] == [True]
+    engine.restore_experiment(found)
+    assert [e.archived for e in engine.experiments("ia")] == [False]
+
+
+def test_a_run_is_stopped_once(world: World, pipeline: Pipeline) -> None:
+    run = world.submit(pipeline)
+    world.engine.terminate(run.id)
+    world.finish(run.id)
+    assert world.engine.run(run.id).state == "interrupted"
+    world.engine.terminate(run.id)
+
+
+def test_lists_come_page_by_page(world: World, pipeline: Pipeline) -> None:
+    world.server.faults.page_size = 2
+    ids = {world.submit(pipeline, f"k{number}").id for number in range(5)}
+    assert {run.id for run in world.engine.runs(RunQuery(project="ia"))} == ids
+    world.server.faults.add("unknown-field", times=20)
+    assert {run.id for run in world.engine.runs(RunQuery(project="ia"))} == ids
+
+
+def test_what_is_gone_is_told(world: World) -> None:
+    with pytest.raises(EngineError) as caught:
+        world.engine.run("6f1f2c52-6b1e-5c53-9a40-0d9bd0e1a7c4")
+    assert caught.value.reason == "not found"

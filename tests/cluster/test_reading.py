@@ -1,0 +1,188 @@
+"""What is read of runs: metrics, what Kubernetes says of a spec's needs, marks and nodes."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cluster.servers.kubernetes import Kubernetes, write_kubeconfig
+from cluster.servers.wire import Server
+from cluster.servers.workflows import Cluster
+from local import loaded, pipeline_of
+from test_engines import MARKS, QUICK, SPEC, World
+from test_engines import world as world
+
+from compiler.cluster import connect, marks
+from compiler.cluster.argo.nodes import Nodes
+from compiler.cluster.argo.reading import run as argo_run
+from compiler.cluster.errors import EngineError
+from compiler.cluster.kfp.reading import Tasks
+from compiler.cluster.kfp.reading import run as kfp_run
+from compiler.cluster.kfp.specs import TaskOf
+from compiler.cluster.records import Marks, Needs
+from compiler.ir import Pipeline
+from compiler.settings import EngineSettings
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    path = tmp_path_factory.mktemp("spec") / "doc_type.yaml"
+    path.write_text(SPEC)
+    return pipeline_of(loaded(path))
+
+
+def test_metrics_of_kfp_come_from_its_files(kfp: Server, pipeline: Pipeline) -> None:
+    engine = connect(EngineSettings("training", "kfp", kfp.url), patience=QUICK)
+    app: Any = kfp.app
+    app.script.metrics["*/train-it"] = {"f1": 0.9, "loss": 0.25}
+    one = World(engine, kfp, app.finish).submit(pipeline)
+    assert engine.metrics(one) == {}
+    app.finish(one.id)
+    assert engine.metrics(one) == {"train_it.metrics": {"f1": 0.9, "loss": 0.25}}
+
+
+def kubernetes_settings(server: Server, folder: Path) -> EngineSettings:
+    path = write_kubeconfig(folder / "config", server.url, namespace="ia")
+    return EngineSettings("laptop", "argo", via="kubernetes", kubeconfig=str(path))
+
+
+NEEDS = Needs(
+    secrets={"hub": frozenset({"token"}), "gone": frozenset({"x"})},
+    config_maps={"words": frozenset({"stop"})},
+    claims=frozenset({"data"}),
+    service_accounts=frozenset({"trainer"}),
+    gpus=(("nvidia.com/gpu", (("gpu", "t4"),), 2),),
+    cpu=8.0,
+    memory=2.0**33,
+)
+
+
+def test_everything_that_is_missing_is_told_at_once(
+    kubernetes: Server, cluster: Cluster, tmp_path: Path
+) -> None:
+    app = kubernetes.app
+    assert isinstance(app, Kubernetes)
+    app.add("secrets", "ia", "hub", data={"user": "eA=="})
+    app.add("configmaps", "ia", "words", data={"stop": "a"})
+    app.add("nodes", "", "n1", status={"allocatable": {"nvidia.com/gpu": "1"}})
+    cluster.all[("nodes", "", "n1")]["metadata"]["labels"] = {"gpu": "t4"}
+    app.add("resourcequotas", "ia", "team", status={"hard": {"requests.cpu": "4"}})
+    engine = connect(kubernetes_settings(kubernetes, tmp_path), patience=QUICK)
+    survey = engine.survey(NEEDS)
+    assert survey.missing == (
+        "there is no secret `gone` in the namespace ia",
+        "the secret `hub` has no key `token`; it has `user`",
+        "there is no persistent volume claim `data` in the namespace ia",
+        "there is no service account `trainer` in the namespace ia",
+        "there is no node of 2 nvidia.com/gpu among those with gpu=t4; the most is 1",
+        "the quota `team` allows 4 of requests.cpu in all, and one step wants 8",
+    )
+    assert survey.unknown == ()
+
+
+def test_what_can_not_be_asked_is_not_missing(kubernetes: Server, tmp_path: Path) -> None:
+    app = kubernetes.app
+    assert isinstance(app, Kubernetes)
+    app.denied |= {("get", "secrets"), ("list", "nodes"), ("create", "workflows")}
+    engine = connect(kubernetes_settings(kubernetes, tmp_path), patience=QUICK)
+    survey = engine.survey(replace(NEEDS, config_maps={}, claims=frozenset(), cpu=0, memory=0))
+    assert "no right to read the secret hub" in survey.unknown
+    assert "no right to list nodes" in survey.unknown
+    assert not [m for m in survey.missing if "secret" in m or "node" in m]
+    health = engine.check()
+    assert health.missing == ("no right to create workflows in the namespace ia",)
+    bare = connect(EngineSettings("a", "argo", "http://127.0.0.1:9"))
+    assert not bare.survey(NEEDS).is_asked
+
+
+def test_a_kubeconfig_that_is_none(tmp_path: Path) -> None:
+    settings = EngineSettings("a", "argo", via="kubernetes", kubeconfig=str(tmp_path / "gone"))
+    with pytest.raises(EngineError, match=r"engine `a`: can't read .*gone") as caught:
+        connect(settings)
+    assert caught.value.reason == "configuration"
+
+
+@pytest.mark.parametrize("branch", ["master", "IA-1742-doc-type", "é" * 80, "a b/c\nd" * 9])
+def test_marks_are_read_as_they_were_written(branch: str) -> None:
+    own = replace(MARKS, branch=branch, key="k" * 16, schedule="nightly")
+    text = marks.description("[IA-1742] DOC TYPE\nlong " * 30, own)
+    assert len(text) <= 255
+    said, found = marks.of_description(text)
+    assert found is not None and found.project == "ia" and found.key == "k" * 16
+    assert own.commit.startswith(found.commit) and len(found.commit) == 12
+    assert said.startswith("[IA-1742]") or len(branch) > 20
+    assert all(len(k) <= 63 and len(v) <= 63 and "." not in k for k, v in marks.tags(own).items())
+    tagged = marks.of_tags(marks.tags(own))
+    assert tagged is not None and tagged.digest == own.digest
+    assert marks.same(tagged.branch, branch)
+    metadata = {"labels": marks.labels(own), "annotations": marks.notes(own)}
+    assert marks.of_metadata(metadata) == own
+    assert all(len(v) <= 63 for v in marks.labels(own).values())
+    assert marks.of_description("made by hand")[1] is None and marks.of_tags({}) is None
+    assert marks.of_metadata({"labels": {"app": "x"}}) is None
+
+
+def test_branches_have_names_of_their_own() -> None:
+    """No two of them the same, and all of them names for Kubernetes."""
+    names = ["IA-1742", "ia-1742", "ia/1742", "ia_1742", "a" * 60, "a" * 61, "-", "é"]
+    found = [marks.slug(name, 20) for name in names]
+    assert len(set(found)) == len(names)
+    assert all(len(f) <= 20 and f.strip("-") == f and f == f.lower() for f in found)
+
+
+def test_the_marks_of_another_project_are_not_ours() -> None:
+    assert not marks.same("ia-test", "ia")
+    assert marks.same(marks.cut("x" * 99, 63), "x" * 99)
+    assert not marks.same(marks.cut("x" * 99, 63), "x" * 98)
+    assert marks.of_tags(marks.tags(Marks("ia"))) == Marks("ia")
+
+
+def node(name: str, kind: str = "Pod", phase: str = "Succeeded", **more: Any) -> dict[str, Any]:
+    return {"displayName": name, "type": kind, "phase": phase, "templateName": "fit", **more}
+
+
+def test_rounds_tries_and_unknown_words_of_argo() -> None:
+    nodes = {
+        "w-1": node("each(0:a)", "DAG"),
+        "w-2": node("fit", "Retry", "Running", boundaryID="w-1", children=["w-3", "w-4"]),
+        "w-3": node("fit(0)", phase="Failed", boundaryID="w-1", nodeFlag={"retried": True}),
+        "w-4": node("fit(1)", phase="Running", boundaryID="w-1", nodeFlag={"retried": True}),
+        "w-5": node("load", phase="Sleeping", memoizationStatus={"hit": True}),
+        "w-6": node("keep", memoizationStatus={"hit": True}),
+        "w-7": node("mlc-helper"),
+    }
+    packed = base64.b64encode(gzip.compress(json.dumps(nodes).encode())).decode()
+    steps = {"load": "load", "each": "each", "fit": "fit", "keep": "keep"}
+    for status in ({"nodes": nodes}, {"compressedNodes": packed}):
+        read = Nodes({"metadata": {"name": "w"}, "status": status}, steps)
+        assert [(s.name, s.state, s.tries) for s in read.states()] == [
+            ("load", "unknown", 1), ("fit.0", "retrying", 2), ("keep", "cached", 1),
+        ]  # fmt: skip
+        (_, fit, _) = read.places()
+        assert read.pods(fit) == [("w-fit-3", "w-3"), ("w-fit-4", "w-4")]
+
+
+def test_rounds_of_kfp_by_either_way_it_tells_them() -> None:
+    known = {"fit": TaskOf("fit_it", 1, ())}
+    tasks = [
+        {"task_id": "a", "display_name": "iteration(2:x)", "child_tasks": [{"task_id": "b"}]},
+        {"task_id": "b", "display_name": "fit", "state": "SUCCEEDED"},
+        {"task_id": "c", "display_name": "fit", "state": "NEW_WORD", "parent_task_id": "d"},
+        {"task_id": "d", "display_name": "iteration(1:x)"},
+    ]
+    read = Tasks({"run_details": {"task_details": tasks}}, known)
+    assert [(s.name, s.state) for s in read.steps()] == [
+        ("fit_it.1", "unknown"), ("fit_it.2", "succeeded"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("data", [{}, {"status": None, "spec": 3, "run_details": [], "error": ""}])
+def test_what_is_left_out_does_no_harm(data: dict[str, Any]) -> None:
+    assert kfp_run(data, "").state == "waiting"
+    assert argo_run(data, "", "ia").state == "waiting"
+    assert kfp_run({**data, "finished_at": "1970-01-01T00:00:00Z"}, "").ended is None
