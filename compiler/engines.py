@@ -5,14 +5,12 @@ What the schema can't say is checked here: which settings belong together.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, cast
-from urllib.parse import urlsplit
 
-from compiler.diagnostics import Diagnostic, Span, error, listing
+from compiler.diagnostics import Diagnostic, Span, error, listing, nearest
 from compiler.nodes import Mapping, Node, Scalar, mapping, text
 from compiler.settings import EngineSettings, TicketSettings
 
@@ -58,8 +56,8 @@ def _default(node: Mapping, engines: dict[str, EngineSettings]) -> Iterator[Diag
     name = text(default)
     if default is None or name is None or name in engines:
         return
-    near = difflib.get_close_matches(name, engines, 1)
-    hint = f"did you mean `{near[0]}`?" if near else ""
+    near = nearest(name, engines)
+    hint = f"did you mean `{near}`?" if near else ""
     if not engines:
         hint = f"add a table `[engines.{name}]`"
     known = f"; there are {listing(sorted(engines))}" if engines else ""
@@ -102,6 +100,9 @@ def _url(name: str, key: str, node: Node | None) -> Iterator[Diagnostic]:
     written = text(node)
     if node is None or written is None:
         return
+    # Here, since validate reads configurations too, and most have no engine.
+    from urllib.parse import urlsplit
+
     try:
         parts = urlsplit(written)
         host, has_secret = parts.hostname, parts.username is not None or parts.password is not None

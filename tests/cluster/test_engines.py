@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -248,3 +249,45 @@ def test_what_is_gone_is_told(world: World) -> None:
     with pytest.raises(EngineError) as caught:
         world.engine.run("6f1f2c52-6b1e-5c53-9a40-0d9bd0e1a7c4")
     assert caught.value.reason == "not found"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_random_faults_leave_one_of_each(world: World, pipeline: Pipeline, seed: int) -> None:
+    """Whoever gives up runs the command again; in the end there is one of each."""
+    world.server.faults.at_random(seed, 0.3)
+    wanted = {f"k{number}" for number in range(4)}
+    for key in sorted(wanted):
+        for _ in range(20):
+            try:
+                version, manifest, experiment = world.published(pipeline)
+                world.submit(pipeline, key)
+                schedule = manifest.schedules[0]
+                world.engine.put_schedule(schedule, version, manifest, experiment, MARKS)
+                break
+            except EngineError:
+                continue
+        else:
+            raise AssertionError("twenty tries did not do")
+    world.server.faults.clear()
+    runs = list(world.engine.runs(RunQuery(project="ia")))
+    assert sorted(run.marks.key for run in runs if run.marks) == sorted(wanted)
+    assert len(list(world.engine.versions("ia"))) == 1
+    assert len(list(world.engine.schedules("ia"))) == 1
+    assert [e.name for e in world.engine.experiments("ia")] == ["IA-1742"]
+
+
+def test_two_at_once_make_one(world: World, pipeline: Pipeline) -> None:
+    """From threads, as two commands would."""
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: world.submit(pipeline).id, range(4)))
+        version, manifest, experiment = world.published(pipeline)
+        schedule = manifest.schedules[0]
+        for _ in pool.map(
+            lambda _: world.engine.put_schedule(schedule, version, manifest, experiment, MARKS),
+            range(4),
+        ):
+            pass
+    assert len(set(made)) == 1
+    assert [run.id for run in world.engine.runs(RunQuery(project="ia"))] == made[:1]
+    assert len(list(world.engine.schedules("ia"))) == 1
+    assert len(list(world.engine.experiments("ia"))) == 1
