@@ -11,9 +11,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = {
-    "kfp", "kubernetes", "jinja2", "rich", "jsonschema", "requests", "httpx", "urllib3",
-    "sqlite3", "ruamel", "google", "numpy", "asyncio", "multiprocessing", "compiler.engine",
-    "compiler.targets",
+    "kfp", "kfp_server_api", "kubernetes", "jinja2", "rich", "jsonschema", "requests", "httpx",
+    "urllib3", "sqlite3", "ruamel", "google", "numpy", "asyncio", "multiprocessing", "compiler.engine",
+    "compiler.targets", "compiler.cluster",
 }  # fmt: skip
 
 

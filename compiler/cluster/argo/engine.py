@@ -112,7 +112,9 @@ class Argo:
     ) -> Manifest:
         own = compiled.named(pipeline, branch)
         text = argo.emit(own, target)
-        documents = tuple(compiled.documents(text))
+        documents = tuple(
+            d for d in compiled.documents(text) if d.get("kind") == "WorkflowTemplate"
+        )
         steps = compiled.tasks(pipeline, task_names)
         return Manifest(
             algorithm=pipeline.kubernetes_name,
@@ -428,8 +430,10 @@ class Argo:
             and all(reading.at(m, "labels").get(objects.ARCHIVED) == "true" for m in templates),
             created=min(created, default=None),
             last_run=max((run.created for run in runs if run.created), default=None),
-            url=f"{self._ui}/workflows/{self.road.namespace}"
-            f"?label=mlc%2Fexperiment%3D{marks.label(name)}",
+            url=reading.link(
+                self._ui,
+                f"workflows/{self.road.namespace}?label=mlc%2Fexperiment%3D{marks.label(name)}",
+            ),
         )
 
     def _version(self, data: Json) -> Version:

@@ -27,8 +27,6 @@ _POLICIES = {"allow": "Allow", "forbid": "Forbid"}
 def templates(manifest: Manifest, marks_: Marks) -> Iterator[dict[str, Any]]:
     """The manifest's WorkflowTemplates in their order, marked; the one to start comes last."""
     for document in manifest.documents:
-        if document.get("kind") != "WorkflowTemplate":
-            continue
         body = json.loads(json.dumps(document))
         metadata = body["metadata"]
         own = marks.labels(marks_)

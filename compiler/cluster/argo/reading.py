@@ -57,6 +57,11 @@ def _parameters(data: Any) -> dict[str, JsonValue]:
     }
 
 
+def link(ui: str, path: str) -> str:
+    """An address in Argo's pages; empty where it is not known where they are."""
+    return f"{ui}/{path}" if ui else ""
+
+
 def version(data: Json, ui: str, namespace: str) -> Version:
     metadata = at(data, "metadata")
     own = marks.of_metadata(metadata)
@@ -69,7 +74,7 @@ def version(data: Json, ui: str, namespace: str) -> Version:
         created=seconds(metadata.get("creationTimestamp")),
         steps=known_steps(data),
         metrics=known_metrics(data),
-        url=f"{ui}/workflow-templates/{namespace}/{name}",
+        url=link(ui, f"workflow-templates/{namespace}/{name}"),
     )
 
 
@@ -92,7 +97,7 @@ def run(data: Json, ui: str, namespace: str) -> Run:
         ended=seconds(status.get("finishedAt")),
         schedule=str(at(metadata, "labels").get(_CRON_LABEL, "")),
         archived=at(metadata, "labels").get(ARCHIVED) == "true",
-        url=f"{ui}/workflows/{namespace}/{name}",
+        url=link(ui, f"workflows/{namespace}/{name}"),
     )
 
 
@@ -137,7 +142,7 @@ def schedule(data: Json, ui: str, namespace: str) -> Schedule:
         marks=own,
         created=seconds(metadata.get("creationTimestamp")),
         revision=str(metadata.get("resourceVersion", "")),
-        url=f"{ui}/cron-workflows/{namespace}/{name}",
+        url=link(ui, f"cron-workflows/{namespace}/{name}"),
     )
 
 
