@@ -12,8 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = {
     "kfp", "kfp_server_api", "kubernetes", "jinja2", "rich", "jsonschema", "requests", "httpx",
-    "urllib3", "sqlite3", "ruamel", "google", "numpy", "asyncio", "multiprocessing", "compiler.engine",
-    "compiler.targets", "compiler.cluster",
+    "urllib3", "sqlite3", "ruamel", "google", "numpy", "asyncio", "multiprocessing",
+    "compiler.engine", "compiler.targets", "compiler.cluster",
 }  # fmt: skip
 
 
