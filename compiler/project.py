@@ -68,6 +68,8 @@ def _load(path: Path, table: tuple[str, ...]) -> tuple[Project, tuple[Diagnostic
         return Project(root, path), (_config_error(str(problem), file.span(0, 0)),), file
     except tomllib.TOMLDecodeError as problem:
         return Project(root, path), (_syntax_error(file, str(problem)),), file
+    packaged = data.get("project") if table else None
+    own_name = packaged.get("name") if isinstance(packaged, dict) else None
     for name in table:
         data = data.get(name) if isinstance(data, dict) else None
     if not isinstance(data, dict):
@@ -86,6 +88,7 @@ def _load(path: Path, table: tuple[str, ...]) -> tuple[Project, tuple[Diagnostic
         engines=engines,
         default_engine=text(node.get("default_engine")),
         tickets=tickets,
+        given_name=text(node.get("name")) or (own_name if isinstance(own_name, str) else None),
     )
     return belongs, tuple(found) if has_errors(found) else (), file
 

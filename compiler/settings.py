@@ -153,7 +153,10 @@ class TicketSettings:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """The folder that holds the configuration, or the spec's own where there is none."""
+    """The folder that holds the configuration, or the spec's own where there is none.
+
+    `given_name` tells its things on a cluster from those of other projects.
+    """
 
     root: Path
     config: Path | None = None
@@ -165,6 +168,12 @@ class Project:
     engines: dict[str, EngineSettings] = field(default_factory=dict)
     default_engine: str | None = None
     tickets: TicketSettings | None = None
+    given_name: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Its name in the configuration, that of the Python package there, or its folder's."""
+        return self.given_name or self.root.resolve().name
 
     @property
     def table_prefix(self) -> str:

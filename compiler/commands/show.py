@@ -20,7 +20,7 @@ from compiler.engine.history import (
 )
 from compiler.engine.progress import counted, shown_path
 from compiler.engine.store import FOLDER
-from compiler.engine.units import duration, size
+from compiler.units import duration, size
 from compiler.values import JsonValue, to_text
 
 _LONGEST = 60

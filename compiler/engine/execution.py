@@ -27,7 +27,7 @@ from compiler.engine.journal import Journal
 from compiler.engine.known import EvaluationError
 from compiler.engine.outputs import Written
 from compiler.engine.process import Child
-from compiler.engine.units import duration
+from compiler.units import duration
 
 _LONGEST_WAIT = 3600.0
 # What others see of the run may be this many seconds old; each write to the disk takes its time.

@@ -20,7 +20,7 @@ from rich.text import Text
 
 from compiler.engine.events import Event, Note, RunEnded, RunStarted, StepChanged, StepStatus
 from compiler.engine.progress import closing, counted, describe, last_lines
-from compiler.engine.units import duration
+from compiler.units import duration
 
 _REFRESH = 8
 _MARKS: dict[StepStatus, tuple[str, str]] = {
@@ -58,6 +58,11 @@ class _Shown:
     change: StepChanged
     since: float
     depth: int = 0
+
+
+def mark(state: str) -> tuple[str, str]:
+    """The sign of a state and its colour; clusters have more states than this machine."""
+    return next((found for known, found in _MARKS.items() if known == state), ("?", "dim"))
 
 
 class LiveProgress:

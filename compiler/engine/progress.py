@@ -16,7 +16,7 @@ from compiler.engine.events import (
     StepChanged,
     StepResult,
 )
-from compiler.engine.units import duration
+from compiler.units import duration
 
 _TAIL = 64 * 1024
 _MOST_FAILURES = 10
@@ -123,17 +123,21 @@ def shown_path(path: Path, root: Path) -> str:
 
 
 def last_lines(log: Path, count: int) -> list[str]:
-    """The last lines of a log without what would move a terminal's cursor.
-
-    Of a line that was written over and over (a progress bar), the last state.
-    """
+    """The last lines of a log file, as `plain_lines` has them; none where it can't be read."""
     try:
         with log.open("rb") as stream:
             stream.seek(0, 2)
             stream.seek(max(0, stream.tell() - _TAIL))
-            text = stream.read().decode(errors="replace")
+            return plain_lines(stream.read().decode(errors="replace"), count)
     except OSError:
         return []
+
+
+def plain_lines(text: str, count: int) -> list[str]:
+    """The last lines of a text without what would move a terminal's cursor.
+
+    Of a line that was written over and over (a progress bar), the last state.
+    """
     lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
     kept = [_CONTROL.sub("", line).rstrip() for line in lines]
     return [line for line in kept if line][-count:]

@@ -39,6 +39,22 @@ class Branch:
         return bool(self.name) and self.name == self.default
 
 
+def remote_branches(branch: Branch) -> tuple[str, ...]:
+    """The branches that the remote has now; it is asked.
+
+    Raises:
+        MlcError: there is no remote, or it can't be asked.
+    """
+    if branch.remote is None:
+        raise MlcError("this checkout has no remote, so which branches are gone can't be told")
+    answer = ask(branch.root, "ls-remote", "--heads", branch.remote, seconds=_PATIENCE)
+    if answer.problem:
+        problem = answer.problem.removeprefix("fatal: ")
+        raise MlcError(f"can't ask {branch.remote} for its branches: {problem}")
+    refs = (line.partition("\t")[2] for line in answer.text.splitlines())
+    return tuple(sorted(ref.removeprefix("refs/heads/") for ref in refs if ref))
+
+
 class MergeBase(NamedTuple):
     """The commit where a branch left another, `against`."""
 

@@ -14,7 +14,7 @@ from compiler.engine.events import StepStatus
 from compiler.engine.live import LiveProgress
 from compiler.engine.masking import mask, mask_file
 from compiler.engine.progress import PlainProgress, describe, failures, last_lines
-from compiler.engine.units import duration, size
+from compiler.units import duration, size
 
 
 @pytest.mark.parametrize(

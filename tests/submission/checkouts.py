@@ -19,7 +19,12 @@ class Checkout:
 
     def git(self, *arguments: str) -> str:
         done = subprocess.run(
-            ["git", *arguments], cwd=self.folder, capture_output=True, text=True, check=False
+            ["git", *arguments],
+            cwd=self.folder,
+            env=variables(),
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, f"git {' '.join(arguments)}: {done.stderr}"
         return done.stdout.strip()

@@ -1,0 +1,142 @@
+"""Specs made ready to be submitted: built, compiled for the engine, marked; all errors at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from compiler import __version__, frontend, targets
+from compiler.binding import Git
+from compiler.cluster import Engine
+from compiler.cluster.records import Marks
+from compiler.commands import console
+from compiler.diagnostics import Diagnostic, error, has_errors, in_order
+from compiler.git import UNKNOWN
+from compiler.ir import Pipeline, Required
+from compiler.nodes import SourceFile
+from compiler.settings import EngineSettings, Project, TargetSettings
+from compiler.submission.branch import Branch
+from compiler.submission.key import images_of_commit, spec_digest, version_name
+from compiler.submission.submit import Submission
+from compiler.values import JsonValue
+
+
+class Asked(Protocol):
+    """What of a request says how specs are built."""
+
+    @property
+    def profiles(self) -> tuple[str, ...]: ...
+    @property
+    def overrides(self) -> Mapping[str, str]: ...
+    @property
+    def params_file(self) -> str | None: ...
+    @property
+    def style(self) -> str: ...
+    @property
+    def quiet(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A spec on its way. `values` are all of the run, defaults too."""
+
+    spec: str
+    pipeline: Pipeline
+    marks: Marks
+    target: TargetSettings
+    values: Mapping[str, JsonValue]
+    image_of_commit: bool
+
+    def submission(
+        self, engine: Engine, experiment: str, description: str, branch: Branch
+    ) -> Submission:
+        of_branch = None if branch.is_default else self.marks.branch
+        manifest = engine.compiled(self.pipeline, self.target, of_branch)
+        return Submission(manifest, self.marks, self.values, experiment, description)
+
+
+def prepare(
+    asked: Asked,
+    project: Project,
+    settings: EngineSettings,
+    branch: Branch,
+    name: str,
+    specs: Sequence[str],
+) -> list[Prepared] | None:
+    """The specs, each with its run's values; None where there are errors, which are shown."""
+    values, found, file = console.values_file(asked.params_file)
+    sources: dict[str, SourceFile] = {file.path: file} if file is not None else {}
+    diagnostics: list[Diagnostic] = list(found)
+    prepared: list[Prepared] = []
+    for spec in () if found else specs:
+        document = console.document(spec)
+        git = Git(branch.commit, name)
+        plain = frontend.build(document, asked.profiles, git=git)
+        overrides, inputs = _split(plain.pipeline, asked.overrides)
+        run = frontend.build(document, asked.profiles, overrides, values, git)
+        bare = frontend.build(document, asked.profiles, git=UNKNOWN)
+        sources |= run.sources
+        diagnostics += run.diagnostics
+        if plain.pipeline is None or run.pipeline is None or bare.pipeline is None:
+            continue
+        losses = targets.losses(plain.pipeline, document.project, [settings.kind])
+        diagnostics += frontend.settle(losses, run)
+        missing = _missing(run.pipeline, inputs)
+        diagnostics += missing
+        if missing:
+            continue
+        digest = spec_digest(bare.pipeline)
+        marks = Marks(
+            project=project.name,
+            algorithm=plain.pipeline.name,
+            version=version_name(name, branch.commit, digest),
+            commit=branch.commit,
+            branch=name,
+            digest=digest,
+            mlc=__version__,
+        )
+        prepared.append(
+            Prepared(
+                spec=spec,
+                pipeline=plain.pipeline,
+                marks=marks,
+                target=document.project.target(settings.kind),
+                values={**_values(run.pipeline), **inputs},
+                image_of_commit=bool(images_of_commit(plain.pipeline, bare.pipeline)),
+            )
+        )
+    diagnostics = in_order(list(dict.fromkeys(diagnostics)))
+    shown = diagnostics if not asked.quiet else [d for d in diagnostics if has_errors([d])]
+    failed = has_errors(diagnostics)
+    console.report(shown, sources, asked.style if failed else "text", specs)
+    return None if failed else prepared
+
+
+def _split(
+    pipeline: Pipeline | None, overrides: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """What was given for params, and for inputs from outside."""
+    names = {given.name for given in pipeline.inputs} if pipeline is not None else set()
+    inputs = {name: text for name, text in overrides.items() if name in names}
+    return {name: text for name, text in overrides.items() if name not in names}, inputs
+
+
+def _values(pipeline: Pipeline) -> dict[str, JsonValue]:
+    values = {p.name: p.default for p in pipeline.params if not isinstance(p.default, Required)}
+    return values | {i.name: i.default for i in pipeline.inputs if i.default is not None}
+
+
+def _missing(pipeline: Pipeline, inputs: Mapping[str, str]) -> list[Diagnostic]:
+    found = []
+    for param in pipeline.params:
+        if isinstance(param.default, Required):
+            hint = f"pass -p {param.name}=VALUE"
+            message = f"param `{param.name}` has no default and was given no value"
+            found.append(error("MLC801", message, param.span, hint=hint))
+    for given in pipeline.inputs:
+        if given.default is None and given.name not in inputs:
+            hint = f"pass -p {given.name}=URI"
+            message = f"input `{given.name}` has no default and was given no value"
+            found.append(error("MLC802", message, given.span, hint=hint))
+    return found

@@ -1,0 +1,271 @@
+"""`mlc submit`: from a branch to runs on the cluster, and back."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import click
+
+from compiler import files
+from compiler.cluster import Engine
+from compiler.cluster.records import Run
+from compiler.commands import console, following
+from compiler.commands.engines import connected, here, settings_of
+from compiler.commands.remote import as_data
+from compiler.commands.specs import find_algorithms
+from compiler.commands.submissions import Prepared, prepare
+from compiler.diagnostics import MlcError
+from compiler.settings import EngineSettings, Project
+from compiler.submission.branch import Branch, concerns, merge_base, read_branch
+from compiler.submission.changed import Changed, changed_algorithms, untracked
+from compiler.submission.follow import follow
+from compiler.submission.key import experiment_name
+from compiler.submission.preflight import preflight
+from compiler.submission.submit import Submitted, submit
+from compiler.submission.summary import Summed, baseline_of, markdown
+from compiler.submission.tickets import find_ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command line asked for. `branch` is a name that counts instead of git's; `against`
+    the branch that changes are told from."""
+
+    specs: tuple[str, ...]
+    branch: str | None = None
+    against: str | None = None
+    engine: str | None = None
+    profiles: tuple[str, ...] = ()
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    params_file: str | None = None
+    wait: bool = False
+    dry_run: bool = False
+    yes: bool = False
+    new: bool = False
+    allow_dirty: bool = False
+    cancel_on_interrupt: bool = False
+    summary: str | None = None
+    style: str = "text"
+    quiet: bool = False
+    verbose: bool = False
+
+    def say(self, line: str) -> None:
+        if not self.quiet:
+            sys.stderr.write(f"{line}\n")
+
+
+def submit_specs(request: Request) -> int:
+    """Submit specs, or those that the branch changed; with `wait` follow them to their end.
+
+    Raises:
+        EngineError: the engine can't be reached, or says no.
+        MlcError: git or the configuration lack what is needed.
+    """
+    project = here()
+    settings = settings_of(project, request.engine)
+    branch = read_branch(project.root)
+    name = request.branch or branch.name
+    if not name:
+        raise MlcError("HEAD is detached, so the branch has no name; pass --branch=NAME")
+    specs = _picked(request, project, branch)
+    if not specs:
+        if request.style == "json":
+            console.print_json([])
+        return console.OK
+    prepared = prepare(request, project, settings, branch, name, specs)
+    if prepared is None or not _is_settled(request, project, branch, prepared):
+        return console.FAILED
+    experiment = experiment_name(name)
+    description = _description(request, project, name)
+    with connected(settings, request.verbose) as engine:
+        submissions = [one.submission(engine, experiment, description, branch) for one in prepared]
+        found = preflight(engine, [one.pipeline for one in prepared])
+        for line in found.unknown:
+            request.say(f"note: {line}")
+        if found.missing:
+            sys.stderr.write(f"{settings.name} lacks what this needs; nothing was made:\n")
+            sys.stderr.writelines(f"  {line}\n" for line in found.missing)
+            return console.FAILED
+        if request.dry_run:
+            return _tell_plan(request, settings, experiment, prepared)
+        if not _is_confirmed(request, settings, experiment, prepared):
+            return console.FAILED
+        made = []
+        for one, submission in zip(prepared, submissions, strict=True):
+            say = request.say if request.verbose else lambda _: None
+            submitted = submit(engine, submission, again=request.new, say=say)
+            made.append(submitted)
+            _tell(request, one, submitted)
+        if not request.wait:
+            if request.style == "json":
+                console.print_json(
+                    [_data(o, s, s.run) for o, s in zip(prepared, made, strict=True)]
+                )
+            return console.OK
+        return _waited(request, engine, branch, name, prepared, made)
+
+
+def _picked(request: Request, project: Project, branch: Branch) -> tuple[str, ...]:
+    """The specs that were named, or those that the branch changed, which are then told."""
+    if request.specs:
+        return find_algorithms(request.specs)
+    base = merge_base(branch, request.against)
+    every = [Path(spec) for spec in find_algorithms(())]
+    changed = changed_algorithms(branch, base.commit, every, project)
+    if not changed:
+        request.say(f"the branch changes no algorithm of {base.against}")
+    for one in changed:
+        _tell_why(request, one)
+    root = project.root
+    return tuple((root / one.spec).as_posix() for one in changed if one.state != "deleted")
+
+
+def _tell_why(request: Request, changed: Changed) -> None:
+    state = "deleted on the branch, not submitted" if changed.state == "deleted" else changed.state
+    request.say(f"{changed.name}: {state}")
+    for reason in changed.reasons if changed.state != "deleted" else ():
+        detail = f" ({reason.detail})" if reason.detail else ""
+        request.say(f"  {reason.path} {reason.change}{detail}")
+
+
+def _is_settled(
+    request: Request, project: Project, branch: Branch, prepared: Sequence[Prepared]
+) -> bool:
+    """Whether what is here is what would run; what is not is told."""
+    specs = [Path(one.spec) for one in prepared]
+    uncommitted = changed_algorithms(branch, branch.commit, specs, project)
+    found = concerns(
+        branch,
+        image_of_commit=any(one.image_of_commit for one in prepared),
+        allow_dirty=request.allow_dirty,
+        needed=untracked(uncommitted, branch, project),
+    )
+    for concern in found:
+        sign = "error" if concern.refused else "warning"
+        if concern.refused or not request.quiet:
+            sys.stderr.write(f"{sign}: {concern.message}; {concern.hint}\n")
+    return not any(concern.refused for concern in found)
+
+
+def _description(request: Request, project: Project, branch: str) -> str:
+    """What the branch is for, where a ticket tells."""
+    ticket = find_ticket(project.tickets, branch) if project.tickets is not None else None
+    if ticket is None:
+        return ""
+    if ticket.warning:
+        request.say(f"warning: {ticket.warning}")
+    return ticket.description
+
+
+def _tell_plan(
+    request: Request, settings: EngineSettings, experiment: str, prepared: Sequence[Prepared]
+) -> int:
+    if request.style == "json":
+        console.print_json(
+            [
+                {
+                    "algorithm": one.pipeline.name,
+                    "spec": one.spec,
+                    "engine": settings.name,
+                    "experiment": experiment,
+                    "version": one.marks.version,
+                    "params": dict(one.values),
+                }
+                for one in prepared
+            ]
+        )
+        return console.OK
+    for one in prepared:
+        sys.stdout.write(
+            f"would submit {one.pipeline.name} {one.marks.version} to {settings.name}, experiment "
+            f"{experiment}\n"
+        )
+    return console.OK
+
+
+def _is_confirmed(
+    request: Request, settings: EngineSettings, experiment: str, prepared: Sequence[Prepared]
+) -> bool:
+    """On a terminal what the branch changed is asked for; what was named is meant."""
+    if request.yes or request.specs or not sys.stdin.isatty():
+        return True
+    names = ", ".join(one.pipeline.name for one in prepared)
+    return click.confirm(f"Submit {names} to {settings.name}, experiment {experiment}?", err=True)
+
+
+def _tell(request: Request, one: Prepared, submitted: Submitted) -> None:
+    if request.style != "text":
+        return
+    run = submitted.run
+    link = f"  {run.url}" if run.url else ""
+    if submitted.is_new:
+        sys.stdout.write(f"{one.pipeline.name}  {run.name}{link}\n")
+        return
+    sys.stdout.write(f"{one.pipeline.name}  {run.name}, submitted before and {run.state}{link}\n")
+    request.say("  --new submits it once more")
+
+
+def _waited(
+    request: Request,
+    engine: Engine,
+    branch: Branch,
+    name: str,
+    prepared: Sequence[Prepared],
+    made: Sequence[Submitted],
+) -> int:
+    """Follow the runs, and tell how they ended."""
+    names = {s.run.id: one.pipeline.name for one, s in zip(prepared, made, strict=True)}
+    steps = {s.run.id: s.version.steps for s in made}
+    try:
+        with following.watching(engine, names, request.quiet) as listener:
+            ended = follow(engine, [s.run for s in made], listener, steps=steps)
+    except KeyboardInterrupt:
+        for submitted in made if request.cancel_on_interrupt else ():
+            engine.terminate(submitted.run.id)
+        if not request.cancel_on_interrupt:
+            request.say("the runs go on; mlc show --engine reads them")
+        raise
+    runs = [_with_metrics(engine, run) for run in ended]
+    if request.summary:
+        rows = []
+        for one, run in zip(prepared, runs, strict=True):
+            baseline = baseline_of(engine, one.marks, branch.default)
+            rows.append(Summed(one.pipeline.name, run, one.values, baseline))
+        text = markdown(rows, name, branch.commit)
+        files.write_all({Path(request.summary): text})
+    if request.style == "json":
+        every = zip(prepared, made, runs, strict=True)
+        console.print_json([_data(one, submitted, run) for one, submitted, run in every])
+    else:
+        for run in runs:
+            _tell_end(engine, run, names[run.id])
+    return console.OK if all(run.state == "succeeded" for run in runs) else console.FAILED
+
+
+def _with_metrics(engine: Engine, run: Run) -> Run:
+    return replace(run, metrics=engine.metrics(run))
+
+
+def _tell_end(engine: Engine, run: Run, name: str) -> None:
+    failed = following.failures(engine, run)
+    if failed:
+        sys.stderr.write(f"{failed}\n")
+    sys.stdout.write(f"{name}  {following.closing(run)}\n")
+    for output, values in run.metrics.items():
+        for metric, value in values.items():
+            sys.stdout.write(f"  {output}  {metric}  {value:.6g}\n")
+
+
+def _data(one: Prepared, submitted: Submitted, run: Run) -> dict[str, object]:
+    return {
+        "algorithm": one.pipeline.name,
+        "spec": one.spec,
+        "experiment": submitted.experiment.name,
+        "version": submitted.version.name,
+        "attempt": submitted.attempt,
+        "new": submitted.is_new,
+        "run": as_data(run),
+    }

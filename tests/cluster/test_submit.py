@@ -1,0 +1,209 @@
+"""`mlc submit` from outside: real git repositories, real processes, real HTTP to servers that keep
+to the engines' contracts."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from cluster.scenario import ENGINES, TOKEN, Project, project
+
+from compiler import frontend
+from compiler.cluster import EngineError
+from compiler.cluster.records import Marks
+from compiler.commands.engines import connected
+from compiler.submission.submit import Submission, submit
+
+pytestmark = pytest.mark.usefixtures("contracts")
+BRANCH = "IA-1742-doc-type"
+RUNS = 200
+# At one run.
+LOOK = "^GET .*/(runs|workflows)/[^/]+$"
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.fixture(params=ENGINES)
+def there(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Project]:
+    with project(tmp_path, request.param) as found:
+        yield found
+
+
+def change_the_base(there: Project) -> None:
+    there.checkout.git("switch", "--quiet", "-c", BRANCH)
+    base = there.checkout.folder / "bases/common.yaml"
+    base.write_text(base.read_text().replace("cpu: 1", "cpu: 2"))
+    there.checkout.commit("More cores")
+    there.checkout.git("push", "--quiet", "--set-upstream", "origin", BRANCH)
+
+
+def test_from_a_branch_to_a_run_and_back(there: Project) -> None:
+    """Submit, wait, compare, prune: what a changed base touches runs in the branch's experiment."""
+    first = there.data("submit", "algorithms/doc_type.yaml", "--wait")
+    assert [one["run"]["status"] for one in first] == ["succeeded"]
+    change_the_base(there)
+    done = there.mlc("submit", "--branch", "--wait", "--summary", "summary.md", "-p", "epochs=5")
+    assert done.returncode == 0, done.stderr
+    assert "doc_type: changed" in done.stderr
+    assert "bases/common.yaml" in done.stderr
+    assert "other" not in done.stderr
+    summary = (there.checkout.folder / "summary.md").read_text()
+    assert BRANCH in summary
+    assert "| `epochs` | `5` | `3` |" in summary
+    runs = there.data("runs", "--engine", "training")
+    assert [(run["algorithm"], run["branch"]) for run in runs] == [
+        ("doc_type", BRANCH),
+        ("doc_type", "main"),
+    ]
+    shown = there.data("show", "last", "--engine", "training")
+    assert [step["name"] for step in shown["steps"]] == ["fit", "evaluate"]
+    compared = there.mlc("compare", runs[0]["name"], runs[1]["name"], "--engine", "training")
+    assert "epochs" in compared.stdout, compared.stderr
+    there.checkout.git("switch", "--quiet", "main")
+    there.checkout.git("push", "--quiet", "origin", "--delete", BRANCH)
+    pruned = there.mlc("experiments", "prune", "--yes", "--engine", "training")
+    assert pruned.returncode == 0, pruned.stderr
+    assert BRANCH in pruned.stdout
+    assert there.data("experiments", "prune", "--engine", "training") == []
+
+
+def test_the_same_again_is_the_run_that_was_made(there: Project) -> None:
+    (first,) = there.data("submit", "algorithms/doc_type.yaml")
+    (second,) = there.data("submit", "algorithms/doc_type.yaml")
+    assert (first["new"], second["new"]) == (True, False)
+    assert first["run"]["id"] == second["run"]["id"]
+    (other,) = there.data("submit", "algorithms/doc_type.yaml", "-p", "epochs=4")
+    (again,) = there.data("submit", "algorithms/doc_type.yaml", "--new")
+    assert (other["new"], again["new"], again["attempt"]) == (True, True, 2)
+    assert len(there.run_names()) == 3
+
+
+def test_nothing_is_made_of_what_is_wrong(there: Project) -> None:
+    """Values, options and specs are checked before the engine is told of anything."""
+    for arguments, said in (
+        (("-p", "epochs=0"), "MLC505"),
+        (("-p", "epoch=4"), "epochs"),
+        (("-p", "solver=adam"), "lbfgs"),
+        (("--profile", "toy"), "MLC312"),
+    ):
+        done = there.mlc("submit", "algorithms/doc_type.yaml", *arguments)
+        assert done.returncode == 1
+        assert said in done.stderr
+    assert there.mlc("submit", "--engine", "trainin").returncode == 3
+    assert there.mlc("submit", "--summary", "x.md").returncode == 2
+    dry = there.mlc("submit", "algorithms/doc_type.yaml", "--dry-run")
+    assert (dry.returncode, dry.stdout.count("would submit doc_type")) == (0, 1), dry.stderr
+    assert there.run_names() == []
+    assert not there.server.count(
+        "^(POST|PUT|PATCH|DELETE) .*(pipelines|experiments|runs|workflows)"
+    )
+
+
+def test_an_image_of_the_commit_is_of_what_is_pushed(there: Project) -> None:
+    spec = there.checkout.folder / "algorithms/other.yaml"
+    spec.write_text(spec.read_text().replace("ia:1", "ia:${{ git.short_commit }}"))
+    done = there.mlc("submit", "algorithms/other.yaml")
+    assert (done.returncode, "--allow-dirty" in done.stderr) == (1, True)
+    there.checkout.commit("Follow the commit")
+    done = there.mlc("submit", "algorithms/other.yaml")
+    assert (done.returncode, "git push" in done.stderr) == (1, True)
+    assert there.mlc("submit", "algorithms/other.yaml", "--allow-dirty").returncode == 0
+    there.checkout.git("push", "--quiet")
+    assert there.mlc("submit", "algorithms/other.yaml").stderr.count("warning") == 0
+
+
+def test_a_step_that_fails_fails_the_command(there: Project) -> None:
+    there.script.outcomes["*/fit"] = "FAILED" if there.kind == "kfp" else "Failed"
+    there.script.logs["*/fit"] = "reading\nout of memory\n"
+    done = there.mlc("submit", "algorithms/doc_type.yaml", "--wait", "--summary", "summary.md")
+    assert done.returncode == 1
+    assert "fit failed" in done.stderr
+    assert "out of memory" in done.stderr
+    assert "failed" in (there.checkout.folder / "summary.md").read_text()
+    logs = there.mlc("logs", "last", "fit", "--engine", "training")
+    assert "out of memory" in logs.stdout, logs.stderr
+
+
+def test_a_wait_outlives_the_engines_hiccups(there: Project) -> None:
+    for kind in ("503", "drop", "truncated", "429", "unknown-field"):
+        there.server.faults.add(kind, "^GET .*(runs|workflows)/", skip=3, times=2)
+    done = there.mlc("submit", "algorithms/doc_type.yaml", "--wait")
+    assert done.returncode == 0, done.stderr
+    assert there.server.faults.happened
+
+
+def test_interrupting_a_wait_leaves_the_run_alone(there: Project) -> None:
+    there.script.pace = 0
+    for option, cancelled in (("--quiet", False), ("--cancel-on-interrupt", True)):
+        looks = there.server.count(LOOK)
+        process = there.start("submit", "algorithms/doc_type.yaml", "--wait", option)
+        wait_for(lambda looks=looks: there.server.count(LOOK) > looks + 1)  # type: ignore[misc]
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 130, err
+        stops = there.server.count("terminate|stop|shutdown|^PATCH|^PUT")
+        assert bool(stops) == cancelled, there.server.log
+
+
+def test_a_kill_at_any_request_makes_neither_two_runs_nor_none(there: Project) -> None:
+    """Each request in turn is the last one: the command is killed when the engine has acted on it,
+    and run again."""
+    for number in itertools.count(1):
+        spec = f"epochs={number + 10}"
+        arguments = ("submit", "algorithms/doc_type.yaml", "-p", spec)
+        process = there.start(*arguments)
+        requests = itertools.count(1)
+
+        def kill(*_: object, process=process, requests=requests, number=number) -> None:
+            if next(requests) == number:
+                process.kill()
+
+        there.server.watch(kill)
+        process.communicate(timeout=60)
+        there.server.watchers.clear()
+        if process.returncode == 0:
+            break
+        assert there.mlc(*arguments).returncode == 0
+        assert len(there.run_names()) == number
+    assert number > 5
+
+
+def test_two_hundred_submissions_through_faults_are_two_hundred_runs(
+    there: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is dropped, lost, cut or refused on the way, each is made once; a submission that
+    gave up is made again, as its error says."""
+    monkeypatch.setenv("ENGINE_TOKEN", TOKEN)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    folder = there.checkout.folder
+    found = frontend.load(folder / "algorithms/doc_type.yaml")
+    assert found.pipeline is not None
+    target = found.project.target("kfp" if there.kind == "kfp" else "argo")
+    there.server.faults.at_random(seed=1, rate=0.15)
+    gave_up = 0
+    for number in range(RUNS):
+        marks = Marks("ia-algorithms", "doc_type", "v1", "c" * 40, BRANCH, "d" * 32, "1", "")
+        values = {"epochs": number + 1, "solver": "saga"}
+        while True:
+            try:
+                with connected(found.project.engines["training"]) as engine:
+                    manifest = engine.compiled(found.pipeline, target, BRANCH)
+                    wanted = Submission(manifest, marks, values, BRANCH, "")
+                    submit(engine, wanted)
+                    break
+            except EngineError:
+                gave_up += 1
+                assert gave_up < 10 * RUNS
+    there.server.faults.clear()
+    assert len(there.server.faults.happened) > RUNS // 2
+    names = there.run_names()
+    assert (len(names), len(set(names))) == (RUNS, RUNS)
