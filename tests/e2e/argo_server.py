@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import yaml
 from expectation import Outcome, trace_of
@@ -66,7 +66,7 @@ def replay(
     name = submitted["metadata"]["name"]
     try:
         workflow = _ended(cluster, f"{workflows}/{name}", patience)
-        return _Reader(cluster, pipeline, workflow).outcome()
+        return outcome_of(pipeline, workflow, _Told(cluster, name))
     finally:
         json_of(cluster, "DELETE", f"{workflows}/{name}")
         for document in documents:
@@ -83,11 +83,49 @@ def _ended(cluster: Cluster, path: str, patience: float) -> Any:
     raise TimeoutError(f"not ended after {patience:.0f} s")
 
 
+class Told(Protocol):
+    """What is not in a workflow itself."""
+
+    def log(self, pod: str) -> str:
+        """What a pod printed; empty where that is not known."""
+
+    def artifact(self, node: str, artifact: Mapping[str, Any]) -> str | None:
+        """The content of an artifact that a node put out; None where that is not known."""
+
+
+class _Told:
+    def __init__(self, cluster: Cluster, workflow: str) -> None:
+        self.cluster = cluster
+        self.workflow = workflow
+
+    def log(self, pod: str) -> str:
+        path = f"/api/v1/workflows/{self.cluster.namespace}/{self.workflow}/log"
+        query = {"podName": pod, "logOptions.container": "main"}
+        try:
+            lines = text_of(self.cluster, "GET", path, query=query).splitlines()
+        except ServerError:
+            return ""
+        # Lines of JSON, one for each of the pod's own.
+        return "\n".join(json.loads(line)["result"].get("content", "") for line in lines if line)
+
+    def artifact(self, node: str, artifact: Mapping[str, Any]) -> str | None:
+        where = f"/artifact-files/{self.cluster.namespace}/workflows/{self.workflow}/{node}/outputs"
+        try:
+            return text_of(self.cluster, "GET", f"{where}/{artifact['name']}")
+        except ServerError:
+            return None
+
+
+def outcome_of(pipeline: Pipeline, workflow: Mapping[str, Any], told: Told) -> Outcome:
+    """A run by the workflow as it ended."""
+    return _Reader(pipeline, workflow, told).outcome()
+
+
 class _Reader:
     """Reads step instances from the nodes of a workflow."""
 
-    def __init__(self, cluster: Cluster, pipeline: Pipeline, workflow: Mapping[str, Any]) -> None:
-        self.cluster = cluster
+    def __init__(self, pipeline: Pipeline, workflow: Mapping[str, Any], told: Told) -> None:
+        self.told = told
         self.pipeline = pipeline
         self.workflow = workflow
         self.nodes: Mapping[str, Node_] = workflow["status"].get("nodes") or {}
@@ -102,7 +140,8 @@ class _Reader:
         types = {s.name: {o.name: o.type for o in s.outputs} for s in self.pipeline.steps}
         status = self.workflow["status"]
         handed_on = {o.name: o.type for o in self.pipeline.outputs}
-        main = next((n for n in self.nodes.values() if n["displayName"] == "main"), {"id": ""})
+        # What is handed on is the entrypoint's; the outputs of a workflow are its global ones.
+        root = self.nodes.get(self.workflow["metadata"]["name"], {"id": ""})
         return Outcome(
             status=_ENDED[status["phase"]],
             states={name: _STATES[node["phase"]] for name, node in found.items()},
@@ -122,7 +161,7 @@ class _Reader:
                 for name, node in found.items()
                 if pods[name] is not None
             },
-            result=self.outputs(main["id"], status.get("outputs"), handed_on),
+            result=self.outputs(root["id"], root.get("outputs"), handed_on),
             tells_unrun=False,
         )  # fmt: skip
 
@@ -162,16 +201,8 @@ class _Reader:
         return node if node["type"] == "Pod" else None
 
     def log(self, pod: Node_) -> str:
-        """What a pod printed: lines of JSON, one for each of its own."""
         run, _, number = pod["id"].rpartition("-")
-        name = f"{run}-{pod['templateName']}-{number}"
-        path = f"/api/v1/workflows/{self.cluster.namespace}/{self.workflow['metadata']['name']}/log"
-        query = {"podName": name, "logOptions.container": "main"}
-        try:
-            lines = text_of(self.cluster, "GET", path, query=query).splitlines()
-        except ServerError:
-            return ""
-        return "\n".join(json.loads(line)["result"].get("content", "") for line in lines if line)
+        return self.told.log(f"{run}-{pod['templateName']}-{number}")
 
     def outputs(self, node: str, told: Any, types: Mapping[str, Type]) -> dict[str, Any]:
         values: dict[str, Any] = {}
@@ -179,13 +210,11 @@ class _Reader:
             kind = types.get(parameter["name"])
             if isinstance(kind, ValueType):
                 values[parameter["name"]] = _value(parameter.get("value", ""), kind)
-        run = self.workflow["metadata"]["name"]
         for artifact in (told or {}).get("artifacts", ()):
             if isinstance(types.get(artifact["name"]), ArtifactType):
-                where = f"/artifact-files/{self.cluster.namespace}/workflows/{run}/{node}/outputs"
-                with contextlib.suppress(ServerError):
-                    path = f"{where}/{artifact['name']}"
-                    values[artifact["name"]] = text_of(self.cluster, "GET", path)
+                content = self.told.artifact(node, artifact)
+                if content is not None:
+                    values[artifact["name"]] = content
         return values
 
 

@@ -128,7 +128,7 @@ class Argo:
         workflow = {
             "metadata": {"name": name},
             "spec": template["spec"],
-            "status": {"phase": phase, "nodes": nodes.found, "outputs": nodes.handed_on()},
+            "status": {"phase": phase, "nodes": nodes.found},
         }
         check("argo-4.1", f"{ARGO}Workflow", workflow)
         self.workflows[name] = workflow
@@ -148,11 +148,15 @@ class _ArgoNodes:
         self.logs, self.files = logs, files
         self.found: dict[str, Any] = {}
         self.numbers = itertools.count(1000)
-        root = self.add(run, "DAG", None)
-        self.main = self.add("main", "DAG", root)
-        self.level(pipeline.nodes, self.main, "")
+        # The first node has the name of the run.
+        self.found[run] = {
+            "id": run, "name": run, "displayName": run, "type": "DAG", "phase": "Succeeded",
+            "templateName": "run", "outputs": self.handed_on(),
+        }  # fmt: skip
+        main = self.add("main", "DAG", run)
+        self.level(pipeline.nodes, main, "")
         if pipeline.finally_nodes:
-            self.level(pipeline.finally_nodes, self.add("main.onExit", "DAG", root), "")
+            self.level(pipeline.finally_nodes, self.add("main.onExit", "DAG", run), "")
 
     def add(self, display: str, kind: str, boundary: str | None, **more: Any) -> str:
         number = f"{self.run}-{next(self.numbers)}"
@@ -223,7 +227,7 @@ class _ArgoNodes:
 
     def handed_on(self) -> Any:
         types = {output.name: output.type for output in self.pipeline.outputs}
-        return self.written(self.outcome.result or {}, types, self.main)
+        return self.written(self.outcome.result or {}, types, self.run)
 
 
 class Kfp:
