@@ -13,7 +13,7 @@ import pytest
 
 _SOURCES = Path(__file__).resolve().parent / "golang"
 _KEPT = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "mlc-tests")
-# Of the largest, Argo's validator, a cold build takes about two minutes on two cores.
+# Of the largest, Argo's controller, a cold build takes some five minutes on two cores.
 _PATIENCE = 900
 
 
