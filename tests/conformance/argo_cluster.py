@@ -37,7 +37,7 @@ class _Told(NamedTuple):
     def log(self, pod: str) -> str:
         return self.logs.get(pod, "")
 
-    def artifact(self, node: str, artifact: Mapping[str, Any]) -> str | None:
+    def artifact(self, _: str, artifact: Mapping[str, Any]) -> str | None:
         path = self.store / artifact["s3"]["key"]
         return path.read_text() if path.is_file() else None
 
