@@ -3,17 +3,17 @@
 After backend/src/v2/driver/{resolve,dag,container}.go and compiler/argocompiler/dag.go of 2.17:
 inputs are resolved and their types checked before a condition is looked at, what depends on a task
 that was skipped or failed is left out, a choice takes the first container that has run, and loops
-collect breadth first. Containers are those of mlc's helpers and of the conformance tests' `ECHO`;
-a path is the content of its file.
+collect breadth first. Containers are those of mlc's helpers and of the conformance tests' `ECHO`,
+unless `act` stands for those of steps; a path is the content of its file.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from kfp_flows import ECHO
 from kfp_spec import CONDITION_INPUT, PLACEHOLDER, Tree, Written
@@ -58,9 +58,22 @@ class BrokenError(Exception):
     """What KFP's own components would fail on."""
 
 
-def run(written: Written, params: Mapping[str, Any]) -> Outcome:
+class Cel(NamedTuple):
+    """Who evaluates conditions and selectors: `holds` by the inputs, `selected` by a value."""
+
+    holds: Callable[[str, Mapping[str, Any]], bool]
+    selected: Callable[[str, Any], Any]
+
+
+# What a step's container writes, by the step and the numbers of its rounds; None where it fails.
+Act = Callable[[str, tuple[int, ...]], "Mapping[str, Any] | None"]
+
+
+def run(
+    written: Written, params: Mapping[str, Any], cel: Cel | None = None, act: Act | None = None
+) -> Outcome:
     """Run a document with values for its parameters. Raises BrokenError."""
-    backend = _Backend(written)
+    backend = _Backend(written, cel or Cel(holds, selected), act)
     root = Execution("root", written.spec["root"])
     backend.run_dag(root, dict(params))
     outputs = {}
@@ -72,8 +85,11 @@ def run(written: Written, params: Mapping[str, Any]) -> Outcome:
 
 
 class _Backend:
-    def __init__(self, written: Written) -> None:
+    def __init__(self, written: Written, cel: Cel, act: Act | None) -> None:
         self.written = written
+        self.cel = cel
+        self.act = act
+        self.rounds: tuple[int, ...] = ()
         self.containers: list[tuple[str, str, dict[str, Any]]] = []
 
     def run_dag(self, dag: Execution, given: dict[str, Any]) -> None:
@@ -105,7 +121,7 @@ class _Backend:
         condition = task.get("triggerPolicy", {}).get("condition")
         if condition and iterator:
             raise BrokenError(f"{name}: a loop that is skipped counts as one that succeeded")
-        if condition and not holds(condition, inputs):
+        if condition and not self.cel.holds(condition, inputs):
             made.state = "skipped"
         elif iterator:
             self.run_loop(made, task, inputs)
@@ -121,7 +137,7 @@ class _Backend:
         items = inputs[items_input] if items_input else json.loads(iterator["items"]["raw"])
         kinds = loop.component["inputDefinitions"]["parameters"]
         loop.rounds = []
-        for item in items:
+        for number, item in enumerate(items):
             # The driver of a round selects once more from what that of the loop has selected.
             for source in task.get("inputs", {}).get("parameters", {}).values():
                 if "parameterExpressionSelector" in source:
@@ -130,7 +146,9 @@ class _Backend:
             name = iterator["itemInput"]
             given[name] = converted(item, kinds[name]["parameterType"])
             inside = Execution(loop.task, loop.component)
+            around, self.rounds = self.rounds, (*self.rounds, number)
             self.run_dag(inside, given)
+            self.rounds = around
             loop.rounds.append(inside)
         if any(inside.state == "failed" for inside in loop.rounds):
             loop.state = "failed"
@@ -141,11 +159,21 @@ class _Backend:
         step = next(v["value"] for v in container["env"] if v["name"] == "MLC_STEP")
         argv = [filled(w, inputs) for w in (*container["command"], *container.get("args", ()))]
         written: dict[str, str] = {}
-        is_helper = "copy) cp" in argv[2]
+        is_helper = len(argv) > 2 and "copy) cp" in argv[2]
         if is_helper:
             words = argv[4:]
             for what, text, path in zip(words[::3], words[1::3], words[2::3], strict=True):
                 written[path] = "" if what == "empty" else text
+        elif self.act is not None:
+            told = self.act(step, self.rounds)
+            if told is None:
+                made.state = "failed"
+            else:
+                kinds = made.component.get("outputDefinitions", {})
+                files = kinds.get("artifacts", {})
+                made.outputs = {n: File(v) if n in files else v for n, v in told.items()}
+            self.containers.append((step, made.state, made.outputs))
+            return
         else:
             words = argv[argv.index(ECHO) + 2 :]
             if words[0] == words[1]:
@@ -171,7 +199,7 @@ class _Backend:
             for name, source in ports.items():
                 value = self.source(dag, source, given)
                 if "parameterExpressionSelector" in source:
-                    value = selected(source["parameterExpressionSelector"], value)
+                    value = self.cel.selected(source["parameterExpressionSelector"], value)
                 if kind == "parameters":
                     port = component["inputDefinitions"]["parameters"][name]
                     value = converted(value, port["parameterType"])

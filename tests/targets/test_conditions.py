@@ -7,15 +7,14 @@ is built with, and expr-lang by the one that Argo is built with.
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import cel as rust_cel
 import expr_lang
 import pytest
 from builders import SPAN, literal, negation, op, output_of, param_ref
-from go_programs import go_program
+from go_expressions import Ask, asking
 from hypothesis import HealthCheck, given, settings
 from typed_expressions import Made, World, any_values, conditions, name_of, scalar, scope
 
@@ -29,7 +28,6 @@ from compiler.values import JsonValue, ValueKind, fits, to_text
 NULL = Literal(None, ValueType(None, nullable=True), SPAN)
 # Steps that are skipped never meet a condition of KFP: choices stand for their outputs.
 KFP = ("param", "maybe", "step")
-Ask = Callable[[str, str, Mapping[str, Any]], Any]
 
 slow = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -37,22 +35,8 @@ slow = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @pytest.fixture(scope="session")
 def ask() -> Iterator[Ask]:
     """Evaluates `expr` or `cel` by the engines' own implementations."""
-    program = go_program("expressions")
-    with subprocess.Popen(
-        [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
-    ) as running:
-        assert running.stdin is not None and running.stdout is not None
-        lines_in, lines_out = running.stdin, running.stdout
-
-        def ask(language: str, text: str, env: Mapping[str, Any]) -> Any:
-            lines_in.write(json.dumps({"language": language, "text": text, "env": env}) + "\n")
-            lines_in.flush()
-            answer = json.loads(lines_out.readline())
-            assert "error" not in answer, f"{text} in {env}: {answer['error']}"
-            return answer["value"]
-
+    with asking() as ask:
         yield ask
-        lines_in.close()
 
 
 def bound(text: str) -> Expr:

@@ -1,7 +1,8 @@
 // Evaluates expressions as the engines do: a JSON object a line in, one a line out.
 //
 // `expr` with the names that Argo 4.1 adds to expr-lang (util/expr/env), `cel` as KFP 2.17 does in
-// its conditions (backend/src/v2/expression), where inputs are protobuf values.
+// its conditions (backend/src/v2/expression), where inputs are protobuf values, and `select` as in
+// its selectors, which see one value as text.
 package main
 
 import (
@@ -9,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"reflect"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/builtin"
@@ -55,6 +57,8 @@ func evaluate(asked question) (any, error) {
 		return evaluateExpr(asked.Text, asked.Env)
 	case "cel":
 		return evaluateCel(asked.Text, asked.Env)
+	case "select":
+		return evaluateSelector(asked.Text, asked.Env)
 	}
 	return nil, fmt.Errorf("unknown language %q", asked.Language)
 }
@@ -88,11 +92,32 @@ func evaluateCel(text string, inputs map[string]any) (any, error) {
 		}
 		values[name] = value
 	}
-	env, err := cel.NewEnv(
+	found, err := run(text,
 		cel.Variable("inputs", cel.MapType(cel.StringType, cel.MapType(cel.StringType, cel.DynType))),
-		cel.Function("parseJson", cel.Overload("parse_json",
-			[]*cel.Type{cel.StringType}, cel.DynType, cel.UnaryBinding(parseJSON))),
+		map[string]any{"inputs": map[string]any{"parameter_values": values}},
 	)
+	if err != nil {
+		return nil, err
+	}
+	return found.Value(), nil
+}
+
+func evaluateSelector(text string, given map[string]any) (any, error) {
+	known := cel.DeclareContextProto((&structpb.Value{}).ProtoReflect().Descriptor())
+	found, err := run(text, known, given)
+	if err != nil {
+		return nil, err
+	}
+	value, err := found.ConvertToNative(reflect.TypeFor[*structpb.Value]())
+	if err != nil {
+		return nil, err
+	}
+	return value.(*structpb.Value).AsInterface(), nil
+}
+
+func run(text string, known cel.EnvOption, given map[string]any) (ref.Val, error) {
+	env, err := cel.NewEnv(known, cel.Function("parseJson", cel.Overload("parse_json",
+		[]*cel.Type{cel.StringType}, cel.DynType, cel.UnaryBinding(parseJSON))))
 	if err != nil {
 		return nil, err
 	}
@@ -104,13 +129,8 @@ func evaluateCel(text string, inputs map[string]any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, _, err := program.Eval(map[string]any{
-		"inputs": map[string]any{"parameter_values": values},
-	})
-	if err != nil {
-		return nil, err
-	}
-	return found.Value(), nil
+	found, _, err := program.Eval(given)
+	return found, err
 }
 
 func parseJSON(argument ref.Val) ref.Val {
