@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,10 +29,12 @@ class Compiled(NamedTuple):
     refused: tuple[str, ...]
 
 
-def compiled(pipeline: Pipeline, project: Project) -> dict[str, Compiled]:
-    """By the names of all targets. Losses that a team can accept are accepted."""
+def compiled(
+    pipeline: Pipeline, project: Project, names: Iterable[str] = TARGET_NAMES
+) -> dict[str, Compiled]:
+    """By the names of targets. Losses that a team can accept are accepted."""
     found = {}
-    for name in TARGET_NAMES:
+    for name in names:
         target = targets.target(name)
         settings = project.target(name)
         refused = [

@@ -98,7 +98,7 @@ def at_random(seed: int, folder: Path) -> Run | None:
         (home / name).write_text(text)
     found = loaded(home / "spec.yaml")
     pipeline = pipeline_of(found)
-    made = compiled(pipeline, found.project)["argo"]
+    made = compiled(pipeline, found.project, ["argo"])["argo"]
     return None if made.refused else Run(pipeline, made.text, {}, home, home / "run")
 
 

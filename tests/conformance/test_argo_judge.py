@@ -1,7 +1,8 @@
-"""Argo's own validator on all that is written for Argo, and on what is wrong on purpose.
+"""Argo's own validators on all that is written for Argo, and on what is wrong on purpose.
 
-It judges the conformance cases, the algorithms, the examples and specs at random, as many of these
-as MLC_RANDOM_SPECS says. One worker asks it, since it is built when it is wanted first.
+Those of two versions judge the conformance cases, the algorithms, the examples and specs at random,
+as many of these as MLC_RANDOM_SPECS says. One worker asks them, since they are built when they are
+wanted first.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
-from argo_judge import Judge, judging
+from argo_judge import VERSIONS, Judges, judging
 from consumers import compiled
 from expectation import read_cases
 from local import copied, loaded, pipeline_of
@@ -23,6 +24,7 @@ from random_specs import random_spec
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = read_cases()
+NOTHING: dict[str, list[str]] = {version: [] for version in VERSIONS}
 RANDOM = int(os.environ.get("MLC_RANDOM_SPECS", "100"))
 SPECS = sorted([*(ROOT / "algorithms").glob("*.yaml"), *(ROOT / "examples").glob("*/*.yaml")])
 
@@ -30,7 +32,7 @@ pytestmark = pytest.mark.xdist_group("argo judge")
 
 
 @pytest.fixture(scope="module")
-def judge() -> Iterator[Judge]:
+def judge() -> Iterator[Judges]:
     with judging() as judge:
         yield judge
 
@@ -38,24 +40,24 @@ def judge() -> Iterator[Judge]:
 def for_argo(spec: Path) -> str:
     """What is written for Argo; empty where something is refused."""
     found = loaded(spec)
-    return compiled(pipeline_of(found), found.project)["argo"].text
+    return compiled(pipeline_of(found), found.project, ["argo"])["argo"].text
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_cases(case: Any, judge: Judge, tmp_path: Path) -> None:
+def test_cases(case: Any, judge: Judges, tmp_path: Path) -> None:
     text = for_argo(copied(case, tmp_path))
-    assert not text or judge(text) == []
+    assert not text or judge(text) == NOTHING
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.relative_to(ROOT).as_posix())
-def test_algorithms_and_examples(spec: Path, judge: Judge) -> None:
+def test_algorithms_and_examples(spec: Path, judge: Judges) -> None:
     if re.search(r"^kind: (Component|Base)$", spec.read_text(), re.MULTILINE):
         return
     text = for_argo(spec)
-    assert not text or judge(text) == []
+    assert not text or judge(text) == NOTHING
 
 
-def test_random_specs(judge: Judge, tmp_path: Path) -> None:
+def test_random_specs(judge: Judges, tmp_path: Path) -> None:
     (tmp_path / "mlc.toml").touch()
     judged = 0
     for seed in range(RANDOM):
@@ -64,7 +66,7 @@ def test_random_specs(judge: Judge, tmp_path: Path) -> None:
         text = for_argo(tmp_path / "spec.yaml")
         if text:
             judged += 1
-            assert judge(text) == [], f"seed {seed}"
+            assert judge(text) == NOTHING, f"seed {seed}"
     assert judged > RANDOM * 0.7
 
 
@@ -176,15 +178,15 @@ MUTATIONS: tuple[Callable[[list[Manifest]], None], ...] = (
 
 @pytest.mark.parametrize("mutate", MUTATIONS, ids=lambda mutate: mutate.__name__)
 def test_what_is_wrong_is_found(
-    mutate: Callable[[list[Manifest]], None], judge: Judge, tmp_path: Path
+    mutate: Callable[[list[Manifest]], None], judge: Judges, tmp_path: Path
 ) -> None:
     (tmp_path / "mlc.toml").touch()
     spec = tmp_path / "spec.yaml"
     spec.write_text(SPEC)
     manifests = list(yaml.load_all(for_argo(spec), yaml.CSafeLoader))
-    assert judge(documents(manifests)) == []
+    assert judge(documents(manifests)) == NOTHING
     mutate(manifests)
-    assert judge(documents(manifests)) != []
+    assert all(judge(documents(manifests)).values())
 
 
 def documents(manifests: list[Manifest]) -> str:
