@@ -7,7 +7,7 @@ KFP's CEL says which steps run, and these have to be the ones that have run here
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,6 @@ CASES = [
     if case.is_for("kfp") and "kfp" not in case.expected.get("refused", {})
 ]
 NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)")
-ASKED: list[str] = []
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +37,6 @@ def cel() -> Iterator[kfp_model.Cel]:
 
 def by_kfp(ask: Ask) -> kfp_model.Cel:
     def holds(condition: str, inputs: Mapping[str, Any]) -> bool:
-        ASKED.append(condition)
         values = {n: v for n, v in inputs.items() if not isinstance(v, kfp_model.File | list)}
         lists = {n: v for n, v in inputs.items() if isinstance(v, list) and not _files(v)}
         found = ask("cel", condition, values | lists)
@@ -46,7 +44,6 @@ def by_kfp(ask: Ask) -> kfp_model.Cel:
         return found
 
     def selected(selector: str, value: Any) -> Any:
-        ASKED.append(selector)
         return ask("select", selector, {"string_value": to_text(value)})
 
     return kfp_model.Cel(holds, selected)
@@ -56,9 +53,11 @@ def _files(values: list[Any]) -> bool:
     return any(isinstance(value, kfp_model.File) for value in values)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_case(case: Case, cel: kfp_model.Cel, tmp_path: Path) -> None:
-    here = run_case(case, tmp_path / "here")
+def differs(
+    case: Case, cel: kfp_model.Cel, folder: Path, mutate: Callable[[str], str] = str
+) -> list[str]:
+    """What goes another way there than here; `mutate` changes the text of the document."""
+    here = run_case(case, folder / "here")
     assert here.outputs is not None
     wanted = {n: s for n, s in here.states.items() if s in ("succeeded", "failed")}
     outputs = here.outputs
@@ -74,16 +73,41 @@ def test_case(case: Case, cel: kfp_model.Cel, tmp_path: Path) -> None:
         found[name] = wanted.get(name, "succeeded")
         return outputs.get(name, {}) if found[name] == "succeeded" else None
 
-    read_spec = loaded(copied(case, tmp_path / "there"))
-    pipeline = pipeline_of(read_spec)
-    document = read(compiled(pipeline, read_spec.project)["kfp"].text)
+    loaded_there = loaded(copied(case, folder / "there"))
+    pipeline = pipeline_of(loaded_there)
+    text = compiled(pipeline, loaded_there.project, ["kfp"])["kfp"].text
     params = {p.name: "" if p.default is None else p.default for p in pipeline.params}
-    ended = kfp_model.run(document, {**params, **case.params}, cel, act)
-    assert found == wanted
-    assert ended.status == here.status
-    if here.result and ended.status == "succeeded":
-        assert same(dict(ended.outputs), dict(here.result))
+    ended = kfp_model.run(read(mutate(text)), {**params, **case.params}, cel, act)
+    told = [f"{n} ran, and should not have" for n in found if n not in wanted]
+    told += [f"{n} did not run, and should have" for n in wanted if n not in found]
+    if ended.status != here.status:
+        told.append(f"the run {ended.status}, and should have {here.status}")
+    if here.result and not told and not same(dict(ended.outputs), dict(here.result)):
+        told.append(f"handed on {ended.outputs}, should be {here.result}")
+    return told
 
 
-def test_there_was_something_to_ask() -> None:
-    assert not CASES or len(set(ASKED)) > 20
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_case(case: Case, cel: kfp_model.Cel, tmp_path: Path) -> None:
+    assert differs(case, cel, tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("when_param", ">= 3.0", "> 3.0"),
+        ("when_param", "!inputs", "inputs"),
+        ("when_text_is_exact", " == '", " != '"),
+        ("when_operators", "&&", "||"),
+    ],
+)
+def test_a_wrong_condition_shows(
+    name: str, old: str, new: str, cel: kfp_model.Cel, tmp_path: Path
+) -> None:
+    (case,) = (case for case in CASES if case.name == name)
+
+    def mutate(text: str) -> str:
+        assert old in text
+        return text.replace(old, new)
+
+    assert differs(case, cel, tmp_path, mutate) != []
