@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -152,9 +153,16 @@ func (c *cluster) answer(ctx context.Context, asked question) answer {
 		defer logging.Unlock()
 		found.Logs[pod] = text
 	}})
-	workflow, err := c.submit(ctx, namespace, asked)
-	if err == nil {
-		found.Workflow, err = c.ended(ctx, workflow)
+	name, err := c.create(ctx, namespace, asked.Text)
+	for tries := 0; err == nil; tries++ {
+		var workflow *v1alpha1.Workflow
+		if workflow, err = c.start(ctx, namespace, name, asked.Parameters); err != nil {
+			break
+		}
+		if found.Workflow, err = c.ended(ctx, workflow); tries == 20 || !isTooEarly(found.Workflow) {
+			break
+		}
+		time.Sleep(500 * time.Millisecond)
 	}
 	if err != nil {
 		found.Problem = err.Error()
@@ -169,12 +177,12 @@ func (c *cluster) answer(ctx context.Context, asked question) answer {
 	return found
 }
 
-// submit puts the templates of a file there and starts the last, as Argo's own command does.
-func (c *cluster) submit(ctx context.Context, namespace string, asked question) (*v1alpha1.Workflow, error) {
+// create puts the templates of a file there; it gives the name of the last.
+func (c *cluster) create(ctx context.Context, namespace, text string) (string, error) {
 	name := ""
-	for _, parsed := range common.ParseObjects(ctx, []byte(asked.Text), true) {
+	for _, parsed := range common.ParseObjects(ctx, []byte(text), true) {
 		if parsed.Err != nil {
-			return nil, parsed.Err
+			return name, parsed.Err
 		}
 		template, ok := parsed.Object.(*v1alpha1.WorkflowTemplate)
 		if !ok {
@@ -183,16 +191,25 @@ func (c *cluster) submit(ctx context.Context, namespace string, asked question) 
 		name = template.Name
 		templates := c.argo.ArgoprojV1alpha1().WorkflowTemplates(namespace)
 		if _, err := templates.Create(ctx, template, metav1.CreateOptions{}); err != nil {
-			return nil, err
+			return name, err
 		}
 	}
-	// The controller reads templates from its own copy, which may be a moment late.
-	time.Sleep(200 * time.Millisecond)
+	return name, nil
+}
+
+// start makes a workflow of a template, as Argo's own command does.
+func (c *cluster) start(ctx context.Context, namespace, name string, parameters []string) (*v1alpha1.Workflow, error) {
 	workflow := common.NewWorkflowFromWorkflowTemplate(name, false)
-	if err := util.ApplySubmitOpts(workflow, &v1alpha1.SubmitOpts{Parameters: asked.Parameters}); err != nil {
+	if err := util.ApplySubmitOpts(workflow, &v1alpha1.SubmitOpts{Parameters: parameters}); err != nil {
 		return nil, err
 	}
 	return c.argo.ArgoprojV1alpha1().Workflows(namespace).Create(ctx, workflow, metav1.CreateOptions{})
+}
+
+// isTooEarly says whether a template was not yet in the controller's own copy of them.
+func isTooEarly(workflow *v1alpha1.Workflow) bool {
+	status := workflow.Status
+	return status.Fulfilled() && len(status.Nodes) == 0 && strings.HasSuffix(status.Message, "not found")
 }
 
 func (c *cluster) ended(ctx context.Context, workflow *v1alpha1.Workflow) (*v1alpha1.Workflow, error) {
