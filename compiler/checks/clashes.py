@@ -10,7 +10,7 @@ from compiler.ir import Pipeline
 
 
 class Named(NamedTuple):
-    """An algorithm of which only the name is known, where its own spec is not what is checked."""
+    """What is known of an algorithm without its pipeline."""
 
     name: str
     source: str
@@ -21,7 +21,9 @@ class Named(NamedTuple):
         return self.name.replace("_", "-")
 
 
-def same_names(pipelines: Iterable[Pipeline], others: Iterable[Named] = ()) -> Iterator[Diagnostic]:
+def same_names(
+    pipelines: Iterable[Pipeline | Named], others: Iterable[Named] = ()
+) -> Iterator[Diagnostic]:
     """Algorithms of one project that Kubernetes could not tell apart; `others` are told of only
     beside a pipeline."""
     first: dict[str, Pipeline | Named] = {}

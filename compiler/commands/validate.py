@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from compiler import frontend
-from compiler.checks import same_names
+from compiler.checks import Named, same_names
 from compiler.commands import console
 from compiler.commands.checking import Checked, check
 from compiler.commands.specs import find_specs, neighbours
@@ -38,19 +38,19 @@ def validate(
     mended: Mended | None = None
     if fix or show_diff:
         mended = _mend(specs, targets, write=not show_diff)
-        checked = mended.checked
+        kept = [_kept(one) for one in mended.checked.values()]
     else:
-        checked = {spec: check(console.document(spec), targets) for spec in specs}
+        kept = [_kept(check(console.document(one), targets)) for one in dict.fromkeys(specs)]
     sources: dict[str, SourceFile] = {}
-    for one in checked.values():
-        sources |= one.loaded.sources
-    pipelines = [one.loaded.pipeline for one in checked.values() if one.loaded.pipeline]
-    others = neighbours(specs, {p.kubernetes_name for p in pipelines}) if paths else {}
+    for one in kept:
+        sources |= one.sources
+    named = [one.named for one in kept if one.named]
+    others = neighbours(specs, {name.kubernetes_name for name in named}) if paths else {}
     sources |= {file.path: file for file in others.values()}
-    clashes = list(same_names(pipelines, others))
-    diagnostics = [found for one in checked.values() for found in one.loaded.diagnostics]
-    diagnostics = in_order([*diagnostics, *clashes, *_unused_ignores(checked, clashes)])
-    shown = [one.document.path for one in checked.values()]
+    clashes = list(same_names(named, others))
+    diagnostics = [found for one in kept for found in one.diagnostics]
+    diagnostics = in_order([*diagnostics, *clashes, *_unused_ignores(kept, clashes)])
+    shown = [one.path for one in kept]
     console.report(diagnostics, sources, style, shown)
     if not quiet and style == "text":
         found = console.tally(diagnostics)
@@ -65,20 +65,44 @@ def validate(
     return console.FAILED if has_errors(diagnostics) or would_change else console.OK
 
 
-def _unused_ignores(
-    checked: Mapping[str, Checked], clashes: Iterable[Diagnostic] = ()
-) -> list[Diagnostic]:
+class _Kept(NamedTuple):
+    """What is kept of a spec that was checked: of a thousand, their trees would fill the memory.
+
+    `named` is None for what is no sound algorithm, `ignoring` the document where its comments may
+    take findings away.
+    """
+
+    path: str
+    diagnostics: list[Diagnostic]
+    sources: dict[str, SourceFile]
+    ignored: frozenset[Span]
+    named: Named | None
+    ignoring: frontend.Document | None
+
+
+def _kept(checked: Checked) -> _Kept:
+    document, loaded = checked
+    pipeline, path = loaded.pipeline, document.path
+    return _Kept(
+        path,
+        loaded.diagnostics,
+        loaded.sources,
+        loaded.ignored,
+        Named(pipeline.name, pipeline.source, pipeline.span) if pipeline else None,
+        document if "mlc:" in loaded.sources[path].text else None,
+    )
+
+
+def _unused_ignores(kept: list[_Kept], clashes: Iterable[Diagnostic] = ()) -> list[Diagnostic]:
     """Ignores that took nothing away; where there are errors, not all checks were made."""
-    found = [*clashes, *(d for one in checked.values() for d in one.loaded.diagnostics)]
+    found = [*clashes, *(d for one in kept for d in one.diagnostics)]
     wrong = {d.span.path for d in found if d.severity is Severity.ERROR}
-    ignored: frozenset[Span] = frozenset()
-    for one in checked.values():
-        ignored |= one.loaded.ignored
+    ignored = frozenset(span for one in kept for span in one.ignored)
     return [
         unused
-        for one in checked.values()
-        if one.document.path not in wrong
-        for unused in frontend.unused_ignores(one.document, ignored)
+        for one in kept
+        if one.ignoring and one.path not in wrong
+        for unused in frontend.unused_ignores(one.ignoring, ignored)
     ]
 
 
@@ -95,7 +119,10 @@ def _mend(specs: list[str], targets: tuple[str, ...], *, write: bool) -> Mended:
         text = data if known is None else known.encode()
         return check(frontend.read(Path.cwd() / "stdin", console.STDIN, text, texts), targets)
 
-    mended = fixes.mend(specs, check_again, _unused_ignores)
+    def together(checked: Mapping[str, Checked]) -> list[Diagnostic]:
+        return _unused_ignores([_kept(one) for one in checked.values()])
+
+    mended = fixes.mend(specs, check_again, together)
     if not write:
         sys.stdout.buffer.write(changes.diff(mended.changes).encode())
         return mended
