@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import functools
+import itertools
 import math
 import re
 from collections.abc import Iterator
@@ -47,7 +48,11 @@ class SourceFile:
     starts: list[int] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.starts = [0, *(m.end() for m in _LINE_END.finditer(self.text))]
+        if "\r" in self.text:
+            self.starts = [0, *(m.end() for m in _LINE_END.finditer(self.text))]
+        else:
+            self.starts = [0, *itertools.accumulate(len(one) + 1 for one in self.text.split("\n"))]
+            self.starts.pop()
 
     def lines(self) -> list[str]:
         return _LINE_END.split(self.text)
@@ -55,6 +60,15 @@ class SourceFile:
     def span(self, start: int, end: int) -> Span:
         """The place of a range of characters."""
         line, column = self.position(start)
+        starts = self.starts
+        if (
+            start <= end
+            and line < len(starts)
+            and end < starts[line]
+            and self.text[end - 1] != "\r"
+        ):
+            # As nearly all do, it ends on the line that it starts on.
+            return Span(self.path, line, column, line, column + end - start)
         end_line, end_column = self.position(max(start, end))
         return Span(self.path, line, column, end_line, end_column)
 
@@ -83,7 +97,8 @@ class Scalar:
 
     @property
     def span(self) -> Span:
-        return _span(self)
+        start, end = self.start.index, self.end.index
+        return self.file.span(start, start + 1 if self.style in ("|", ">") else end)
 
     @property
     def plain(self) -> bool:
@@ -104,7 +119,7 @@ class Sequence:
 
     @property
     def span(self) -> Span:
-        return _span(self)
+        return _first_line(self)
 
 
 @dataclass(slots=True, eq=False)
@@ -120,7 +135,7 @@ class Mapping:
 
     @property
     def span(self) -> Span:
-        return _span(self)
+        return _first_line(self)
 
     def get(self, key: str) -> Node | None:
         entry = self.entries.get(key)
@@ -195,10 +210,8 @@ def texts(node: Node | None) -> tuple[str, ...]:
     return tuple(item.text for item in items if isinstance(item, Scalar))
 
 
-def _span(node: Scalar | Sequence | Mapping) -> Span:
+def _first_line(node: Sequence | Mapping) -> Span:
     start, end = node.start.index, node.end.index
-    if isinstance(node, Scalar):
-        return node.file.span(start, start + 1 if node.style in ("|", ">") else end)
     # A block collection ends where the next token starts, far below: show its first line.
     first_line = _LINE_END.split(node.file.text[start:end], maxsplit=1)[0].rstrip()
     return node.file.span(start, start + max(1, len(first_line)))

@@ -5,12 +5,15 @@ Reads YAML 1.2 core through libyaml's event parser, which knows every token's pl
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Callable
 from collections.abc import Mapping as Dictionary
 from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml import AliasEvent, MappingEndEvent, ScalarEvent, SequenceEndEvent, SequenceStartEvent
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
 from compiler import mending
@@ -18,6 +21,7 @@ from compiler.diagnostics import Diagnostic, Related, Span, error
 from compiler.nodes import Entry, Mapping, Node, Scalar, Sequence, SourceFile
 
 MAX_BYTES = 1 << 20
+_USUAL_BYTES = 1 << 14
 MAX_DEPTH = 64
 MAX_NODES = 200_000  # after aliases are expanded
 
@@ -31,9 +35,14 @@ _REFUSED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\u
 def shown_path(path: Path) -> str:
     """A path as messages show it: relative to the working directory where it lies below."""
     try:
-        return path.resolve().relative_to(Path.cwd()).as_posix()
-    except (ValueError, OSError):
+        real, here = os.path.realpath(path), str(Path.cwd())
+    except OSError:
         return path.as_posix()
+    if real == here:
+        return "."
+    below = here.rstrip(os.sep) + os.sep
+    # As text: a project has a thousand specs, and paths as objects take as long as reading one.
+    return Path(real.removeprefix(below)).as_posix() if real.startswith(below) else path.as_posix()
 
 
 def read(
@@ -48,7 +57,10 @@ def read(
         return parse_bytes(text.encode(), shown, path)
     try:
         with path.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
+            # Nearly all specs are short, and room for the longest takes longer than to read one.
+            data = stream.read(_USUAL_BYTES)
+            if len(data) == _USUAL_BYTES:
+                data += stream.read(MAX_BYTES + 1 - _USUAL_BYTES)
     except OSError as problem:
         file = SourceFile(shown, "", path)
         reason = (problem.strerror or str(problem)).lower()
@@ -64,7 +76,7 @@ def parse_bytes(
         message = f"{shown} is larger than {MAX_BYTES >> 20} MiB; a spec is a few kB of text"
         return None, file, [error("MLC001", message, file.span(0, 0))]
     try:
-        decoded = _PAIR.sub(_joined, data.decode("utf-8-sig"))
+        decoded = data.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         file = SourceFile(shown, data[: problem.start].decode("utf-8-sig", "replace"), path)
         end = len(file.text)
@@ -73,6 +85,8 @@ def parse_bytes(
             file,
             [error("MLC005", "not UTF-8 text", file.span(end, end), hint="save the file as UTF-8")],
         )
+    if "\\u" in decoded:
+        decoded = _PAIR.sub(_joined, decoded)
     file = SourceFile(shown, decoded, path)
     node, diagnostics = parse(file)
     return node, file, diagnostics
@@ -119,6 +133,7 @@ class _Composer:
     def __init__(self, file: SourceFile) -> None:
         self.file = file
         self.parser: Any = CParser(file.text)
+        self.next: Callable[[], Any] = self.parser.get_event
         self.anchors: dict[str, tuple[Node, int]] = {}
         self.diagnostics: list[Diagnostic] = []
         self.count = 0
@@ -139,20 +154,22 @@ class _Composer:
 
     def node(self, event: Any, depth: int) -> Node:
         kind = type(event)
-        if kind is yaml.AliasEvent:
+        if kind is AliasEvent:
             return self.alias(event)
         if depth > MAX_DEPTH:
             message = f"nested more than {MAX_DEPTH} levels deep"
             raise _StopError(error("MLC006", message, self.place(event)))
         before = self.count
-        self.tally(1, event)
+        self.count += 1
+        if self.count > MAX_NODES:
+            self.tally(0, event)
         if event.tag is not None and event.tag != "!":
             self.refuse_tag(event)
         node: Node
-        if kind is yaml.ScalarEvent:
+        if kind is ScalarEvent:
             style = event.style or ""
             node = Scalar(self.file, event.start_mark, event.end_mark, event.value, style)
-        elif kind is yaml.SequenceStartEvent:
+        elif kind is SequenceStartEvent:
             node = self.sequence(event, depth)
         else:
             node = self.mapping(event, depth)
@@ -163,19 +180,19 @@ class _Composer:
     def sequence(self, start: Any, depth: int) -> Sequence:
         items: list[Node] = []
         while True:
-            event = self.parser.get_event()
-            if type(event) is yaml.SequenceEndEvent:
+            event = self.next()
+            if type(event) is SequenceEndEvent:
                 return Sequence(self.file, start.start_mark, event.end_mark, items)
             items.append(self.node(event, depth + 1))
 
     def mapping(self, start: Any, depth: int) -> Mapping:
         entries: dict[str, Entry] = {}
         while True:
-            event = self.parser.get_event()
-            if type(event) is yaml.MappingEndEvent:
+            event = self.next()
+            if type(event) is MappingEndEvent:
                 return Mapping(self.file, start.start_mark, event.end_mark, entries)
             key = self.node(event, depth + 1)
-            value = self.node(self.parser.get_event(), depth + 1)
+            value = self.node(self.next(), depth + 1)
             self.enter(entries, key, value)
 
     def enter(self, entries: dict[str, Entry], key: Node, value: Node) -> None:

@@ -12,11 +12,10 @@ def place(node: Scalar, start: int, end: int) -> Span:
     Escapes and folded lines move the text; an expression is then found again by its `${{`.
     """
     file = node.file
-    raw = file.text[node.start.index : node.end.index]
-    skip = 1 if node.style in ("'", '"') else 0
-    if raw[skip : skip + len(node.text)] == node.text:
-        first = node.start.index + skip
+    first = node.start.index + (1 if node.style in ("'", '"') else 0)
+    if file.text.startswith(node.text, first, node.end.index):
         return file.span(first + start, first + end)
+    raw = file.text[node.start.index : node.end.index]
     opened = node.text.rfind("${{", 0, start + 3)
     if opened < 0:
         return node.span

@@ -56,7 +56,7 @@ class Library:
         sources: dict[str, SourceFile] | None = None,
         unsaved: Dictionary[Path, str] | None = None,
     ) -> None:
-        self.root = root.resolve()
+        self.root = root
         self.unsaved: Dictionary[Path, str] = unsaved or {}
         self.sources: dict[str, SourceFile] = {} if sources is None else sources
         self.removed: dict[str, dict[str, dict[str, Span]]] = {}
@@ -154,7 +154,7 @@ class Library:
         except (OSError, RuntimeError):  # too long a name, links in a circle
             message = f"can't follow the path {written}"
             return None, error("MLC330", message, reference.span, hint=hint)
-        if not path.is_relative_to(self.root):
+        if not path.is_relative_to(self.root.resolve()):
             message = f"{written} lies outside of the project"
             hint = f"the project is {source.shown_path(self.root)}; copy the file into it"
             return None, error("MLC330", message, reference.span, hint=hint)
