@@ -191,23 +191,32 @@ Expr: TypeAlias = (
 )
 
 
+_COMPOSED = (Concat, ArtifactList, Operation, ListOf)
+
+
 def walk(expression: Expr) -> Iterator[Expr]:
     """The expression and all that is in it, from left to right."""
     yield expression
+    for part in parts_of(expression):
+        yield from walk(part)
+
+
+def parts_of(expression: Expr) -> tuple[Expr, ...]:
+    """The expressions right inside of one; most have none."""
+    if not isinstance(expression, _COMPOSED):
+        return ()
     match expression:
-        case (
-            Concat(parts=parts)
-            | ArtifactList(items=parts)
-            | Operation(operands=parts)
-            | ListOf(items=parts)
-        ):
-            for part in parts:
-                yield from walk(part)
+        case Concat(parts=parts) | Operation(operands=parts):
+            return parts
+        case ArtifactList(items=parts) | ListOf(items=parts):
+            return parts
 
 
-def step_outputs(expression: Expr) -> Iterator[StepOutputRef]:
+def step_outputs(expression: Expr) -> list[StepOutputRef]:
     """The outputs of steps that an expression takes."""
-    return (part for part in walk(expression) if isinstance(part, StepOutputRef))
+    if not isinstance(expression, _COMPOSED):
+        return [expression] if isinstance(expression, StepOutputRef) else []
+    return [part for part in walk(expression) if isinstance(part, StepOutputRef)]
 
 
 Wanted: TypeAlias = tuple[StepOutputRef, ...]
@@ -219,20 +228,15 @@ def wanted(expression: Expr) -> tuple[Wanted, ...]:
     `a` alone wants a; `a ?? b` wants one of the two, `a ?? 0` nothing. What is null counts as not
     there on the left of a `??`, so a param that may be null fills no group.
     """
-    match expression:
-        case StepOutputRef():
-            return ((expression,),)
-        case Operation(sign="??", operands=(left, right)):
-            others = wanted(right)
-            return tuple((*one, *other) for one in _not_null(left) for other in others)
-        case (
-            Concat(parts=parts)
-            | ArtifactList(items=parts)
-            | Operation(operands=parts)
-            | ListOf(items=parts)
-        ):
-            return tuple(group for part in parts for group in wanted(part))
-    return ()
+    if isinstance(expression, StepOutputRef):
+        return ((expression,),)
+    if isinstance(expression, Operation) and expression.sign == "??":
+        left, right = expression.operands
+        others = wanted(right)
+        return tuple((*one, *other) for one in _not_null(left) for other in others)
+    if not isinstance(expression, _COMPOSED):
+        return ()
+    return tuple(group for part in parts_of(expression) for group in wanted(part))
 
 
 def _not_null(expression: Expr) -> tuple[Wanted, ...]:

@@ -75,9 +75,12 @@ class Graph:
         groups: dict[tuple[str, ...], None] = {}
         own = list(own_expressions(node))
         for place, expression in enumerate((*own, *_inner_expressions(node))):
+            refs = step_outputs(expression)
+            if not refs:
+                continue
             # What the body of a loop takes of its own is no matter of the loop.
             inside = node.name if place >= len(own) else None
-            for ref in step_outputs(expression):
+            for ref in refs:
                 name = self.node(ref.step, level)
                 if name is not None and name != inside:
                     found.setdefault(name, True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Set
 
 from compiler.binding.scope import Read
 from compiler.diagnostics import Diagnostic, Related, listing, nearest, warning
-from compiler.expr import Expr, Literal, Operation, ParamRef, RunRef, walk
+from compiler.expr import Expr, Literal, Operation, ParamRef, RunRef, parts_of, walk
 from compiler.ir import Loop, Node, Pipeline
 from compiler.values import JsonValue, to_json
 
@@ -17,7 +17,7 @@ def impossible_values(pipeline: Pipeline, _: Set[Read]) -> Iterator[Diagnostic]:
     """Comparisons with what is not in a parameter's enum, or is no status of a run."""
     enums = {param.name: param for param in pipeline.params if param.enum}
     for expression in _expressions((*pipeline.nodes, *pipeline.finally_nodes)):
-        for part in walk(expression):
+        for part in walk(expression) if parts_of(expression) else ():
             if not isinstance(part, Operation) or len(part.operands) != 2:
                 continue
             for name, other in (part.operands, part.operands[::-1]):
@@ -91,4 +91,4 @@ def _expressions(nodes: tuple[Node, ...]) -> Iterator[Expr]:
         if isinstance(node, Loop):
             yield from _expressions(node.body)
         else:
-            yield from (e for e in node.expressions() if not isinstance(e, Literal | ParamRef))
+            yield from node.expressions()

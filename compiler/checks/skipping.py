@@ -20,9 +20,11 @@ def skipped_outputs(found: graph.Graph, outputs: Iterable[PipelineOutput]) -> It
     for level, members in found.levels.items():
         for node in members:
             for expression in graph.own_expressions(node):
-                for ref in step_outputs(expression):
+                refs = step_outputs(expression)
+                for ref in refs:
                     yield from _collected(ref, level, found, skips)
-                yield from _joined(expression, level, found, skips)
+                if len(refs) > 1:
+                    yield from _joined(expression, level, found, skips)
     for output in outputs:
         for ref in step_outputs(output.value):
             yield from _collected(ref, (), found, skips)
