@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -58,7 +59,12 @@ def doubts(text: str) -> Iterator[Doubt]:
         for part in word.split(","):
             step = part.partition("/")[2]
             found = _values(part.lower(), least, most, names)
-            if step and isinstance(found, set) and len(found) == 1 and int(step) > most - least:
+            if (
+                step
+                and isinstance(found, frozenset)
+                and len(found) == 1
+                and int(step) > most - least
+            ):
                 message = f"`{part}` is only the {name} {min(found)}: no step of {step} fits in"
                 yield Doubt("step", message, f"a {name} goes from {least} to {most}")
     if minute in ("*", "*/1"):
@@ -87,7 +93,9 @@ def timezone_problem(text: str) -> str:
     return f"there is no time zone `{text}`{hint}"
 
 
-def _values(word: str, least: int, most: int, names: tuple[str, ...]) -> set[int] | str:
+# `0` and `*` stand in nearly all schedules.
+@functools.lru_cache(maxsize=1024)
+def _values(word: str, least: int, most: int, names: tuple[str, ...]) -> frozenset[int] | str:
     """The values that a field means, or what is wrong with it."""
     found: set[int] = set()
     for part in word.split(","):
@@ -107,7 +115,7 @@ def _values(word: str, least: int, most: int, names: tuple[str, ...]) -> set[int
         if step and int(step) < 1:
             return "a step is at least 1"
         found.update(range(low, high + 1, int(step or 1)))
-    return found
+    return frozenset(found)
 
 
 def _number(text: str, names: tuple[str, ...]) -> int | None:

@@ -224,8 +224,8 @@ def _misplaced(node: Mapping, kind: ValueKind) -> list[Diagnostic]:
         (_LENGTHS, ("string",)),
         (("items",), ("array",)),
     ):
-        for key in keys:
-            if key in node.entries and kind not in kinds:
+        for key in keys if kind not in kinds else ():
+            if key in node.entries:
                 message = f"`{key}` means nothing for {a(kind)}"
                 hint = f"it is for {' and '.join(f'`{k}`' for k in kinds)}"
                 wrong.append(error("MLC502", message, node.entries[key].key.span, hint=hint))
@@ -299,15 +299,14 @@ def _concerns(key: str, problem: str) -> bool:
 def _bound_problem(param: Param, value: JsonValue) -> str | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    shown = _shown_bare(value)
     if param.minimum is not None and value < param.minimum:
-        return f"{shown} is less than {_shown_bare(param.minimum)}"
+        return f"{_shown_bare(value)} is less than {_shown_bare(param.minimum)}"
     if param.maximum is not None and value > param.maximum:
-        return f"{shown} is more than {_shown_bare(param.maximum)}"
+        return f"{_shown_bare(value)} is more than {_shown_bare(param.maximum)}"
     if param.exclusive_minimum is not None and value <= param.exclusive_minimum:
-        return f"{shown} has to be more than {_shown_bare(param.exclusive_minimum)}"
+        return f"{_shown_bare(value)} has to be more than {_shown_bare(param.exclusive_minimum)}"
     if param.exclusive_maximum is not None and value >= param.exclusive_maximum:
-        return f"{shown} has to be less than {_shown_bare(param.exclusive_maximum)}"
+        return f"{_shown_bare(value)} has to be less than {_shown_bare(param.exclusive_maximum)}"
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from decimal import Decimal
 
@@ -28,6 +29,8 @@ _DURATION = re.compile(r"(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)
 MAX_SECONDS = 10 * 365 * 86400
 
 
+# The same few amounts and times stand in all specs, and each is asked for several times.
+@functools.lru_cache(maxsize=1024)
 def quantity(text: str) -> Decimal | None:
     """The amount that a Kubernetes quantity means (`500m` is 0.5), or None where it is none.
 
@@ -84,6 +87,7 @@ def meant_quantity(text: str) -> str | None:
     return mended if mended != text and quantity(mended) is not None else None
 
 
+@functools.lru_cache(maxsize=1024)
 def duration(text: str) -> int | None:
     """Whole seconds of a duration like `2h30m`, or None where it is none."""
     match = _DURATION.fullmatch(text) if text and len(text) < 40 else None

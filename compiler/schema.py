@@ -19,6 +19,8 @@ from compiler.diagnostics import Diagnostic, Related, error, listing
 from compiler.nodes import Mapping, Node, Scalar, Sequence, text
 from compiler.schema_words import Schema
 
+# What a schema can say of a scalar beyond its type.
+_BEYOND_TYPE = {"const", "enum", "format", "minLength", "pattern", "minimum"}
 KINDS = ("Algorithm", "Component", "Base")
 
 
@@ -93,16 +95,18 @@ class _Checker:
                 return self.node(node, branch, place, name)
             if not _accepts(schema, found):
                 return self.fail(words.wrong_type(node, [schema], name))
+        if isinstance(node, Scalar):
+            return self.scalar(node, schema, name) if _BEYOND_TYPE & schema.keys() else True
         if isinstance(node, Mapping):
             return self.mapping(node, schema, place, name)
-        if isinstance(node, Sequence):
-            return self.sequence(node, schema, place, name)
-        return self.scalar(node, schema, name)
+        return self.sequence(node, schema, place, name)
 
     def branch(self, found: str, schema: Schema) -> Schema | None:
         """The alternative that a value of this type means; they differ by type."""
         branches: list[Schema] = schema["oneOf"]
         for branch in branches:
+            if branch.get("type") == found:
+                return branch
             if "oneOf" in branch and "properties" not in branch:
                 branch = self.branch(found, branch) or {"type": []}
             if _accepts(branch, found):
@@ -248,11 +252,13 @@ def _matches(pattern: str, text: str) -> bool:
 
 def _accepts(schema: Schema, found: str) -> bool:
     types = schema.get("type")
+    if types == found:
+        return True
     if types is None:
         if "properties" in schema:
             return found == "object"
         values = [schema["const"]] if "const" in schema else schema.get("enum")
         return values is None or found not in ("object", "array")
-    if found in types if isinstance(types, list) else found == types:
+    if isinstance(types, list) and found in types:
         return True
     return found == "integer" and "number" in types

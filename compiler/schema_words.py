@@ -9,7 +9,7 @@ from typing import Any
 
 from compiler import mending
 from compiler.diagnostics import Diagnostic, Fix, error, listing, nearest
-from compiler.nodes import Mapping, Node, Scalar, Sequence
+from compiler.nodes import Mapping, Node, Scalar
 
 Schema = dict[str, Any]
 
@@ -47,14 +47,12 @@ _JSON_TYPES = {bool: "boolean", int: "integer", str: "string", type(None): "null
 
 def json_type(node: Node) -> str:
     """JSON Schema's name for what a node is."""
-    if isinstance(node, Mapping):
-        return "object"
-    if isinstance(node, Sequence):
-        return "array"
-    value = node.value
-    if isinstance(value, float):
-        return "integer" if value.is_integer() else "number"
-    return _JSON_TYPES[type(value)]
+    if isinstance(node, Scalar):
+        value = node.value
+        if isinstance(value, float):
+            return "integer" if value.is_integer() else "number"
+        return _JSON_TYPES[type(value)]
+    return "object" if isinstance(node, Mapping) else "array"
 
 
 def noun(schema: Schema) -> str:

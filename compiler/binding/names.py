@@ -33,8 +33,9 @@ def bind_names(
 
 def literal(value: JsonValue, span: Span) -> ex.Literal:
     """A value with the type that it has by itself."""
-    kind = kind_of(value)
-    return ex.Literal(value, ex.ValueType(kind, nullable=value is None), span)
+    if isinstance(value, str):
+        return ex.Literal(value, ex.STRING, span)
+    return ex.Literal(value, ex.ValueType(kind_of(value), nullable=value is None), span)
 
 
 class _Binder:

@@ -118,13 +118,15 @@ def _mending(image: str) -> str:
 
 def _lacking(step: Step, name: str, span: Span) -> Iterator[Diagnostic]:
     """A step whose program is surely not in its image."""
-    hub = _HUB.fullmatch(name)
-    image = hub["name"] if hub else name
     program = ""
     if isinstance(step.program, Python):
         program = "Python"
     elif isinstance(step.program, Script):
         program = {"python": "Python", "bash": "bash"}.get(step.program.shell, "")
+    if not program:
+        return
+    hub = _HUB.fullmatch(name)
+    image = hub["name"] if hub else name
     lacking = {"Python": _WITHOUT_PYTHON, "bash": _WITHOUT_BASH}.get(program, set())
     if image in lacking:
         message = f"step `{step.name}` needs {program}, and the image `{name}` has none"
