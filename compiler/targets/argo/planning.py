@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from compiler.expr import (
@@ -89,20 +90,26 @@ def plan(pipeline: Pipeline, launches: Iterable[Launch], settings: TargetSetting
         artifacts = tuple(_artifacts(launch, level, home[step.name], places, use.store))
         tasks[step.name] = Task(names[step.name], shared[content], tuple(parameters), artifacts)
 
-    taken |= set(names.values())
+    begun = {start for name in (*taken, *names.values()) for start in _beginnings(name)}
 
     def call(node: str, kind: str) -> str:
         """A name for the template of a DAG; parts are numbered after it."""
         name = template_name(f"{names[node]}-{kind}" if node else kind, run_length)
-        while any(known == name or known.startswith(f"{name}-") for known in taken):
+        while name in begun:
             name += "-x"
-        taken.add(name)
+        begun.update(_beginnings(name))
         return name
 
     whole = dag_of(MAIN, pipeline.nodes, main, call)
     final = dag_of(FINAL, pipeline.finally_nodes, last, call) if last else None
     run = RUN if final or pipeline.outputs else None
     return Plan(tasks, templates, names, whole, final, run, flows)
+
+
+def _beginnings(name: str) -> Iterator[str]:
+    """A name, and what of it stands before each `-`."""
+    yield name
+    yield from (name[: dash.start()] for dash in re.finditer("-", name))
 
 
 def gathered_outputs(launches: Iterable[Launch]) -> Iterator[tuple[str, str]]:

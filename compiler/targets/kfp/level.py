@@ -20,19 +20,23 @@ class Level:
     skippable: graph.Skippable
     choices: set[str] = field(default_factory=set)
     _joined: dict[str, tuple[Expr, ...]] = field(default_factory=dict)
+    _places: dict[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        places = {node.name: place for place, node in enumerate(self.nodes)}
+        object.__setattr__(self, "_places", places)
 
     def tests(self, name: str) -> tuple[Expr, ...]:
         """All conditions that a node runs on, its own and those of what it strictly waits for."""
         found: dict[str, tuple[Expr, ...]] = {}
-        nodes = {node.name: node for node in self.nodes}
         todo = [name]
         while todo:
             at = todo.pop()
             if at not in found:
                 todo += self.waits[at].strict
-                when = nodes[at].when
+                when = self._when(at)
                 found[at] = (*self.joined(at), *([when] if when is not None else []))
-        tests = (test for node in self.nodes for test in found.get(node.name, ()))
+        tests = (test for at in sorted(found, key=self._places.__getitem__) for test in found[at])
         return tuple({id(test): test for test in tests}.values())
 
     def own_tests(self, name: str) -> tuple[Expr, ...]:
@@ -44,8 +48,11 @@ class Level:
             if waited in self.choices
             for test in self.tests(waited)
         }
-        own = next(node.when for node in self.nodes if node.name == name)
+        own = self._when(name)
         return (*tests.values(), *self.joined(name), *([own] if own is not None else []))
+
+    def _when(self, name: str) -> Expr | None:
+        return self.nodes[self._places[name]].when
 
     def joined(self, name: str) -> tuple[Expr, ...]:
         """For what a node takes from steps of which one has to run: the conditions on which one

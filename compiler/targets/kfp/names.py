@@ -35,12 +35,14 @@ def task_names(names: Iterable[str]) -> dict[str, str]:
     plain = {name: dashed(name) for name in names}
     every = set(plain.values())
     tasks: dict[str, str] = {}
+    taken: set[str] = set()
     for name, task in plain.items():
         driven = task.endswith(_DRIVER) and task.removesuffix(_DRIVER) in every
         barred = task in _DEPENDS_WORDS or driven or _IMPORTER.fullmatch(task)
         wanted = f"{task}-s" if barred else task
-        others = every - {task} if wanted != task else set()
-        tasks[name] = unique(wanted, others | set(tasks.values()), "-")
+        others = taken if wanted == task else taken | (every - {task})
+        tasks[name] = unique(wanted, others, "-")
+        taken.add(tasks[name])
     return tasks
 
 

@@ -12,7 +12,7 @@ of the DAG (`FromScope`), what others take from its tasks are its outputs.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from compiler.expr import Expr, RunTimeRef
@@ -209,10 +209,15 @@ class Dag:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A DAG. Each task comes after those that it depends on."""
+    """A DAG. Each task comes after those that it depends on; `named` are all by their names."""
 
     imports: tuple[Import, ...]
     tasks: tuple[Task | Dag, ...]
+    named: dict[str, Import | Task | Dag] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        named = {task.name: task for task in (*self.imports, *self.tasks)}
+        object.__setattr__(self, "named", named)
 
     def containers(self) -> Iterable[Task]:
         """The containers in it and in its DAGs."""

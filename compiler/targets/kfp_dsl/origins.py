@@ -91,8 +91,7 @@ def made(scope: Scope, task: str, output: str) -> Made:
     """An output of a task of a scope, followed to the container that writes it."""
     collected = False
     while True:
-        producer = _task(scope, task)
-        match producer:
+        match scope.named[task]:
             case Import(component=component):
                 return Made(component, IMPORTED_OUTPUT, collected)
             case Task(component=component):
@@ -101,7 +100,3 @@ def made(scope: Scope, task: str, output: str) -> Made:
                 collected = collected or role == "loop"
                 (source,) = next(o.sources for o in outputs if o.port.name == output)
                 scope, task, output = inner, source.task, source.output
-
-
-def _task(scope: Scope, name: str) -> Import | Task | Dag:
-    return next(task for task in (*scope.imports, *scope.tasks) if task.name == name)
