@@ -156,15 +156,13 @@ def _emit(
     """What the targets say against a pipeline; their texts by file name where it is nothing."""
     project = loaded.project
     chosen = {name: targets.target(name) for name in request.targets or project.default_targets}
-    found = frontend.settle(targets.losses(pipeline, project, chosen), loaded)
+    compiled = {n: target.compiled(pipeline, project.target(n)) for n, target in chosen.items()}
+    uses = {name: one.uses for name, one in compiled.items()}
+    found = frontend.settle(targets.judge(uses, project), loaded)
     if has_errors(found):
         return found, {}
     header = _header(project, pipeline)
-    texts = {
-        target.FILENAME: header + target.emit(pipeline, project.target(name))
-        for name, target in chosen.items()
-    }
-    return found, texts
+    return found, {chosen[name].FILENAME: header + one.text() for name, one in compiled.items()}
 
 
 def _build(document: frontend.Document, request: Request, git: Git | None) -> frontend.Loaded:

@@ -7,10 +7,10 @@ environment or network. They are imported when asked for, since one of them need
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 from compiler.diagnostics import Diagnostic, Span, error, warning
 from compiler.ir import Pipeline
@@ -43,10 +43,21 @@ class Support:
     acceptable: bool = True
 
 
+class Compiled(NamedTuple):
+    """What a target makes of a pipeline: how each field fares, and the text of its file. That is
+    written when it is called for, which is right only where nothing is refused."""
+
+    uses: list[Support]
+    text: Callable[[], str]
+
+
 class Target(Protocol):
-    """What each module of this package offers."""
+    """What each module of this package offers: both at once, planned once, and each alone."""
 
     FILENAME: str
+
+    def compiled(self, pipeline: Pipeline, settings: TargetSettings) -> Compiled:
+        """What `explain` and `emit` say."""
 
     def explain(self, pipeline: Pipeline, settings: TargetSettings) -> list[Support]:
         """How each field that the pipeline uses fares on this target, in the spec's order."""

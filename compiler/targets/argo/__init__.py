@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from compiler.ir import Pipeline
+from compiler.launch import Launch
 from compiler.settings import TargetSettings
+from compiler.targets import Compiled, Support
 from compiler.targets.argo.planning import plan
-from compiler.targets.argo.support import explain
+from compiler.targets.argo.support import of_pipeline
 from compiler.targets.argo.template import launched
 from compiler.targets.argo.workflow import manifests
 from compiler.targets.manifest import dump_all
 
-__all__ = ["FILENAME", "emit", "explain"]
-
 FILENAME = "argo.yaml"
+
+
+def compiled(pipeline: Pipeline, settings: TargetSettings) -> Compiled:
+    """How each field that the pipeline uses fares on Argo, and the text of what was planned."""
+    launches = tuple(map(launched, pipeline.steps))
+    uses = of_pipeline(pipeline, launches, settings)
+    return Compiled(uses, partial(_text, pipeline, launches, settings))
+
+
+def explain(pipeline: Pipeline, settings: TargetSettings) -> list[Support]:
+    """How each field that the pipeline uses fares on Argo, in the spec's order."""
+    return compiled(pipeline, settings).uses
 
 
 def emit(pipeline: Pipeline, settings: TargetSettings) -> str:
     """The text of argo.yaml: one WorkflowTemplate, or several where one would be too large."""
-    launches = map(launched, pipeline.steps)
+    return _text(pipeline, tuple(map(launched, pipeline.steps)), settings)
+
+
+def _text(pipeline: Pipeline, launches: tuple[Launch, ...], settings: TargetSettings) -> str:
     return dump_all(manifests(pipeline, settings, plan(pipeline, launches, settings)))

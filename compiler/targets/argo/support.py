@@ -20,7 +20,6 @@ from compiler.targets.argo.parts import MOST_PARAMETERS
 from compiler.targets.argo.plan import Data
 from compiler.targets.argo.planning import gathered_outputs, plan
 from compiler.targets.argo.podsupport import of_pod, of_resources, of_volumes, unlabelled
-from compiler.targets.argo.template import launched
 from compiler.targets.argo.workflow import manifests, templates_of
 from compiler.targets.kubelet import ESCAPES, MOST_WORD_BYTES
 from compiler.targets.uses import emulated, exact, impossible, weaker
@@ -33,9 +32,10 @@ _BUDGET = 700 * 1024
 _ALL = "the algorithm"
 
 
-def explain(pipeline: Pipeline, settings: TargetSettings) -> list[Support]:
-    """How each field that the pipeline uses fares on Argo, in the spec's order."""
-    launches = [launched(step) for step in pipeline.steps]
+def of_pipeline(
+    pipeline: Pipeline, launches: tuple[Launch, ...], settings: TargetSettings
+) -> list[Support]:
+    """How each field fares; `launches` are those of the steps."""
     gathered = set(gathered_outputs(launches))
     found = [
         *_of_texts(pipeline),
@@ -255,7 +255,7 @@ def _of_limits(limits: Limits) -> Iterator[Support]:
 
 
 def _of_whole(
-    pipeline: Pipeline, launches: list[Launch], settings: TargetSettings
+    pipeline: Pipeline, launches: tuple[Launch, ...], settings: TargetSettings
 ) -> Iterator[Support]:
     """The graphs and the size of the manifests, once nothing else stands in the way."""
     planned = plan(pipeline, launches, settings)

@@ -29,21 +29,21 @@ from compiler.expr import (
 )
 from compiler.ir import Step
 from compiler.launch import Launch, Text
-from compiler.targets.kfp.containers import launched
 from compiler.values import JsonValue, to_json
 
 
-def twins(steps: Iterable[Step]) -> frozenset[str]:
-    """Those of the steps, which write artifacts, that differ by name only, or by their inputs.
+def twins(steps: Iterable[tuple[Step, Launch]]) -> frozenset[str]:
+    """Those of some steps that write artifacts, each with its launch, that differ by name only, or
+    by their inputs.
 
     KFP may take the result of one for the other's, and then there is one artifact where two are
     wanted: a task that takes it twice fails (`compiler.targets.kfp.artifacts`).
     """
     groups: dict[str, list[str]] = {}
-    for step in steps:
+    for step, launch in steps:
         if step.cache.enabled:
             outputs = [(output.name, output.type) for output in step.outputs]
-            same = repr((step.image, step.workdir, launched(step).argv, outputs))
+            same = repr((step.image, step.workdir, launch.argv, outputs))
             groups.setdefault(same, []).append(step.name)
     return frozenset(name for group in groups.values() if len(group) > 1 for name in group)
 

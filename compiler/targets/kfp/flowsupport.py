@@ -7,33 +7,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from compiler.capture import captures
 from compiler.expr import Expr, Literal, Operation, ParamRef, StepOutputRef, walk
 from compiler.ir import Loop, Node, Pipeline, Step
+from compiler.launch import Launch
 from compiler.targets import Support
 from compiler.targets.kfp.levels import Part, chain
-from compiler.targets.kfp.planning import uses_status
+from compiler.targets.kfp.planning import Draft, uses_status
 from compiler.targets.uses import emulated, exact, weaker
 
 
-def of_flow(pipeline: Pipeline) -> Iterator[Support]:
-    main = Part(pipeline.nodes, tuple(output.value for output in pipeline.outputs))
-    last = Part(pipeline.finally_nodes)
-    for part in (main, last):
+def of_flow(pipeline: Pipeline, draft: Draft) -> Iterator[Support]:
+    for part in (draft.main, draft.last):
         for path, level in part.levels.items():
             for node in level.nodes:
-                yield from _of_node(part, node, nested=bool(path))
+                yield from _of_node(part, node, draft.launches, nested=bool(path))
     if pipeline.finally_nodes:
         span = pipeline.finally_nodes[0].span
         yield exact("finally", "the algorithm", span, "an exit task")
-        if uses_status(pipeline.finally_nodes):
+        if uses_status(draft.last):
             reason = "by two small containers, one at the beginning and one at the end"
             yield emulated("run.status", "the algorithm", span, reason)
     for output in pipeline.outputs:
         yield exact("outputs", f"output {output.name}", output.span)
 
 
-def _of_node(part: Part, node: Node, *, nested: bool) -> Iterator[Support]:
+def _of_node(
+    part: Part, node: Node, launches: dict[str, Launch], *, nested: bool
+) -> Iterator[Support]:
     where = f"{'loop' if isinstance(node, Loop) else 'step'} {node.name}"
     if node.when is not None:
         yield exact("when", where, node.when.span)
@@ -50,7 +50,7 @@ def _of_node(part: Part, node: Node, *, nested: bool) -> Iterator[Support]:
         if node.name in part.listed and node.cache.enabled and node.cache.span:
             reason = "its files are collected, and KFP can't take one twice: every round runs"
             yield weaker("cache", where, node.cache.span, reason)
-        for capture in captures(node):
+        for capture in launches[node.name].captures:
             if isinstance(capture.ref, Operation) and capture.ref.sign != "??":
                 reason = "two small containers, of which the one runs that is right"
                 yield emulated("expressions", where, capture.ref.span, reason)

@@ -17,18 +17,19 @@ from compiler.expr import (
 )
 from compiler.ir import (
     REQUIRED,
-    Node,
     Param,
     Pipeline,
     PipelineInput,
     PipelineOutput,
     Required,
 )
+from compiler.launch import Launch
 from compiler.settings import TargetSettings
 from compiler.targets import Support
 from compiler.targets.kfp.artifacts import twice
 from compiler.targets.kfp.cachekey import twins
 from compiler.targets.kfp.carrying import plain, readable
+from compiler.targets.kfp.containers import launched
 from compiler.targets.kfp.helpers import IMAGE, Helper, Written
 from compiler.targets.kfp.levels import Part, UnfitError
 from compiler.targets.kfp.names import Names
@@ -55,30 +56,33 @@ _STATUS = Kind(parameter="STRING")
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A plan, and what KFP has no way for in it: with anything in `refused` it is no use."""
+    """A plan, and what KFP has no way for in it: with anything in `refused` it is no use.
+
+    `launches` are by the names of the steps; `main` and `last` what the plan was made of.
+    """
 
     plan: Plan
     refused: list[Support]
-
-
-def plan(pipeline: Pipeline, settings: TargetSettings) -> Plan:
-    """The plan of a pipeline in which the target refuses nothing."""
-    return draft(pipeline, settings).plan
+    launches: dict[str, Launch]
+    main: Part
+    last: Part
 
 
 def draft(pipeline: Pipeline, settings: TargetSettings) -> Draft:
     """The plan of a pipeline as far as there can be one."""
-    names = Names((step.name for step in pipeline.steps), _imported(pipeline))
-    steps = {step.name: step for step in pipeline.steps}
-    image = settings.helper_image or IMAGE
     part = Part(pipeline.nodes, tuple(output.value for output in pipeline.outputs))
-    same = twins(steps[name] for name in sorted(_writers(part)))
-    main = Context(part, names, image, steps, twins=same)
+    finals = Part(pipeline.finally_nodes)
+    steps = {step.name: step for step in pipeline.steps}
+    launches = {name: launched(step) for name, step in steps.items()}
+    names = Names(steps, _imported(pipeline, (part, finals)))
+    image = settings.helper_image or IMAGE
+    same = twins((steps[name], launches[name]) for name in sorted(_writers(part)))
+    main = Context(part, names, image, steps, launches, twins=same)
     root = Frame(names, holds_imports=not pipeline.finally_nodes)
     outputs: list[DagOutput] = []
     refused = main.refused
     if pipeline.finally_nodes:
-        last = Context(Part(pipeline.finally_nodes), names, image, steps, refused)
+        last = Context(finals, names, image, steps, launches, refused)
         outputs = _with_finally(pipeline, root, main, last)
     else:
         build(main, root, ())
@@ -111,7 +115,7 @@ def draft(pipeline: Pipeline, settings: TargetSettings) -> Draft:
         pipeline.limits.timeout,
         None if pipeline.limits.ttl is None else max(pipeline.limits.ttl, 1),
     )
-    return Draft(planned, refused)
+    return Draft(planned, refused, launches, part, finals)
 
 
 def importable(uri: str, kind: ArtifactKind) -> bool:
@@ -120,11 +124,11 @@ def importable(uri: str, kind: ArtifactKind) -> bool:
     return found is not None and (found[1] != "oci" or kind == "Model")
 
 
-def uses_status(nodes: Iterable[Node]) -> bool:
+def uses_status(last: Part) -> bool:
     """Whether a step of `finally` looks at the run's status."""
     return any(
         isinstance(part, RunRef) and part.field == "status"
-        for expression in Part(tuple(nodes)).expressions()
+        for expression in last.expressions()
         for part in walk(expression)
     )
 
@@ -138,7 +142,7 @@ def _with_finally(pipeline: Pipeline, root: Frame, main: Context, last: Context)
     """
     names = main.names
     outer = watched = root.within("main", "main")
-    if uses_status(pipeline.finally_nodes):
+    if uses_status(last.part):
         watched = outer.within("main", "all-steps")
         begin, end = (
             Helper(name, names.component(name), "", main.image, cached=False)
@@ -191,9 +195,8 @@ def _port(output: PipelineOutput) -> ParameterOutput | ArtifactOutput:
     return kind_of(output.type).output(output.name, plain(output.description))
 
 
-def _imported(pipeline: Pipeline) -> list[str]:
+def _imported(pipeline: Pipeline, parts: Iterable[Part]) -> list[str]:
     """The inputs of the pipeline that some step takes, in their order."""
-    parts = (Part(pipeline.nodes), Part(pipeline.finally_nodes))
     taken = {
         part.name
         for of in parts

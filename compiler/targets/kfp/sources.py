@@ -19,6 +19,7 @@ from compiler.expr import (
     Type,
 )
 from compiler.ir import Step
+from compiler.launch import Launch
 from compiler.targets import Support
 from compiler.targets.kfp.levels import Part, Path, UnfitError
 from compiler.targets.kfp.names import Names
@@ -47,7 +48,7 @@ _RUN_FIELDS: dict[RunField, str] = {
 
 @dataclass(slots=True)
 class Context:
-    """What is known while a part of a pipeline is planned.
+    """What is known while a part of a pipeline is planned; steps and launches are of all parts.
 
     `refused` is found on the way, `twins` are the steps that the cache can't tell apart. `items`
     says what the rounds of a loop get, for each of its lists, or for all together where `tables`
@@ -58,6 +59,7 @@ class Context:
     names: Names
     image: str
     steps: dict[str, Step]
+    launches: dict[str, Launch]
     refused: list[Support] = field(default_factory=list)
     twins: frozenset[str] = frozenset()
     tables: set[str] = field(default_factory=set)

@@ -11,7 +11,7 @@ from compiler.launch import Launch
 from compiler.targets.kfp import cachekey
 from compiler.targets.kfp.carrying import plain
 from compiler.targets.kfp.conditions import condition
-from compiler.targets.kfp.containers import container, launched
+from compiler.targets.kfp.containers import container
 from compiler.targets.kfp.decisions import decided
 from compiler.targets.kfp.levels import Path, UnfitError
 from compiler.targets.kfp.names import TAKEN_BY_THE_SDK, input_names, unique
@@ -39,7 +39,7 @@ def step_task(
     needs: tuple[str, ...],
 ) -> Task:
     """The task of a step in a DAG, run if `tests` hold. Raises UnfitError."""
-    launch = launched(step)
+    launch = context.launches[step.name]
     outputs = tuple(map(_output, step.outputs))
     names = input_names((c.name for c in launch.captures), (o.name for o in outputs))
     inputs = Inputs({*TAKEN_BY_THE_SDK, *names.values(), *(o.name for o in outputs)})

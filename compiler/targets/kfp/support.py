@@ -26,11 +26,11 @@ from compiler.launch import Launch, OutputPathOf, PathOf
 from compiler.settings import TargetSettings
 from compiler.targets import Support
 from compiler.targets.kfp.carrying import MOST_PARAMETER_BYTES, altered, unwritable
-from compiler.targets.kfp.containers import container, has_shell, launched, needs_shell
+from compiler.targets.kfp.containers import container, has_shell, needs_shell
 from compiler.targets.kfp.executorspec import container_spec
 from compiler.targets.kfp.flowsupport import of_flow
 from compiler.targets.kfp.names import input_names
-from compiler.targets.kfp.planning import draft, importable
+from compiler.targets.kfp.planning import Draft, importable
 from compiler.targets.kfp.podsupport import of_pod, of_resources, of_volumes
 from compiler.targets.kfp.schedules import of_schedules
 from compiler.targets.kubelet import is_exposed
@@ -47,18 +47,24 @@ _BYTES_ADDED_BY_STEP = 2_000
 _FORMS = {Command: "command", Script: "script", Python: "python"}
 
 
-def of_pipeline(pipeline: Pipeline, settings: TargetSettings) -> list[Support]:
+def of_pipeline(pipeline: Pipeline, settings: TargetSettings, draft: Draft) -> list[Support]:
+    """How each field fares, given what was planned."""
+    sizes = {s.name: _container_bytes(s, draft.launches[s.name]) for s in pipeline.steps}
     return [
         *_of_texts(pipeline),
         *(use for param in pipeline.params for use in _of_param(param)),
         *_of_constraints(pipeline.params),
         *(use for given in pipeline.inputs for use in _of_input(given, pipeline.params)),
-        *(use for step in pipeline.steps for use in _of_step(step)),
-        *of_flow(pipeline),
-        *draft(pipeline, settings).refused,
+        *(
+            use
+            for step in pipeline.steps
+            for use in _of_step(step, draft.launches[step.name], sizes[step.name])
+        ),
+        *of_flow(pipeline, draft),
+        *draft.refused,
         *of_schedules(pipeline, settings),
         *_of_limits(pipeline.limits),
-        *_of_size(pipeline),
+        *_of_size(pipeline, sum(sizes.values())),
     ]
 
 
@@ -137,12 +143,12 @@ def _of_input(given: PipelineInput, params: tuple[Param, ...]) -> Iterator[Suppo
         yield impossible("inputs.default", where, given.span, reason)
 
 
-def _of_step(step: Step) -> Iterator[Support]:
-    where, launch = f"step {step.name}", launched(step)
+def _of_step(step: Step, launch: Launch, size: int) -> Iterator[Support]:
+    where = f"step {step.name}"
     if step.description:
         reason = "KFP's IR has no place for it; it is in the DSL source"
         yield emulated("description", where, step.span, reason)
-    yield from _of_program(step, launch)
+    yield from _of_program(step, launch, size)
     yield from _of_shell(step, launch)
     for capture in launch.captures:
         if isinstance(capture.ref, RunRef) and capture.ref.field == "scheduled_at":
@@ -165,10 +171,9 @@ def _of_step(step: Step) -> Iterator[Support]:
     yield from _of_cache(step)
 
 
-def _of_program(step: Step, launch: Launch) -> Iterator[Support]:
+def _of_program(step: Step, launch: Launch, size: int) -> Iterator[Support]:
     where, form = f"step {step.name}", _FORMS[type(step.program)]
     yield exact(form, where, step.span)
-    size = _container_bytes(step, launch)
     if size > MOST_CONTAINER_BYTES:
         reason = (
             f"its container takes {size} bytes, and KFP can pass on {MOST_CONTAINER_BYTES}; put "
@@ -279,8 +284,7 @@ def _of_limits(limits: Limits) -> Iterator[Support]:
             yield exact(f"limits.{key}", "the algorithm", span)
 
 
-def _of_size(pipeline: Pipeline) -> Iterator[Support]:
-    containers = sum(_container_bytes(step, launched(step)) for step in pipeline.steps)
+def _of_size(pipeline: Pipeline, containers: int) -> Iterator[Support]:
     # The workflow holds them as text in JSON, whose quotes and newlines are escaped once more.
     size = containers * 6 // 5 + _BYTES_ADDED_BY_STEP * len(pipeline.steps)
     if size > MOST_WORKFLOW_BYTES:

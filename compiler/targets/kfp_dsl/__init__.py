@@ -5,13 +5,16 @@ What the SDK compiles it to equals what `kfp` emits, but for what `support` list
 
 from __future__ import annotations
 
+from functools import partial
+
 from jinja2 import BaseLoader, Environment, StrictUndefined
 
 from compiler.ir import Pipeline
 from compiler.resources import read_text
 from compiler.settings import TargetSettings
-from compiler.targets import Support
-from compiler.targets.kfp.planning import plan
+from compiler.targets import Compiled, Support
+from compiler.targets.kfp.plan import Plan
+from compiler.targets.kfp.planning import draft
 from compiler.targets.kfp_dsl.source import render
 from compiler.targets.kfp_dsl.support import of_pipeline
 from compiler.targets.kfp_dsl.view import view
@@ -20,13 +23,23 @@ FILENAME = "kfp_dsl.py"
 _TEMPLATE = "templates/kfp_dsl.py.j2"
 
 
+def compiled(pipeline: Pipeline, settings: TargetSettings) -> Compiled:
+    """How each field that the pipeline uses fares in the DSL, and the text of what was planned."""
+    drafted = draft(pipeline, settings)
+    return Compiled(of_pipeline(pipeline, settings, drafted), partial(_text, drafted.plan))
+
+
 def explain(pipeline: Pipeline, settings: TargetSettings) -> list[Support]:
     """How each field that the pipeline uses fares in the SDK's DSL, in the spec's order."""
-    return of_pipeline(pipeline, settings)
+    return compiled(pipeline, settings).uses
 
 
 def emit(pipeline: Pipeline, settings: TargetSettings) -> str:
     """A Python module that compiles itself when run."""
+    return _text(draft(pipeline, settings).plan)
+
+
+def _text(plan: Plan) -> str:
     # Every value that the template shows goes through `render`: text that isn't `Source` comes out
     # as a quoted literal.
     environment = Environment(
@@ -37,4 +50,4 @@ def emit(pipeline: Pipeline, settings: TargetSettings) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.from_string(read_text(_TEMPLATE)).render(view=view(plan(pipeline, settings)))
+    return environment.from_string(read_text(_TEMPLATE)).render(view=view(plan))
