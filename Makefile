@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint random fuzz e2e peers clean
+.PHONY: demo test lint random fuzz e2e peers bench clean
 
 demo: $(VENV)/.demo
 	$(BIN)/mlc validate
@@ -36,6 +36,10 @@ e2e: $(VENV)/.dev
 # Ten mistakes, shown to mlc and its peers, each installed for itself in build/peers/: docs/peers.md.
 peers: $(VENV)/.dev
 	$(BIN)/python benchmarks/peers/compare.py
+
+# Speed beside the KFP SDK, installed for itself in .bench/: docs/performance.md. Takes an idle machine.
+bench: $(VENV)/.dev
+	$(BIN)/python benchmarks/performance.py
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

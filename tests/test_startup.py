@@ -49,3 +49,32 @@ def test_compiling_for_argo_needs_no_template_language() -> None:
     loaded = modules("compile", "algorithms/doc_type.yaml", "--target", "argo", "-o", "-")
     assert "compiler.targets" in loaded
     assert not loaded & {"kfp", "jinja2", "kubernetes", "compiler.engine"}
+
+
+SPEC = "algorithms/doc_type.yaml"
+# What each command needs of other people's packages, and how many of its own modules it takes.
+NEEDS: dict[tuple[str, ...], tuple[set[str], int]] = {
+    ("--help",): ({"click"}, 5),
+    ("validate", SPEC): ({"click", "yaml"}, 90),
+    ("fmt", "--check", SPEC): ({"click", "yaml"}, 95),
+    ("explain", "MLC301"): ({"click", "yaml"}, 90),
+    ("schema",): ({"click", "yaml"}, 90),
+    ("resolve", SPEC): ({"click", "yaml"}, 95),
+    ("compile", SPEC, "--target", "kfp", "-o", "-"): ({"click", "yaml"}, 135),
+    ("compile", SPEC, "--target", "kfp-dsl", "-o", "-"): (
+        {"click", "yaml", "jinja2", "markupsafe"},
+        150,
+    ),
+    ("compile", SPEC, "--target", "argo", "-o", "-"): ({"click", "yaml"}, 125),
+}
+
+
+@pytest.mark.parametrize("arguments", NEEDS, ids=" ".join)
+def test_each_command_imports_what_it_needs(arguments: tuple[str, ...]) -> None:
+    loaded = modules(*arguments)
+    others = {name.partition(".")[0] for name in loaded} - sys.stdlib_module_names
+    # What the interpreter, an editable install and compiled modules bring along.
+    own = {"compiler", "__main__", "cython_runtime", "sitecustomize"}
+    needed, most = NEEDS[arguments]
+    assert {name for name in others - own if not name.startswith("_")} == needed
+    assert sum(name.partition(".")[0] == "compiler" for name in loaded) <= most
