@@ -54,18 +54,18 @@ def test_compiling_for_argo_needs_no_template_language() -> None:
 SPEC = "algorithms/doc_type.yaml"
 # What each command needs of other people's packages, and how many of its own modules it takes.
 NEEDS: dict[tuple[str, ...], tuple[set[str], int]] = {
-    ("--help",): ({"click"}, 5),
-    ("validate", SPEC): ({"click", "yaml"}, 90),
-    ("fmt", "--check", SPEC): ({"click", "yaml"}, 95),
-    ("explain", "MLC301"): ({"click", "yaml"}, 90),
-    ("schema",): ({"click", "yaml"}, 90),
-    ("resolve", SPEC): ({"click", "yaml"}, 95),
-    ("compile", SPEC, "--target", "kfp", "-o", "-"): ({"click", "yaml"}, 135),
+    ("--help",): ({"click"}, 12),
+    ("validate", SPEC): ({"click", "yaml"}, 110),
+    ("fmt", "--check", SPEC): ({"click", "yaml"}, 115),
+    ("explain", "MLC301"): ({"click", "yaml"}, 110),
+    ("schema",): ({"click", "yaml"}, 110),
+    ("resolve", SPEC): ({"click", "yaml"}, 115),
+    ("compile", SPEC, "--target", "kfp", "-o", "-"): ({"click", "yaml"}, 155),
     ("compile", SPEC, "--target", "kfp-dsl", "-o", "-"): (
         {"click", "yaml", "jinja2", "markupsafe"},
-        150,
+        170,
     ),
-    ("compile", SPEC, "--target", "argo", "-o", "-"): ({"click", "yaml"}, 125),
+    ("compile", SPEC, "--target", "argo", "-o", "-"): ({"click", "yaml"}, 145),
 }
 
 
