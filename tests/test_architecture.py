@@ -22,7 +22,7 @@ LAYERS: list[set[str]] = [
     {"settings"},
     {"nodes"},
     {"edits", "mending"},
-    {"source", "toml_source", "policy", "ignores", "engines"},
+    {"source", "toml_source", "policy", "ignores", "engines", "credentials"},
     {"schema", "schema_words", "editing"},
     {"params", "resolve", "binding"},
     {"compose", "programs"},
