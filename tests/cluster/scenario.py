@@ -42,6 +42,8 @@ steps:
     command: [evaluate, "${{ steps.fit.outputs.model }}", "${{ outputs.metrics }}"]
     outputs: {metrics: Metrics}
 """
+# Steps that a run goes on with each look at it: `--wait` pauses between looks.
+PACE = 4
 TOKEN = "a-token-that-nobody-may-see-5f1c"
 
 
@@ -116,7 +118,9 @@ def project(folder: Path, kind: str) -> Iterator[Project]:
         )
         checkout.commit("Two algorithms")
         checkout.git("push", "--quiet")
-        yield Project(checkout, server, kind)
+        found = Project(checkout, server, kind)
+        found.script.pace = PACE
+        yield found
 
 
 @contextmanager

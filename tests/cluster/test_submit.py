@@ -134,6 +134,7 @@ def test_a_step_that_fails_fails_the_command(there: Project) -> None:
 
 
 def test_a_wait_outlives_the_engines_hiccups(there: Project) -> None:
+    there.script.pace = 1
     for kind in ("503", "drop", "truncated", "429", "unknown-field"):
         there.server.faults.add(kind, LOOK, skip=3, times=2)
     done = there.mlc("submit", "algorithms/doc_type.yaml", "--wait")
