@@ -9,7 +9,7 @@ from typing import Any
 
 from compiler import mending
 from compiler.diagnostics import Diagnostic, Fix, error, is_too_many, listing, nearest
-from compiler.nodes import Mapping, Node, Scalar
+from compiler.nodes import Mapping, Node, Scalar, Sequence
 
 Schema = dict[str, Any]
 
