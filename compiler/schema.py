@@ -22,7 +22,7 @@ from compiler.schema_words import Schema
 # What a schema can say of a scalar beyond its type.
 _BEYOND_TYPE = {"const", "enum", "format", "minLength", "pattern", "minimum", "maximum"}
 # Nobody reads more, and what is near to each of them takes time to find.
-MOST_ERRORS = 500
+MOST_ERRORS = 1000
 KINDS = ("Algorithm", "Component", "Base")
 
 

@@ -24,7 +24,7 @@ MAX_BYTES = 1 << 20
 _USUAL_BYTES = 1 << 14
 MAX_DEPTH = 64
 MAX_NODES = 200_000  # after aliases are expanded
-MOST_ERRORS = 500
+MOST_ERRORS = 1000
 
 _TAG = re.compile(r"\S*")
 _PAIR = re.compile(r"(?<!\\)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")

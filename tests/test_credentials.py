@@ -146,7 +146,7 @@ def test_harmless_text_is_none(line: str) -> None:
 
 
 def test_all_that_is_here_is_harmless() -> None:
-    paths = list((ROOT / "algorithms").rglob("*.yaml"))
+    paths = [p for p in (ROOT / "algorithms").rglob("*.yaml")]
     for folder in ("examples", "tests/conformance", "tests/diagnostics", "docs", "schemas"):
         files = (ROOT / folder).rglob("*")
         paths += (p for p in files if p.suffix in (".yaml", ".toml", ".md", ".json"))
