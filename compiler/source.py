@@ -24,9 +24,7 @@ MAX_BYTES = 1 << 20
 _USUAL_BYTES = 1 << 14
 MAX_DEPTH = 64
 MAX_NODES = 200_000  # after aliases are expanded
-MOST_ERRORS = 1000
 
-_TAG = re.compile(r"\S*")
 _PAIR = re.compile(r"(?<!\\)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 # With the line breaks that only YAML 1.1 knows, which libyaml would fold in quoted text, and the
 # byte order mark, which belongs before the text. Said by what is refused: a class of all that is
@@ -203,24 +201,26 @@ class _Composer:
         elif key.text == "<<" and key.plain:
             message = "merge keys (`<<`) are not part of the language"
             hint = "share settings by defaults at top level, or by `extends`"
-            self.tell(error("MLC004", message, key.span, hint=hint))
+            self.diagnostics.append(error("MLC004", message, key.span, hint=hint))
         elif key.text in entries:
             first = entries[key.text].key.span
             related = (Related("first given here", first),)
             message = f"`{key.text}` is given twice"
-            self.tell(error("MLC003", message, key.span, related=related))
+            self.diagnostics.append(error("MLC003", message, key.span, related=related))
         else:
             entries[key.text] = Entry(key, value)
 
     def refuse_key(self, key: Node, value: Node) -> None:
         if isinstance(key, Mapping) and self.file.text[max(0, key.start.index - 1)] == "$":
             # `{a: ${{ params.x }}}` is read as a mapping that has a mapping for its key.
-            self.tell(_forgotten_quotes(self.file, key.start.index - 1, value.end.index))
+            self.diagnostics.append(
+                _forgotten_quotes(self.file, key.start.index - 1, value.end.index)
+            )
             return
         shown = key.text if isinstance(key, Scalar) else "a list or mapping"
         message = f"a key has to be text, found {shown or 'nothing'}"
         hint = f'quote it: "{shown}"' if isinstance(key, Scalar) and shown else ""
-        self.tell(error("MLC004", message, key.span, hint=hint))
+        self.diagnostics.append(error("MLC004", message, key.span, hint=hint))
 
     def alias(self, event: Any) -> Node:
         known = self.anchors.get(event.anchor)
@@ -234,27 +234,19 @@ class _Composer:
     def tally(self, nodes: int, event: Any) -> None:
         self.count += nodes
         if self.count > MAX_NODES:
-            message = f"more than {MAX_NODES} values in one file, those of aliases counted again"
+            message = f"aliases expand to more than {MAX_NODES} nodes"
             raise _StopError(error("MLC006", message, self.place(event)))
-
-    def tell(self, found: Diagnostic) -> None:
-        self.diagnostics.append(found)
-        if len(self.diagnostics) >= MOST_ERRORS:
-            message = f"more than {MOST_ERRORS} errors in this file: the rest is not looked at"
-            raise _StopError(error("MLC008", message, found.span, hint="mend these first"))
 
     def refuse_tag(self, event: Any) -> None:
         start = event.start_mark.index
-        tag = _TAG.match(self.file.text, start)
+        tag = re.match(r"\S*", self.file.text[start:])
         shown = tag[0] if tag else event.tag
         hint = "quote the value if it is text"
-        if self.file.text.find("${{", start, event.end_mark.index) >= 0 or not shown.startswith(
-            "!!"
-        ):
+        if "${{" in self.file.text[start : event.end_mark.index] or not shown.startswith("!!"):
             hint = f"a value starting with `!` is a tag; as an expression write ${{{{ {shown} }}}}"
         span = self.file.span(start, start + len(shown))
         message = f"YAML tags are not part of the language, found `{shown}`"
-        self.tell(error("MLC004", message, span, hint=hint))
+        self.diagnostics.append(error("MLC004", message, span, hint=hint))
 
     def place(self, event: Any) -> Span:
         return self.file.span(event.start_mark.index, event.end_mark.index)

@@ -22,7 +22,7 @@ LAYERS: list[set[str]] = [
     {"settings"},
     {"nodes"},
     {"edits", "mending"},
-    {"source", "toml_source", "policy", "ignores", "engines", "credentials"},
+    {"source", "toml_source", "policy", "ignores", "engines"},
     {"schema", "schema_words", "editing"},
     {"params", "resolve", "binding"},
     {"compose", "programs"},
