@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from compiler.diagnostics import Diagnostic, Span, error, warning
+from compiler.diagnostics import Diagnostic, Span, warning
 from compiler.ir import Gpu, Pipeline
-from compiler.nodes import Mapping, Node, Scalar, mapping
+from compiler.nodes import Mapping, Node, mapping
 from compiler.resolve import DEFAULTS, Resolved, expanded
 
 _STEPS = ("steps", "finally")
@@ -46,38 +46,6 @@ def idle_settings(root: Mapping, resolved: Resolved) -> Iterator[Diagnostic]:
                 message = f"profile `{name}` sets `{path}` of `{step}`, but no step in it takes it"
                 hint = "each sets its own, which counts more: name them in the profile"
                 yield warning("MLC348", message, span, hint=hint)
-
-
-def idle_nulls(root: Mapping) -> Iterator[Diagnostic]:
-    """Entries of `env` and `volumes` that are null where nothing in the spec sets that name: more
-    likely a value that was forgotten than one that is taken out. What bases set is not seen any
-    more, so a spec that goes on from one is not told of."""
-    if any(entry.key.file is not root.file for _, entry in root):
-        return
-    for key in ("env", "volumes"):
-        every = list(_everywhere(root, key))
-        given = {name for found in every for name, entry in found if not _is_null(entry.value)}
-        for found in every:
-            for name, entry in found:
-                if _is_null(entry.value) and name not in given:
-                    message = f"null takes out what is set elsewhere, and nothing sets `{name}`"
-                    hint = "give it a value" + (', `""` for the empty text' if key == "env" else "")
-                    yield error("MLC109", message, entry.value.span, hint=hint)
-
-
-def _everywhere(node: Mapping, key: str) -> Iterator[Mapping]:
-    """The mappings under a key of the spec, of its profiles and of steps at every depth."""
-    own = mapping(node.get(key))
-    if own is not None:
-        yield own
-    for inner in (*_STEPS, "profiles"):
-        for _, entry in mapping(node.get(inner)) or ():
-            if isinstance(entry.value, Mapping):
-                yield from _everywhere(entry.value, key)
-
-
-def _is_null(node: Node) -> bool:
-    return isinstance(node, Scalar) and node.value is None
 
 
 def changes_nothing(plain: Pipeline, profiled: Pipeline) -> bool:
