@@ -49,6 +49,12 @@ def find(folder: Path) -> tuple[Project, tuple[Diagnostic, ...], SourceFile | No
     return Project(_unconfigured(folder)), (), None
 
 
+def forget() -> None:
+    """Read configurations anew from now on."""
+    find.cache_clear()
+    _load.cache_clear()
+
+
 def _unconfigured(folder: Path) -> Path:
     """The root where nothing says so: the git checkout, else where the user stands."""
     for candidate in (folder, *folder.parents):
@@ -58,6 +64,8 @@ def _unconfigured(folder: Path) -> Path:
     return here if folder.is_relative_to(here) else folder
 
 
+# Several folders of a project lead to one file.
+@functools.cache
 def _load(path: Path, table: tuple[str, ...]) -> tuple[Project, tuple[Diagnostic, ...], SourceFile]:
     root = path.parent
     try:

@@ -69,7 +69,7 @@ def watched(stage: str) -> Iterator[None]:
 
 def forget() -> None:
     """What one process may remember of files, since none changes while it runs."""
-    project.find.cache_clear()
+    project.forget()
     python._read.cache_clear()
 
 

@@ -112,7 +112,7 @@ def checkout(tmp_path: Path) -> Checkout:
 
 
 def changed(checkout: Checkout) -> dict[str, Changed]:
-    project.find.cache_clear()
+    project.forget()
     branch = read_branch(checkout.folder)
     specs = sorted((checkout.folder / "algorithms").rglob("*.yaml"))
     belongs, problems, _ = project.find(checkout.folder)
