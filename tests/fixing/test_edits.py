@@ -39,7 +39,9 @@ def test_overlapping_edits_are_a_bug() -> None:
 def test_places_move_with_the_text(data: st.DataObject) -> None:
     """A range that no edit touches has the same text afterwards, at the place that is told."""
     text = data.draw(st.text("ab\n\r\u00e9", min_size=1, max_size=30))
-    cuts = sorted(data.draw(st.sets(st.integers(0, len(text)), min_size=2, max_size=8)))
+    # No place of a line and a column lies within a line's end.
+    within = {index for index in range(1, len(text)) if text[index - 1 : index + 1] == "\r\n"}
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(text)), min_size=2, max_size=8)) - within)
     ranges = list(zip(cuts[::2], cuts[1::2], strict=False))
     chosen = data.draw(st.lists(st.booleans(), min_size=len(ranges), max_size=len(ranges)))
     new = data.draw(st.lists(st.text("xy", max_size=4), min_size=len(ranges), max_size=len(ranges)))
