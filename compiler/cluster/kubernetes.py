@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 
 import kubernetes.client
 import kubernetes.config
+import yaml
 from kubernetes.config import ConfigException
 
-from compiler.cluster.auth import Credentials, Secret
+from compiler.cluster.auth import Credentials, Secret, credentials
 from compiler.cluster.errors import EngineError, short
 from compiler.cluster.generated import RestClient
-from compiler.cluster.transport import Patience, Tls, Transport, calling
+from compiler.cluster.transport import Patience, Tls, Transport, calling, tls_of
 from compiler.settings import EngineSettings
 
 _NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -77,21 +78,22 @@ def connect(
     configuration = kubernetes.client.Configuration()
     namespace = _load(settings, configuration)
     configuration.client_side_validation = False
-    if settings.ca_file:
-        configuration.ssl_ca_cert = str(settings.file(settings.ca_file))
+    # Of an engine with a server of its own they are for that server, not for Kubernetes.
+    own = tls_of(settings) if settings.via == "kubernetes" else Tls()
     tls = Tls(
-        ca_file=configuration.ssl_ca_cert,
-        client_cert=configuration.cert_file,
-        client_key=configuration.key_file,
+        ca_file=own.ca_file or configuration.ssl_ca_cert,
+        client_cert=own.client_cert or configuration.cert_file,
+        client_key=own.client_key or configuration.key_file,
         verify=configuration.verify_ssl,
         server_name=configuration.tls_server_name,
     )
+    proxy = settings.proxy if settings.via == "kubernetes" else None
     transport = Transport(
         settings.name,
         configuration.host,
         Credentials(lambda: _headers(settings, configuration)),
         tls,
-        settings.proxy or configuration.proxy,
+        proxy or configuration.proxy,
         patience=patience,
         verbose=verbose,
     )
@@ -124,25 +126,28 @@ def _load(settings: EngineSettings, configuration: Any) -> str | None:
         chosen = next((c for c in contexts if c["name"] == settings.context), active)
         found = chosen["context"].get("namespace")
         return str(found) if found else None
-    except (ConfigException, OSError, KeyError, TypeError, ValueError) as problem:
-        where = settings.kubeconfig or "the kubeconfig"
-        what = "the pod's service account" if settings.in_cluster else where
-        raise EngineError(
-            f"engine `{settings.name}`: can't read {what}: {short(str(problem))}",
-            "configuration",
-            hint="look at `kubeconfig`, KUBECONFIG and `context`, or try `kubectl get pods`",
-        ) from None
+    except (ConfigException, OSError) as problem:
+        said = short(str(problem))
+    except (yaml.YAMLError, LookupError, TypeError, ValueError, AttributeError):
+        # Their own words may quote the file, with what is secret in it.
+        said = "it is not as a kubeconfig is"
+    where = settings.kubeconfig or "the kubeconfig"
+    what = "the pod's service account" if settings.in_cluster else where
+    raise EngineError(
+        f"engine `{settings.name}`: can't read {what}: {said}",
+        "configuration",
+        hint="look at `kubeconfig`, KUBECONFIG and `context`, or try `kubectl get pods`",
+    )
 
 
 def _headers(settings: EngineSettings, configuration: Any) -> Mapping[str, Secret]:
     """What the client's own configuration says; it renews tokens by its own hooks.
 
-    A kubeconfig is read anew, since a helper program in it may have a new token.
+    A kubeconfig is read anew, since a helper program in it may have a new token. A token that the
+    settings name goes to Kubernetes only where that is the engine: never another server's.
     """
     own: dict[str, Secret] = {}
-    if settings.token_env or settings.token_file:
-        from compiler.cluster.auth import credentials
-
+    if settings.via == "kubernetes" and (settings.token_env or settings.token_file):
         return credentials(settings).headers()
     if not settings.in_cluster:
         _load(settings, configuration)

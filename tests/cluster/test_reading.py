@@ -107,6 +107,49 @@ def test_a_kubeconfig_that_is_none(tmp_path: Path) -> None:
     assert caught.value.reason == "configuration"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "users: [{token: s3cr3t", "[]", "3", "", "\0", "current-context: gone", "contexts: [3]",
+        "current-context: x\ncontexts: [{name: x, context: 3}]",
+    ],
+)  # fmt: skip
+def test_a_kubeconfig_that_is_broken_is_no_traceback(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "config"
+    path.write_text(text)
+    with pytest.raises(EngineError, match="can't read") as caught:
+        connect(EngineSettings("a", "argo", via="kubernetes", kubeconfig=str(path)))
+    assert "s3cr3t" not in str(caught.value)
+
+
+def test_a_token_for_a_server_is_not_shown_to_kubernetes(
+    kfp: Server, kubernetes: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor are its cookies and its certificates those of Kubernetes."""
+    monkeypatch.setenv("KFP_TOKEN", "of-kfp-alone")
+    monkeypatch.setenv("KFP_COOKIES", "session=of-kfp-alone")
+    seen: list[str] = []
+    kubernetes.watch(lambda _, request, __: seen.append(json.dumps(dict(request.headers))))
+    path = write_kubeconfig(tmp_path / "config", kubernetes.url, token="of-kubernetes")
+    settings = EngineSettings(
+        "training", "kfp", kfp.url, token_env="KFP_TOKEN", cookies_env="KFP_COOKIES",
+        kubeconfig=str(path),
+    )  # fmt: skip
+    survey = connect(settings, patience=QUICK).survey(NEEDS)
+    assert survey.missing and seen
+    assert all("of-kfp-alone" not in one and "of-kubernetes" in one for one in seen)
+
+
+def test_certificates_for_a_server_are_not_those_of_kubernetes(
+    kfp: Server, kubernetes: Server, tmp_path: Path
+) -> None:
+    path = write_kubeconfig(tmp_path / "config", kubernetes.url)
+    settings = EngineSettings(
+        "a", "kfp", kfp.url, ca_file="ca.pem", proxy="http://127.0.0.1:9", kubeconfig=str(path)
+    )
+    assert connect(settings, patience=QUICK).survey(NEEDS).missing
+
+
 @pytest.mark.parametrize("branch", ["master", "IA-1742-doc-type", "é" * 80, "a b/c\nd" * 9])
 def test_marks_are_read_as_they_were_written(branch: str) -> None:
     own = replace(MARKS, branch=branch, key="k" * 16, schedule="nightly")
