@@ -5,6 +5,7 @@ The names of steps are not always those of tasks: what can't be told from a task
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -62,11 +63,12 @@ def numbers(content: bytes | None) -> dict[str, float]:
     except ValueError:
         return {}
     given = data.items() if isinstance(data, dict) else ()
-    return {
-        str(name): float(value)
-        for name, value in given
-        if isinstance(value, (int, float)) and not isinstance(value, bool)
-    }
+    found = {}
+    for name, value in given:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            with contextlib.suppress(OverflowError):  # an integer beyond what a float holds
+                found[str(name)] = float(value)
+    return found
 
 
 def plain(task: str) -> str:

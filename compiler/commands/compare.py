@@ -41,7 +41,8 @@ def compare_remote(
 ) -> int:
     """Runs of an engine on a cluster."""
     from compiler.commands.engines import connected, here, settings_of
-    from compiler.commands.remote import asked_for
+    from compiler.commands.remote import asked_for, warn
+    from compiler.submission.summary import with_metrics
 
     project = here()
     every = []
@@ -50,8 +51,8 @@ def compare_remote(
             found = asked_for(engine, project, run)
             if found is None:
                 return console.FAILED
-            metrics = engine.metrics(found)
-            every.append(Compared(found.name, found.state, found.params, metrics))
+            found = with_metrics(engine, found, warn)
+            every.append(Compared(found.name, found.state, found.params, found.metrics))
     return _print(every, changed, style)
 
 

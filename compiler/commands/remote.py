@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from compiler.cluster import Engine, EngineError
@@ -14,6 +13,7 @@ from compiler.commands.engines import connected, here, settings_of
 from compiler.commands.tables import columns
 from compiler.diagnostics import listing, nearest
 from compiler.settings import Project
+from compiler.submission.summary import with_metrics
 from compiler.units import duration
 from compiler.values import to_text
 
@@ -52,7 +52,7 @@ def show_run(name: str | None, run: str, *, style: str, verbose: bool = False) -
         found = asked_for(engine, project, run)
         if found is None:
             return console.FAILED
-        found = replace(found, metrics=engine.metrics(found))
+        found = with_metrics(engine, found, warn)
     if style == "json":
         console.print_json(as_data(found))
         return console.OK
@@ -89,6 +89,10 @@ def _print_log(engine: Engine, run: Run, step: StepState) -> None:
         if problem.reason != "not found":
             raise
         sys.stderr.write(f"the log of {step.name} is not there any more, or not yet\n")
+
+
+def warn(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 def asked_for(engine: Engine, project: Project, wanted: str) -> Run | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
@@ -25,7 +25,7 @@ from compiler.submission.follow import follow
 from compiler.submission.key import experiment_name
 from compiler.submission.preflight import preflight
 from compiler.submission.submit import Submitted, submit
-from compiler.submission.summary import Summed, baseline_of, markdown
+from compiler.submission.summary import Summed, baseline_of, markdown, with_metrics
 from compiler.submission.tickets import find_ticket
 
 
@@ -228,11 +228,11 @@ def _waited(
         if not request.cancel_on_interrupt:
             request.say("the runs go on; mlc show --engine reads them")
         raise
-    runs = [_with_metrics(engine, run) for run in ended]
+    runs = [with_metrics(engine, run, request.say) for run in ended]
     if request.summary:
         rows = []
         for one, run in zip(prepared, runs, strict=True):
-            baseline = baseline_of(engine, one.marks, branch.default)
+            baseline = baseline_of(engine, one.marks, branch.default, request.say)
             rows.append(Summed(one.pipeline.name, run, one.values, baseline))
         text = markdown(rows, name, branch.commit)
         files.write_all({Path(request.summary): text})
@@ -243,10 +243,6 @@ def _waited(
         for run in runs:
             _tell_end(engine, run, names[run.id])
     return console.OK if all(run.state == "succeeded" for run in runs) else console.FAILED
-
-
-def _with_metrics(engine: Engine, run: Run) -> Run:
-    return replace(run, metrics=engine.metrics(run))
 
 
 def _tell_end(engine: Engine, run: Run, name: str) -> None:

@@ -54,28 +54,28 @@ def follow(
     first time between two looks, in seconds.
 
     Raises:
-        EngineError: the engine has not answered for `patience` seconds, or says that there is no
-            use in asking.
+        EngineError: the engine has told nothing of one of them for `patience` seconds, or says
+            that there is no use in asking.
     """
     known = {run.id: run for run in runs}
     seen: dict[str, dict[str, StepState]] = {run.id: {} for run in runs}
     states: dict[str, str] = {}
-    since: float | None = None
+    # Since when a run can't be read; the answers for others say nothing of it.
+    away: dict[str, float] = {}
     while True:
         for id in [id for id, run in known.items() if id not in states or not run.is_ended]:
             try:
                 run = engine.run(id, (steps or {}).get(id))
             except EngineError as problem:
                 now = time.monotonic()
-                if problem.reason in _FOR_GOOD or (since and now - since > patience):
+                if problem.reason in _FOR_GOOD or now - away.get(id, now) > patience:
                     raise
-                if since is None:
+                if not away:
                     listener(Away(problem))
-                    since = now
-                break
-            if since is not None:
+                away.setdefault(id, now)
+                continue
+            if away.pop(id, None) is not None and not away:
                 listener(Away(None))
-                since = None
             changed = tuple(step for step in run.steps if _differs(step, seen[id].get(step.name)))
             is_new = states.get(id) != run.state
             known[id], states[id] = run, run.state

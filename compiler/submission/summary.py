@@ -3,10 +3,10 @@ branch's last good run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from compiler.cluster import Engine
+from compiler.cluster import Engine, EngineError
 from compiler.cluster.records import Marks, Run, RunQuery
 from compiler.units import duration
 from compiler.values import JsonValue, to_text
@@ -26,15 +26,31 @@ class Summed:
     baseline: Run | None = None
 
 
-def baseline_of(engine: Engine, marks: Marks, branch: str | None) -> Run | None:
-    """The last good run of an algorithm on the default branch, with its metrics."""
+def with_metrics(engine: Engine, run: Run, say: Callable[[str], None]) -> Run:
+    """The run with its metrics; that they can't be had is a warning, since the rest is known."""
+    try:
+        return replace(run, metrics=engine.metrics(run))
+    except EngineError as problem:
+        say(f"warning: no metrics of {run.name}: {problem}")
+        return run
+
+
+def baseline_of(
+    engine: Engine, marks: Marks, branch: str | None, say: Callable[[str], None]
+) -> Run | None:
+    """The last good run of an algorithm on the default branch, with its metrics; a warning where
+    it can't be told."""
     if branch is None or branch == marks.branch:
         return None
     query = RunQuery(
         marks.project, marks.algorithm, branch, states=frozenset({"succeeded"}), limit=1
     )
-    found = next(iter(engine.runs(query)), None)
-    return None if found is None else replace(found, metrics=engine.metrics(found))
+    try:
+        found = next(iter(engine.runs(query)), None)
+    except EngineError as problem:
+        say(f"warning: nothing to hold {marks.algorithm} against: {problem}")
+        return None
+    return None if found is None else with_metrics(engine, found, say)
 
 
 def markdown(every: Sequence[Summed], branch: str, commit: str) -> str:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from cluster.servers.argo import Argo
 from cluster.servers.contract import VARIABLE, contracts_folder
 from cluster.servers.kfp import Kfp
-from cluster.servers.kubernetes import Kubernetes
+from cluster.servers.kubernetes import Kubernetes, write_kubeconfig
 from cluster.servers.wire import Server
 from cluster.servers.workflows import Cluster
+from cluster.world import QUICK, SPEC, World
+from local import loaded, pipeline_of
+
+from compiler.cluster import connect
+from compiler.ir import Pipeline
+from compiler.settings import EngineSettings
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +50,36 @@ def argo(contracts: None, cluster: Cluster) -> Iterator[Server]:  # noqa: ARG001
 def kubernetes(contracts: None, cluster: Cluster) -> Iterator[Server]:  # noqa: ARG001
     with Server(Kubernetes(cluster)) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    path = tmp_path_factory.mktemp("spec") / "doc_type.yaml"
+    path.write_text(SPEC)
+    return pipeline_of(loaded(path))
+
+
+@pytest.fixture(params=["kfp", "argo", "kubernetes"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    kind = request.param
+    server: Server = request.getfixturevalue(kind)
+    settings = EngineSettings(
+        name="training",
+        kind="kfp" if kind == "kfp" else "argo",
+        url=server.url,
+        namespace="default",
+        via="kubernetes" if kind == "kubernetes" else "server",
+        kubeconfig=str(write_kubeconfig(tmp_path / "config", server.url)),
+    )
+    if kind == "kfp":
+        settings = replace(settings, kubeconfig=None)
+        finish = server.app.finish  # type: ignore[attr-defined]
+    else:
+        cluster = request.getfixturevalue("cluster")
+
+        def finish(name: str) -> object:
+            return cluster.finish("default", name)
+
+    engine = connect(settings, patience=QUICK)
+    yield World(engine, server, finish)
+    engine.close()

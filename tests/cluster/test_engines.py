@@ -2,112 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from cluster.servers.kubernetes import write_kubeconfig
-from cluster.servers.wire import Server
-from local import loaded, pipeline_of
+from cluster.world import MARKS, World
 
-from compiler.cluster import Engine, connect
 from compiler.cluster.errors import EngineError
-from compiler.cluster.records import Experiment, Manifest, Marks, Run, RunQuery, Version
-from compiler.cluster.transport import Patience
+from compiler.cluster.records import RunQuery
 from compiler.ir import Pipeline
-from compiler.settings import EngineSettings, TargetSettings
-
-SPEC = """\
-apiVersion: mlc/v1
-kind: Algorithm
-name: doc_type
-description: Tells types of documents apart.
-image: example/image:1
-params:
-  rows: {type: integer, default: 100}
-  label: {type: string, default: null}
-steps:
-  read_rows:
-    command: [read]
-    args:
-      - --rows: ${{ params.rows }}
-        --label: ${{ params.label }}
-        --out: ${{ outputs.data }}
-    outputs: {data: Dataset}
-  train_it:
-    command: [train]
-    args:
-      - --data: ${{ steps.read_rows.outputs.data }}
-        --out: ${{ outputs.metrics }}
-    outputs: {metrics: Metrics}
-schedules:
-  nightly: {cron: "30 2 * * *", params: {rows: 5}}
-"""
-MARKS = Marks(
-    project="ia", algorithm="doc-type", version="v-0123456789ab", commit="0123456789abcdef" * 2,
-    branch="IA-1742/doc type", digest="d" * 40, mlc="0.1.0",
-)  # fmt: skip
-QUICK = Patience(tries=4, pause=0.01, longest=0.02, connect=2.0, read=5.0)
-
-
-@pytest.fixture(scope="module")
-def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
-    path = tmp_path_factory.mktemp("spec") / "doc_type.yaml"
-    path.write_text(SPEC)
-    return pipeline_of(loaded(path))
-
-
-class World:
-    """An engine, and the server that it speaks to."""
-
-    def __init__(self, engine: Engine, server: Server, finish: Callable[[str], object]) -> None:
-        self.engine = engine
-        self.server = server
-        self.finish = finish
-
-    def submit(self, pipeline: Pipeline, key: str = "k1", branch: str | None = None) -> Run:
-        version, manifest, experiment = self.published(pipeline, branch)
-        params = {"rows": 7, "label": None}
-        marks = replace(MARKS, key=key)
-        return self.engine.create_run(
-            f"doc-type {key}", version, manifest, params, experiment, marks
-        )
-
-    def published(
-        self, pipeline: Pipeline, branch: str | None = None
-    ) -> tuple[Version, Manifest, Experiment]:
-        manifest = self.engine.compiled(pipeline, TargetSettings(), branch)
-        own = replace(MARKS, experiment="IA-1742")
-        experiment = self.engine.create_experiment("IA-1742", "[IA-1742] DOC TYPE", own)
-        return self.engine.publish(manifest, own), manifest, experiment
-
-
-@pytest.fixture(params=["kfp", "argo", "kubernetes"])
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
-    kind = request.param
-    server: Server = request.getfixturevalue(kind)
-    settings = EngineSettings(
-        name="training",
-        kind="kfp" if kind == "kfp" else "argo",
-        url=server.url,
-        namespace="default",
-        via="kubernetes" if kind == "kubernetes" else "server",
-        kubeconfig=str(write_kubeconfig(tmp_path / "config", server.url)),
-    )
-    if kind == "kfp":
-        settings = replace(settings, kubeconfig=None)
-        finish = server.app.finish  # type: ignore[attr-defined]
-    else:
-        cluster = request.getfixturevalue("cluster")
-
-        def finish(name: str) -> object:
-            return cluster.finish("default", name)
-
-    engine = connect(settings, patience=QUICK)
-    yield World(engine, server, finish)
-    engine.close()
+from compiler.settings import TargetSettings
 
 
 def test_a_run_from_nothing_to_its_end(world: World, pipeline: Pipeline) -> None:

@@ -38,11 +38,15 @@ def read(
     def of_archive() -> Iterator[str]:
         path = f"/apis/v2beta1/runs/{run}/nodes/{pod}/artifacts/main-logs:read"
         data = transport.json(doing, "GET", path).get("data") or ""
-        text = base64.b64decode(data).decode("utf-8", "replace")
+        try:
+            text = base64.b64decode(data).decode("utf-8", "replace")
+        except ValueError:
+            raise EngineError(f"can't {doing}: the archive is broken", "not found") from None
         return iter(transport.mask(text).splitlines())
 
     ways: tuple[Callable[[], Iterator[str]], ...] = (of_server, of_ui, of_archive)
     first: EngineError | None = None
+    is_empty = False
     for way in ways:
         try:
             lines = way()
@@ -52,12 +56,14 @@ def read(
                 raise
             first = first or problem
             continue
-        if start is None:
-            return
-        if not _is_error(start):
+        if start is None:  # of a pod that is gone the API server's own way gives nothing
+            is_empty = True
+        elif not _is_error(start):
             yield start
             yield from lines
             return
+    if is_empty:
+        return
     raise first or EngineError(
         f"can't {doing}: its pod is gone, and the server keeps no logs", "not found", 404
     )

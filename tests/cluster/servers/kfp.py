@@ -55,6 +55,8 @@ class Kfp:
         self.page_limit: int | None = None
         self.clock = clock
         self.script = Script()
+        # What the API server says in the place of any log, as of pods that are gone.
+        self.live_logs: str | None = None
         self.pipeline_root = "minio://mlpipeline/v2/artifacts"
         self.pipelines: dict[str, Pipeline] = {}
         self.versions: dict[str, Version] = {}

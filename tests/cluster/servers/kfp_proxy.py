@@ -37,7 +37,8 @@ def answer_proxied(kfp: Kfp, request: Request) -> Answer | None:
         return _pod_logs(kfp, request)
     if found := _LOG.fullmatch(request.path):
         run_id, node = found.groups()
-        return _text(200, _logs(kfp, kfp.run(run_id), node) or "")
+        live = kfp.live_logs
+        return _text(200, _logs(kfp, kfp.run(run_id), node) or "" if live is None else live)
     if found := _READ.fullmatch(request.path):
         return _read_artifact(kfp, *found.groups())
     if request.method == "GET" and (found := _DETAIL.fullmatch(request.path)):
