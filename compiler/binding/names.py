@@ -190,7 +190,7 @@ class _Binder:
 
     def not_here(self, root: Accessor) -> _BrokenError:
         if root.name == "secrets":
-            hint = "secrets are for `env` only: env: {TOKEN: ${{ secrets.NAME.KEY }}}"
+            hint = "secrets are for `env` only: `env: {TOKEN: '${{ secrets.NAME.KEY }}'}`"
             return self.fail("MLC405", f"a secret can't stand in {self.where}", root, hint)
         if self.where is Where.COMPILE_TIME:
             hint = f"known then are {listing(COMPILED)}"

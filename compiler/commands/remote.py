@@ -34,13 +34,17 @@ def list_runs(
     with connected(settings_of(project, name), verbose) as engine:
         query = RunQuery(project.name, algorithm, branch, limit=limit)
         runs = list(engine.runs(query))
+        named = _experiments(engine, project) if runs else {}
     if style == "json":
-        console.print_json([as_data(run) for run in runs])
+        console.print_json([as_data(run, named.get(run.experiment)) for run in runs])
         return console.OK
     if not runs:
         sys.stderr.write("no such runs; start one with mlc submit\n")
         return console.OK
-    rows = [(run.name, run.state, when(run.created), took(run), run.experiment) for run in runs]
+    rows = [
+        (run.name, run.state, when(run.created), took(run), named.get(run.experiment, ""))
+        for run in runs
+    ]
     sys.stdout.write(columns(rows, ("RUN", "STATUS", "CREATED", "TOOK", "EXPERIMENT")))
     return console.OK
 
@@ -53,11 +57,17 @@ def show_run(name: str | None, run: str, *, style: str, verbose: bool = False) -
         if found is None:
             return console.FAILED
         found = with_metrics(engine, found, warn)
+        experiment = _experiments(engine, project).get(found.experiment)
     if style == "json":
-        console.print_json(as_data(found))
+        console.print_json(as_data(found, experiment))
         return console.OK
-    sys.stdout.write("".join(f"{line}\n" for line in _shown(found)))
+    sys.stdout.write("".join(f"{line}\n" for line in _shown(found, experiment or "")))
     return console.OK
+
+
+def _experiments(engine: Engine, project: Project) -> dict[str, str]:
+    """The names of the project's experiments by their ids."""
+    return {one.id: one.name for one in engine.experiments(project.name)}
 
 
 def print_logs(name: str | None, run: str, step: str | None, *, verbose: bool = False) -> int:
@@ -96,13 +106,14 @@ def warn(line: str) -> None:
 
 
 def asked_for(engine: Engine, project: Project, wanted: str) -> Run | None:
-    """A run by its id or name, the beginning or end of one, or `last`; None where there is none
-    or several, which is then said."""
+    """A run by its id or name, the beginning or end of one, the key in its name, or `last`; None
+    where there is none or several, which is then said."""
     alike: list[Run] = []
     for run in engine.runs(RunQuery(project.name)):
         if wanted in ("last", run.id, run.name):
             return engine.run(run.id)
-        if any(text.startswith(wanted) or text.endswith(wanted) for text in (run.name, run.id)):
+        ends = (run.name, run.name.rpartition("-")[2], run.id)
+        if any(text.startswith(wanted) or text.endswith(wanted) for text in ends):
             alike.append(run)
     if len(alike) == 1:
         return engine.run(alike[0].id)
@@ -114,8 +125,9 @@ def asked_for(engine: Engine, project: Project, wanted: str) -> Run | None:
     return None
 
 
-def as_data(run: Run) -> dict[str, object]:
-    """A run as JSON data; times in UTC as ISO 8601."""
+def as_data(run: Run, experiment: str | None) -> dict[str, object]:
+    """A run as JSON data; times in UTC as ISO 8601. `experiment` is the name of its own, whose id
+    stands there where that is not known."""
     marks = run.marks
     return {
         "id": run.id,
@@ -123,7 +135,7 @@ def as_data(run: Run) -> dict[str, object]:
         "algorithm": marks.algorithm if marks else "",
         "status": run.state,
         "reason": run.message,
-        "experiment": run.experiment,
+        "experiment": experiment or run.experiment,
         "branch": marks.branch if marks else "",
         "commit": marks.commit if marks else "",
         "params": dict(run.params),
@@ -162,12 +174,12 @@ def _iso(seconds: float | None) -> str | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
-def _shown(run: Run) -> Iterator[str]:
+def _shown(run: Run, experiment: str) -> Iterator[str]:
     marks = run.marks
     yield f"run {run.name}  {run.state}" + (f" in {took(run)}" if took(run) else "")
     if run.message:
         yield f"  {run.message}"
-    facts = [("experiment", run.experiment), ("created", when(run.created)), ("page", run.url)]
+    facts = [("experiment", experiment), ("created", when(run.created)), ("page", run.url)]
     if marks is not None:
         facts[1:1] = [("branch", marks.branch), ("commit", marks.commit)]
     yield from columns([fact for fact in facts if fact[1]], indent="  ").splitlines()

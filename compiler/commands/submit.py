@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from compiler import files
-from compiler.cluster import Engine
+from compiler.cluster import Engine, EngineError
 from compiler.cluster.records import Run
 from compiler.commands import console, following
 from compiler.commands.engines import connected, here, settings_of
@@ -64,6 +64,8 @@ def submit_specs(request: Request) -> int:
         EngineError: the engine can't be reached, or says no.
         MlcError: git or the configuration lack what is needed.
     """
+    if request.summary and not Path(request.summary).absolute().parent.is_dir():
+        raise MlcError(f"can't write {request.summary}: there is no such folder")
     project = here()
     settings = settings_of(project, request.engine)
     branch = read_branch(project.root)
@@ -197,7 +199,7 @@ def _is_confirmed(
 
 
 def _tell(request: Request, one: Prepared, submitted: Submitted) -> None:
-    if request.style != "text":
+    if request.style != "text" or request.quiet:
         return
     run = submitted.run
     link = f"  {run.url}" if run.url else ""
@@ -224,7 +226,10 @@ def _waited(
             ended = follow(engine, [s.run for s in made], listener, steps=steps)
     except KeyboardInterrupt:
         for submitted in made if request.cancel_on_interrupt else ():
-            engine.terminate(submitted.run.id)
+            try:
+                engine.terminate(submitted.run.id)
+            except EngineError as problem:
+                sys.stderr.write(f"mlc: {problem}\n")
         if not request.cancel_on_interrupt:
             request.say("the runs go on; mlc show --engine reads them")
         raise
@@ -241,14 +246,16 @@ def _waited(
         console.print_json([_data(one, submitted, run) for one, submitted, run in every])
     else:
         for run in runs:
-            _tell_end(engine, run, names[run.id])
+            _tell_end(request, engine, run, names[run.id])
     return console.OK if all(run.state == "succeeded" for run in runs) else console.FAILED
 
 
-def _tell_end(engine: Engine, run: Run, name: str) -> None:
+def _tell_end(request: Request, engine: Engine, run: Run, name: str) -> None:
     failed = following.failures(engine, run)
     if failed:
         sys.stderr.write(f"{failed}\n")
+    if request.quiet:
+        return
     sys.stdout.write(f"{name}  {following.closing(run)}\n")
     for output, values in run.metrics.items():
         for metric, value in values.items():
@@ -263,5 +270,5 @@ def _data(one: Prepared, submitted: Submitted, run: Run) -> dict[str, object]:
         "version": submitted.version.name,
         "attempt": submitted.attempt,
         "new": submitted.is_new,
-        "run": as_data(run),
+        "run": as_data(run, submitted.experiment.name),
     }

@@ -11,8 +11,10 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 from urllib.parse import quote, urlsplit
+
+from compiler.settings import TicketSettings
 
 Provider = Literal["jira", "gitlab", "github"]
 
@@ -26,21 +28,6 @@ _SYSTEMS = {"jira": "Jira", "gitlab": "GitLab", "github": "GitHub"}
 _PATIENCE = 3.0
 _MOST_BYTES = 1 << 20
 _LONGEST_TITLE = 200
-
-
-class TicketSource(Protocol):
-    """`[tickets]` of the project's configuration, as `compiler.settings.TicketSettings` has it."""
-
-    @property
-    def provider(self) -> Provider: ...
-    @property
-    def url(self) -> str | None: ...
-    @property
-    def project(self) -> str | None: ...
-    @property
-    def token_env(self) -> str | None: ...
-    @property
-    def pattern(self) -> str | None: ...
 
 
 class Ticket(NamedTuple):
@@ -66,7 +53,9 @@ class _NoAnswerError(Exception):
     """Why there is no title, in words for the user."""
 
 
-def find_ticket(source: TicketSource, branch: str, *, seconds: float = _PATIENCE) -> Ticket | None:
+def find_ticket(
+    source: TicketSettings, branch: str, *, seconds: float = _PATIENCE
+) -> Ticket | None:
     """The ticket whose key a branch's name has, with its title where the system gives it within
     some seconds; None for names without a key."""
     key = ticket_key(branch, source.provider, source.pattern)
@@ -96,7 +85,7 @@ def ticket_key(branch: str, provider: Provider, pattern: str | None = None) -> s
     return (groups or [found[0]])[0] or None
 
 
-def title_request(source: TicketSource, key: str, token: str = "") -> Request:
+def title_request(source: TicketSettings, key: str, token: str = "") -> Request:
     """What asks for a ticket's title. A token of Jira that is `name:token` is sent as a name and
     a password, as Jira's cloud wants it."""
     base = (source.url or _PUBLIC[source.provider]).rstrip("/")
@@ -144,7 +133,7 @@ def title_in(provider: Provider, body: bytes) -> str:
     return plain if len(plain) <= _LONGEST_TITLE else f"{plain[: _LONGEST_TITLE - 1]}…"
 
 
-def _get(request: Request, source: TicketSource, seconds: float) -> bytes:
+def _get(request: Request, source: TicketSettings, seconds: float) -> bytes:
     """The body of an answer. In a thread, as neither the look-up of a host's name nor a server
     that sends a byte now and then keep to a timeout; one that is left behind ends with mlc."""
     import threading
@@ -167,7 +156,7 @@ def _get(request: Request, source: TicketSource, seconds: float) -> bytes:
     return outcome[0]
 
 
-def _fetch(request: Request, source: TicketSource, seconds: float) -> bytes:
+def _fetch(request: Request, source: TicketSettings, seconds: float) -> bytes:
     import urllib3
     from urllib3.exceptions import (
         HTTPError,
@@ -223,7 +212,7 @@ def _pool(url: str) -> Any:
     return urllib3.PoolManager()
 
 
-def _refusal(status: int, headers: Mapping[str, str], source: TicketSource) -> str:
+def _refusal(status: int, headers: Mapping[str, str], source: TicketSettings) -> str:
     name = source.token_env
     if 300 <= status < 400:
         to = urlsplit(headers.get("Location", "")).hostname

@@ -64,7 +64,9 @@ def test_from_a_branch_to_a_run_and_back(there: Project) -> None:
         ("doc_type", BRANCH),
         ("doc_type", "main"),
     ]
-    shown = there.data("show", "last", "--engine", "training")
+    assert {run["experiment"] for run in runs} == {BRANCH, "main"}
+    shown = there.data("show", runs[0]["name"].rpartition("-")[2][:8], "--engine", "training")
+    assert shown["experiment"] == BRANCH
     assert [step["name"] for step in shown["steps"]] == ["fit", "evaluate"]
     compared = there.mlc("compare", runs[0]["name"], runs[1]["name"], "--engine", "training")
     assert "epochs" in compared.stdout, compared.stderr
@@ -100,6 +102,7 @@ def test_nothing_is_made_of_what_is_wrong(there: Project) -> None:
         assert said in done.stderr
     assert there.mlc("submit", "--engine", "trainin").returncode == 3
     assert there.mlc("submit", "--summary", "x.md").returncode == 2
+    assert there.mlc("submit", "--wait", "--summary", "nowhere/x.md").returncode == 3
     dry = there.mlc("submit", "algorithms/doc_type.yaml", "--dry-run")
     assert (dry.returncode, dry.stdout.count("would submit doc_type")) == (0, 1), dry.stderr
     assert there.run_names() == []

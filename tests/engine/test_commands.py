@@ -222,6 +222,26 @@ def test_the_list_of_runs(project: Path) -> None:
         assert only == [re.sub("^", "", lines[1])]
 
 
+def test_runs_side_by_side(project: Path) -> None:
+    """Params and metrics, all of them or those that differ; what a run lacks is a dash."""
+    for rows in ("3", "5"):
+        assert mlc(project, "run", "spec.yaml", "-q", "-p", f"rows={rows}").returncode == 0
+    second, first = (
+        run["id"] for run in json.loads(mlc(project, "runs", "--format", "json").stdout)
+    )
+    shown = mlc(project, "compare", first, "last")
+    lines = [line.split() for line in shown.stdout.splitlines()]
+    assert ["RUN", first, second] == lines[0]
+    assert ["rows", "3", "5"] in lines
+    assert ["text", "hello", "hello"] in lines
+    assert ["fit.metrics", "rows", "3", "5"] in lines
+    changed = mlc(project, "compare", first, "last", "--changed").stdout
+    assert "rows" in changed and "text" not in changed and "accuracy" not in changed
+    data = json.loads(mlc(project, "compare", first, second, "--format", "json").stdout)
+    assert [one["metrics"]["fit.metrics"]["rows"] for one in data] == [3, 5]
+    assert mlc(project, "compare", first, "nothing").returncode == 1
+
+
 def test_a_run_is_found_by_its_beginning_or_end(project: Path) -> None:
     mlc(project, "run", "spec.yaml")
     mlc(project, "run", "spec.yaml")
