@@ -150,9 +150,12 @@ def test_interrupting_a_wait_leaves_the_run_alone(there: Project) -> None:
     for option, cancelled in (("--quiet", False), ("--cancel-on-interrupt", True)):
         looks = there.server.count(LOOK)
         process = there.start("submit", "algorithms/doc_type.yaml", "--wait", option)
-        wait_for(lambda looks=looks: there.server.count(LOOK) > looks + 5)  # type: ignore[misc]
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        try:
+            wait_for(lambda looks=looks: there.server.count(LOOK) > looks + 5)  # type: ignore[misc]
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
         assert process.returncode == 130, err
         stops = there.server.count("terminate|stop|shutdown|^PATCH|^PUT")
         assert bool(stops) == cancelled, there.server.log
