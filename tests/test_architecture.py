@@ -15,7 +15,7 @@ PACKAGE = Path(compiler.__file__).parent
 LAYERS: list[set[str]] = [
     {
         *("diagnostics", "values", "resources", "quantities", "units", "cron", "files", "globs"),
-        *("codes", "pages"),
+        *("slugs", "codes", "pages"),
     },
     {"expr", "expressions"},
     {"ir", "graph", "evaluation"},

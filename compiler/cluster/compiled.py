@@ -12,10 +12,10 @@ from typing import Any
 
 import yaml
 
-from compiler.cluster.marks import slug
 from compiler.cluster.records import ScheduleSpec
 from compiler.expr import ArtifactType
 from compiler.ir import Loop, Node, Pipeline
+from compiler.slugs import slug
 
 # Room for the end of a run's name and for what engines add to it.
 _LONGEST = 44

@@ -128,14 +128,6 @@ def of_metadata(metadata: Mapping[str, Any]) -> Marks | None:
     return _marks(found)
 
 
-def slug(text: str, most: int) -> str:
-    """Small letters, digits and single dashes; a digest where that could be another's too."""
-    plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-    if plain == text and len(plain) <= most:
-        return plain
-    return f"{plain[: most - 7].rstrip('-')}-{_digest(text, 6)}".lstrip("-")
-
-
 def _given(marks: Marks) -> dict[str, str]:
     return {name: value for name, value in asdict(marks).items() if value}
 

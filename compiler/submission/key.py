@@ -9,24 +9,21 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import re
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
 from compiler.git import UNKNOWN
 from compiler.ir import Pipeline, Required
+from compiler.slugs import KUBERNETES_LIMIT, MARK_DIGITS, is_marked, joined, mark, slug
 from compiler.values import JsonValue
 
-# Kubernetes takes 63 characters in names that are DNS labels and in values of labels, KFP 127.
-KUBERNETES_LIMIT = 63
+# Characters that KFP takes in names.
 KFP_LIMIT = 127
 # Changes whenever what is digested does, so that digests of different meaning never look alike.
 _FORM = "mlc spec digest 1"
 _DIGITS = 32
 # As many as fit into the few characters of a description that KFP keeps.
 _KEY_DIGITS = 24
-_MARK_DIGITS = 8
 # Of the pipeline: where it is written, what is compared by itself (schedules), what only the
 # local cache and `mlc changed` go by (sources), and names of what is in the steps by now.
 _NOT_DIGESTED = {
@@ -40,7 +37,6 @@ _UNORDERED = {
     "Pod": {"labels", "annotations", "node_selector"},
     "Gpu": {"node_selector"},
 }
-_MARKED = re.compile(rf"(?:^|-)[0-9a-f]{{{_MARK_DIGITS}}}$")
 
 
 def spec_digest(pipeline: Pipeline) -> str:
@@ -87,7 +83,7 @@ def version_name(branch: str, commit: str, spec: str) -> str:
     """The name of a pipeline's version: readable, a DNS label, its own for each branch, commit and
     spec digest."""
     tail = f"{commit[:8]}-{spec[:8]}"
-    return _joined(slug(branch, KUBERNETES_LIMIT - len(tail) - 1), tail)
+    return joined(slug(branch, KUBERNETES_LIMIT - len(tail) - 1), tail)
 
 
 def run_name(algorithm: str, branch: str, key: str) -> str:
@@ -95,41 +91,15 @@ def run_name(algorithm: str, branch: str, key: str) -> str:
     tail = key[:12]
     head = slug(algorithm.replace("_", "-"), 28)
     room = KUBERNETES_LIMIT - len(head) - len(tail) - 2
-    return _joined(head, slug(branch, room), tail)
+    return joined(head, slug(branch, room), tail)
 
 
 def experiment_name(branch: str) -> str:
     """The branch itself, as far as KFP takes it: cut with a digest where it is too long."""
-    looks_cut = len(branch) == KFP_LIMIT and _MARKED.search(branch)
+    looks_cut = len(branch) == KFP_LIMIT and is_marked(branch)
     if len(branch) <= KFP_LIMIT and not looks_cut:
         return branch
-    return f"{branch[: KFP_LIMIT - _MARK_DIGITS - 1]}-{_mark(branch)}"
-
-
-def slug(text: str, limit: int = KUBERNETES_LIMIT) -> str:
-    """A text as a DNS label: lower-case letters, digits and single dashes between them.
-
-    Different texts have different slugs: one that had to be changed ends in a digest of the text.
-    Empty for the empty text alone.
-    """
-    plain = re.sub(r"[^a-z0-9]+", "-", _plain(text).lower()).strip("-")
-    if plain == text and len(text) <= limit and not _MARKED.search(text):
-        return text
-    return _joined(plain[: max(0, limit - _MARK_DIGITS - 1)].rstrip("-"), _mark(text))
-
-
-def _plain(text: str) -> str:
-    """Letters without their accents."""
-    apart = unicodedata.normalize("NFKD", text.replace("ß", "ss"))
-    return "".join(c for c in apart if not unicodedata.combining(c))
-
-
-def _mark(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:_MARK_DIGITS]
-
-
-def _joined(*parts: str) -> str:
-    return "-".join(filter(None, parts))
+    return f"{branch[: KFP_LIMIT - MARK_DIGITS - 1]}-{mark(branch)}"
 
 
 def _digest(data: Any) -> str:

@@ -13,9 +13,8 @@ import pytest
 from cluster.servers.kubernetes import Kubernetes, write_kubeconfig
 from cluster.servers.wire import Server
 from cluster.servers.workflows import Cluster
+from cluster.world import MARKS, QUICK, SPEC, World
 from local import loaded, pipeline_of
-from test_engines import MARKS, QUICK, SPEC, World
-from test_engines import world as world
 
 from compiler.cluster import connect, marks
 from compiler.cluster.argo.nodes import Nodes
@@ -27,6 +26,7 @@ from compiler.cluster.kfp.specs import TaskOf
 from compiler.cluster.records import Marks, Needs
 from compiler.ir import Pipeline
 from compiler.settings import EngineSettings
+from compiler.slugs import slug
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +173,7 @@ def test_marks_are_read_as_they_were_written(branch: str) -> None:
 def test_branches_have_names_of_their_own() -> None:
     """No two of them the same, and all of them names for Kubernetes."""
     names = ["IA-1742", "ia-1742", "ia/1742", "ia_1742", "a" * 60, "a" * 61, "-", "é"]
-    found = [marks.slug(name, 20) for name in names]
+    found = [slug(name, 20) for name in names]
     assert len(set(found)) == len(names)
     assert all(len(f) <= 20 and f.strip("-") == f and f == f.lower() for f in found)
 

@@ -16,13 +16,12 @@ from compiler import frontend
 from compiler.binding import Git
 from compiler.git import UNKNOWN
 from compiler.ir import Pipeline
+from compiler.slugs import KUBERNETES_LIMIT, slug
 from compiler.submission.key import (
     KFP_LIMIT,
-    KUBERNETES_LIMIT,
     experiment_name,
     images_of_commit,
     run_name,
-    slug,
     spec_digest,
     submission_key,
     version_name,
