@@ -29,7 +29,7 @@ def list_changed(paths: tuple[str, ...], *, against: str | None = None, style: s
     branch = read_branch(belongs.root)
     base = merge_base(branch, against)
     chosen = [Path(spec).resolve() for spec in find_algorithms(paths)] if paths else None
-    everything = [*_own_specs(belongs.root), *(chosen or ())]
+    everything = [*own_specs(belongs.root), *(chosen or ())]
     specs = tuple(dict.fromkeys(path.resolve() for path in everything))
     found = changed_algorithms(branch, base.commit, specs, belongs)
     if not specs and not found:
@@ -46,7 +46,7 @@ def list_changed(paths: tuple[str, ...], *, against: str | None = None, style: s
     return console.OK
 
 
-def _own_specs(root: Path) -> list[Path]:
+def own_specs(root: Path) -> list[Path]:
     """The algorithms in `algorithms/`; none where a branch deleted the last of them."""
     folder = root / "algorithms"
     if not folder.is_dir():

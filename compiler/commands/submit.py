@@ -13,12 +13,14 @@ from compiler import files
 from compiler.cluster import Engine, EngineError
 from compiler.cluster.records import Run
 from compiler.commands import console, following
+from compiler.commands.changed import own_specs
 from compiler.commands.engines import connected, here, settings_of
 from compiler.commands.remote import as_data
 from compiler.commands.specs import find_algorithms
 from compiler.commands.submissions import Prepared, prepare
 from compiler.diagnostics import MlcError
 from compiler.settings import EngineSettings, Project
+from compiler.source import shown_path
 from compiler.submission.branch import Branch, concerns, merge_base, read_branch
 from compiler.submission.changed import Changed, changed_algorithms, untracked
 from compiler.submission.follow import follow
@@ -115,14 +117,13 @@ def _picked(request: Request, project: Project, branch: Branch) -> tuple[str, ..
     if request.specs:
         return find_algorithms(request.specs)
     base = merge_base(branch, request.against)
-    every = [Path(spec) for spec in find_algorithms(())]
-    changed = changed_algorithms(branch, base.commit, every, project)
+    changed = changed_algorithms(branch, base.commit, own_specs(project.root), project)
     if not changed:
         request.say(f"the branch changes no algorithm of {base.against}")
     for one in changed:
         _tell_why(request, one)
-    root = project.root
-    return tuple((root / one.spec).as_posix() for one in changed if one.state != "deleted")
+    there = (one for one in changed if one.state != "deleted")
+    return tuple(shown_path(project.root / one.spec) for one in there)
 
 
 def _tell_why(request: Request, changed: Changed) -> None:

@@ -51,6 +51,8 @@ def test_from_a_branch_to_a_run_and_back(there: Project) -> None:
     first = there.data("submit", "algorithms/doc_type.yaml", "--wait")
     assert [one["run"]["status"] for one in first] == ["succeeded"]
     change_the_base(there)
+    (plan,) = there.data("submit", "--branch", "--dry-run")
+    assert (plan["spec"], plan["experiment"]) == ("algorithms/doc_type.yaml", BRANCH)
     done = there.mlc("submit", "--branch", "--wait", "--summary", "summary.md", "-p", "epochs=5")
     assert done.returncode == 0, done.stderr
     assert "doc_type: changed" in done.stderr
