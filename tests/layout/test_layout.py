@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_specs import random_spec
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from compiler.layout import CantLayOutError, formatted
 from compiler.nodes import SourceFile
@@ -215,5 +216,10 @@ def test_broken_texts_are_left_alone_or_laid_out_rightly(data: st.DataObject) ->
         new = lay_out(text)
     except CantLayOutError:
         return
-    assert judged(new) == judged(text)
+    try:
+        said = judged(text)
+    except YAMLError:
+        # The judge refuses some block scalars that libyaml reads, such as one led by longer blanks.
+        return
+    assert judged(new) == said
     assert lay_out(new) == new
