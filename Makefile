@@ -37,7 +37,8 @@ e2e: $(VENV)/.dev
 peers: $(VENV)/.dev
 	$(BIN)/python benchmarks/peers/compare.py
 
-# Speed beside the KFP SDK, installed for itself in .bench/: docs/performance.md. Takes an idle machine.
+# Speed beside the peers, installed for themselves in .bench/: docs/performance.md. Takes an idle
+# machine, and about twenty minutes.
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/performance.py
 

@@ -43,8 +43,8 @@ def run_spec(
     """
     gc.enable()
     document = frontend.held_to_no_policy(console.document(spec))
-    names, root = _input_names(document, profiles), document.project.root
-    given = dict(overrides or {})
+    root, given = document.project.root, dict(overrides or {})
+    names = _input_names(document, profiles) if given or params_file else []
     inputs = {name: _from_here(given.pop(name), root) for name in names if name in given}
     values, found, file = console.values_file(params_file)
     if file is not None and found:

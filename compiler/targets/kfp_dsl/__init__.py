@@ -5,16 +5,16 @@ What the SDK compiles it to equals what `kfp` emits, but for what `support` list
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 
-from jinja2 import BaseLoader, Environment, StrictUndefined
+from jinja2 import BaseLoader, Environment, StrictUndefined, Template
 
 from compiler.ir import Pipeline
 from compiler.resources import read_text
 from compiler.settings import TargetSettings
 from compiler.targets import Compiled, Support
+from compiler.targets.kfp import drafted
 from compiler.targets.kfp.plan import Plan
-from compiler.targets.kfp.planning import draft
 from compiler.targets.kfp_dsl.source import render
 from compiler.targets.kfp_dsl.support import of_pipeline
 from compiler.targets.kfp_dsl.view import view
@@ -25,8 +25,9 @@ _TEMPLATE = "templates/kfp_dsl.py.j2"
 
 def compiled(pipeline: Pipeline, settings: TargetSettings) -> Compiled:
     """How each field that the pipeline uses fares in the DSL, and the text of what was planned."""
-    drafted = draft(pipeline, settings)
-    return Compiled(of_pipeline(pipeline, settings, drafted), partial(_text, drafted.plan))
+    on_kfp = drafted(pipeline, settings)
+    plan = on_kfp.draft.plan
+    return Compiled(of_pipeline(pipeline, plan, on_kfp.uses), partial(_text, plan))
 
 
 def explain(pipeline: Pipeline, settings: TargetSettings) -> list[Support]:
@@ -36,10 +37,15 @@ def explain(pipeline: Pipeline, settings: TargetSettings) -> list[Support]:
 
 def emit(pipeline: Pipeline, settings: TargetSettings) -> str:
     """A Python module that compiles itself when run."""
-    return _text(draft(pipeline, settings).plan)
+    return _text(drafted(pipeline, settings).draft.plan)
 
 
 def _text(plan: Plan) -> str:
+    return _template().render(view=view(plan))
+
+
+@cache
+def _template() -> Template:
     # Every value that the template shows goes through `render`: text that isn't `Source` comes out
     # as a quoted literal.
     environment = Environment(
@@ -50,4 +56,4 @@ def _text(plan: Plan) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.from_string(read_text(_TEMPLATE)).render(view=view(plan))
+    return environment.from_string(read_text(_TEMPLATE))

@@ -89,6 +89,8 @@ def block(text: str) -> Source:
 
 def escaped(text: str, quote: str) -> str:
     """The text of a literal between such quotes."""
+    if text.isprintable() and "\\" not in text and (not quote or quote not in text):
+        return text
     return "".join(
         f"\\{c}" if c == quote else _ESCAPES.get(c) or (c if c.isprintable() else _unprintable(c))
         for c in text
@@ -131,6 +133,8 @@ def _flat(value: Expression) -> Source:
 
 def _width(source: str) -> int:
     """Columns that source takes at most: some characters are two wide."""
+    if source.isascii():
+        return len(source)
     return len(source) + sum(not character.isascii() for character in source)
 
 

@@ -8,11 +8,9 @@ from collections.abc import Iterator
 
 from compiler.diagnostics import Span
 from compiler.ir import Pipeline, Required, Step
-from compiler.settings import TargetSettings
 from compiler.targets import Level, Support
 from compiler.targets.kfp.names import dashed
-from compiler.targets.kfp.planning import Draft
-from compiler.targets.kfp.support import of_pipeline as of_pipeline_on_kfp
+from compiler.targets.kfp.plan import Plan
 from compiler.targets.kfp_dsl.docstrings import folded, survives
 from compiler.targets.kfp_dsl.flow import of_expressions, of_plan
 from compiler.targets.uses import emulated, impossible, weaker
@@ -27,9 +25,8 @@ _UNFIT_FOR_COMMENT = re.compile(
 )
 
 
-def of_pipeline(pipeline: Pipeline, settings: TargetSettings, draft: Draft) -> list[Support]:
-    """How each field fares, given what was planned for KFP."""
-    on_kfp = of_pipeline_on_kfp(pipeline, settings, draft)
+def of_pipeline(pipeline: Pipeline, plan: Plan, on_kfp: list[Support]) -> list[Support]:
+    """How each field fares, given what was planned for KFP and how that fares there."""
     own = [
         *_of_pipeline_name(pipeline),
         *(
@@ -43,7 +40,7 @@ def of_pipeline(pipeline: Pipeline, settings: TargetSettings, draft: Draft) -> l
         *of_expressions(pipeline),
     ]
     if not any(map(_is_fatal, (*on_kfp, *own))):
-        own += of_plan(pipeline, draft.plan)
+        own += of_plan(pipeline, plan)
     # What KFP can do, and the SDK can't say.
     worse = {(use.field, use.span) for use in own if use.level is Level.REFUSED}
     lost = {("params.enum", use.span) for use in own if use.field == "params.enum"}

@@ -1,0 +1,81 @@
+"""What a whole process takes, from the operating system's account of it."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+
+Command = Sequence[str | Path]
+
+
+class Figure(NamedTuple):
+    """Seconds of the clock and of the processor, and the peak of memory in MB."""
+
+    wall: float
+    cpu: float
+    peak: float
+
+
+class Row(NamedTuple):
+    what: str
+    figure: Figure
+    more: str = ""
+
+
+class Verdict(NamedTuple):
+    """A target, what was measured for it, and whether that is within."""
+
+    target: str
+    measured: str
+    is_met: bool
+
+
+class Part(NamedTuple):
+    title: str
+    rows: list[Row]
+    verdicts: list[Verdict]
+
+
+def measure(
+    command: Command, folder: Path = ROOT, runs: int = 1, env: Mapping[str, str] | None = None
+) -> Figure:
+    """The medians of some runs of a command, which has to succeed, after one that is not counted
+    where there are several."""
+    figures = [_once(command, folder, env) for _ in range(runs + (runs > 1))][runs > 1 :]
+    return Figure(*(statistics.median(column) for column in zip(*figures, strict=True)))
+
+
+def _once(command: Command, folder: Path, env: Mapping[str, str] | None) -> Figure:
+    began = time.perf_counter()
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            command, cwd=folder, stdout=said, stderr=said, env={**os.environ, **(env or {})}
+        )
+        _, status, used = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - began
+        if status:
+            said.seek(0)
+            sys.exit(f"{' '.join(map(str, command))}: {said.read().decode()[-2000:]}")
+    return Figure(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+
+
+def mlc(*arguments: str) -> list[str | Path]:
+    return [sys.executable, "-m", "compiler", *arguments]
+
+
+def project(folder: Path, **specs: str) -> Path:
+    """A project of its own in a new folder, with specs by name."""
+    folder.mkdir(parents=True)
+    (folder / "mlc.toml").write_text("")
+    for name, text in specs.items():
+        (folder / f"{name}.yaml").write_text(text)
+    return folder
