@@ -137,6 +137,7 @@ def build(
     if not has_errors(diagnostics):
         diagnostics += checks.review(pipeline, scope.reads)
         diagnostics += checks.idle_settings(root, resolved)
+        diagnostics += checks.forgotten_values(root)
         diagnostics += checks.unmatched_sources(resolved.spec, document.project)
     if not has_errors(document.diagnostics):
         diagnostics += checks.required(pipeline, document.project, scope.flawed)

@@ -24,7 +24,7 @@ LAYERS: list[set[str]] = [
     {"edits", "mending"},
     {"source", "toml_source", "policy", "ignores", "engines"},
     {"schema", "schema_words", "editing"},
-    {"params", "resolve", "binding"},
+    {"params", "resolve", "nulls", "binding"},
     {"compose", "programs"},
     {"lower"},
     {"checks"},

@@ -21,6 +21,7 @@ from compiler.checks.kubernetes import labels, objects, tolerations, user
 from compiler.checks.machines import amounts, gpu_nodes
 from compiler.checks.mounts import mounts, shared_memory
 from compiler.checks.overlays import changes_nothing as changes_nothing
+from compiler.checks.overlays import forgotten_values as forgotten_values
 from compiler.checks.overlays import idle_settings as idle_settings
 from compiler.checks.overlays import no_change as no_change
 from compiler.checks.policy import allowed_images, ceilings, pods
