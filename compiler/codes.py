@@ -78,6 +78,7 @@ CODES: dict[str, str] = {
     "MLC412": "condition that is neither true nor false",
     "MLC413": "not a list to loop over",
     "MLC440": "value from outside pasted into a program",
+    "MLC443": "file that the project lacks",
     "MLC501": "parameter without a type",
     "MLC502": "constraint that means nothing for the type",
     "MLC503": "bad value in an enum",
@@ -137,7 +138,7 @@ CODES: dict[str, str] = {
 WARNINGS = frozenset(
     {
         *("MLC340", "MLC341", "MLC342", "MLC343", "MLC344", "MLC345", "MLC346", "MLC347", "MLC348"),
-        *("MLC351", "MLC410", "MLC603", "MLC611", "MLC612", "MLC613", "MLC621", "MLC622"),
+        *("MLC351", "MLC410", "MLC443", "MLC603", "MLC611", "MLC612", "MLC613", "MLC621", "MLC622"),
         *("MLC630", "MLC631", "MLC632", "MLC633", "MLC634"),
         *("MLC635", "MLC636", "MLC637", "MLC638", "MLC702", "MLC703", "MLC913"),
         *("MLC930", "MLC931", "MLC932", "MLC933", "MLC934"),

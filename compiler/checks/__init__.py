@@ -14,6 +14,7 @@ from compiler.binding.scope import Read
 from compiler.checks.circles import cycles
 from compiler.checks.clashes import Named as Named
 from compiler.checks.clashes import same_names as same_names
+from compiler.checks.code_files import code_files
 from compiler.checks.conditions import empty_loops, impossible_values
 from compiler.checks.images import images
 from compiler.checks.injection import injection
@@ -58,6 +59,7 @@ STEP_CHECKS: tuple[Callable[[Step, Project], Iterator[Diagnostic]], ...] = (
     tolerations,
     user,
     python_signature,
+    code_files,
 )
 # Of sound steps, with the text of the files that they come from.
 SOURCE_CHECKS: tuple[
