@@ -10,6 +10,7 @@ CODES: dict[str, str] = {
     "MLC005": "text encoding or forbidden character",
     "MLC006": "document is empty, too deep or too large",
     "MLC007": "expression in flow style without quotes",
+    "MLC008": "more than is told",
     "MLC011": "file that can't be laid out",
     "MLC012": "file that is no spec",
     "MLC013": "link that leads out of the project",
@@ -144,6 +145,7 @@ WARNINGS = frozenset(
         *("MLC930", "MLC931", "MLC932", "MLC933", "MLC934"),
     }
 )
+
 
 
 WHERE_CODES_ARE = "codes stand before what is found, as in `warning[MLC603]`"

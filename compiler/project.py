@@ -76,17 +76,27 @@ def _load(path: Path, table: tuple[str, ...]) -> tuple[Project, tuple[Diagnostic
         return Project(root, path), (_config_error(str(problem), file.span(0, 0)),), file
     except tomllib.TOMLDecodeError as problem:
         return Project(root, path), (_syntax_error(file, str(problem)),), file
+    except RecursionError:
+        return Project(root, path), (_config_error("nested too deep", file.span(0, 0)),), file
+    except ValueError:  # Python refuses to read very long integers
+        why = "a number of more digits than can be read"
+        return Project(root, path), (_config_error(why, file.span(0, 0)),), file
     packaged = data.get("project") if table else None
     own_name = packaged.get("name") if isinstance(packaged, dict) else None
     for name in table:
         data = data.get(name) if isinstance(data, dict) else None
     if not isinstance(data, dict):
         return Project(root, path), (), file
-    node = toml_source.to_node(data, file, table)
+    try:
+        node = toml_source.to_node(data, file, table)
+    except RecursionError:
+        return Project(root, path), (_config_error("nested too deep", file.span(0, 0)),), file
     if not isinstance(node, Mapping):
         return Project(root, path), (), file
     # Fixes are for specs: TOML is written in another way, and these places are not as exact.
     found = [d._replace(fix=None) for d in schema.check(node, "project")]
+    if schema.is_given_up(found):
+        return Project(root, path), tuple(found), file
     policy, problems = read_policy(mapping(node.get("policy")))
     engines, more = read_engines(node, root)
     tickets, still_more = read_tickets(mapping(node.get("tickets")))

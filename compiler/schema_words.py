@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from compiler import mending
-from compiler.diagnostics import Diagnostic, Fix, error, listing, nearest
+from compiler.diagnostics import Diagnostic, Fix, error, is_too_many, listing, nearest
 from compiler.nodes import Mapping, Node, Scalar
 
 Schema = dict[str, Any]
@@ -97,6 +97,8 @@ def unknown_key(key: Scalar, schema: Schema, name: str, present: Iterable[str]) 
     else:
         fix = mending.respelled(key.file, key.span, key.text, known, near)
     others = (other for other in present if other != key.text and other not in properties)
+    if fix and is_too_many(present):
+        fix = None
     if fix and any(mending.only_near(other, known) == near for other in others):
         fix = None  # two keys for one: which of them is it?
     message = f"unknown key `{key.text}` in {subject}"

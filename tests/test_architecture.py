@@ -22,6 +22,7 @@ LAYERS: list[set[str]] = [
     {"settings"},
     {"nodes"},
     {"edits", "mending"},
+    {"source_words"},
     {"source", "toml_source", "policy", "ignores", "engines"},
     {"schema", "schema_words", "editing"},
     {"params", "resolve", "nulls", "binding"},

@@ -178,5 +178,7 @@ class Library:
         root, file, found = source.read(path, source.shown_path(path), self.unsaved)
         self.sources[file.path] = file
         if root is not None:
-            found = [*found, *schema.check(root, "language")]
+            wrong = schema.check(root, "language")
+            found = [*found, *wrong]
+            root = None if schema.is_given_up(wrong) else root
         return _Read(root, tuple(found))
