@@ -8,7 +8,7 @@ from collections.abc import Sequence as Items
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from compiler import checks, ignores, params, project, schema, source
+from compiler import checks, credentials, ignores, params, project, schema, source
 from compiler.binding import Git
 from compiler.compose import Library, extend
 from compiler.diagnostics import (
@@ -91,7 +91,7 @@ def read(
     sources = {file.path: file}
     if config is not None:
         sources[config.path] = config
-    diagnostics = [*found, *diagnostics]
+    diagnostics = [*found, *diagnostics, *credentials.check(file)]
     library = Library(belongs.root, sources, unsaved)
     if root is not None:
         wrong = schema.check(root, "language")

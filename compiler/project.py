@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from compiler import schema, toml_source
+from compiler import credentials, schema, toml_source
 from compiler.diagnostics import Diagnostic, Span, error, has_errors
 from compiler.engines import read_engines, read_tickets
 from compiler.ir import Pairs
@@ -95,10 +95,14 @@ def _load(path: Path, table: tuple[str, ...]) -> tuple[Project, tuple[Diagnostic
         return Project(root, path), (), file
     # Fixes are for specs: TOML is written in another way, and these places are not as exact.
     found = [d._replace(fix=None) for d in schema.check(node, "project")]
+    written = list(credentials.check(file, toml_source.lines_of(file, table) if table else None))
     if schema.is_given_up(found):
-        return Project(root, path), tuple(found), file
+        return Project(root, path), (*found, *written), file
     policy, problems = read_policy(mapping(node.get("policy")))
     engines, more = read_engines(node, root)
+    # Of a URL with a password in it, `engines` says what to write instead.
+    told = {problem.span.line for problem in more}
+    found += [one for one in written if one.span.line not in told]
     tickets, still_more = read_tickets(mapping(node.get("tickets")))
     found += [*problems, *more, *still_more]
     belongs = replace(

@@ -23,7 +23,7 @@ LAYERS: list[set[str]] = [
     {"nodes"},
     {"edits", "mending"},
     {"source_words"},
-    {"source", "toml_source", "policy", "ignores", "engines"},
+    {"source", "toml_source", "policy", "ignores", "engines", "credentials"},
     {"schema", "schema_words", "editing"},
     {"params", "resolve", "nulls", "binding"},
     {"compose", "programs"},

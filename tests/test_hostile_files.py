@@ -153,6 +153,8 @@ MANY: dict[str, Callable[[int], str]] = {
     "words of an enum": lambda n: HEAD + f"params: {{a: {{default: 1, enum: {list(range(n))}}}}}\n" + STEP.format("a"),
     "tags": lambda n: "".join(f"a{i}: !x y\n" for i in range(n)),
     "aliases of an error": lambda n: HEAD + "params:\n a: &a {default: 1, minimum: 2}\n" + "".join(f" b{i}: *a\n" for i in range(n)) + STEP.format("a"),
+    "credentials": lambda n: HEAD + "env:\n" + "".join(f"  T{i}_TOKEN: q8XvT2pLw9Zr4KsB{i}\n" for i in range(n)) + STEP.format("a"),
+    "names of credentials": lambda n: HEAD + f"description: '{'AccountKey=aaaa' * n}'\n" + STEP.format("a"),
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from compiler.diagnostics import Diagnostic, Severity, Span, in_order
 from compiler.nodes import SourceFile
+from compiler.reports.masking import masked
 
 # Nobody reads more; a file that is wrong throughout would fill a disk.
 MOST_OF_A_FILE = 1000
@@ -35,10 +36,11 @@ def gather(
     """Findings sorted, none twice, and of each file so many that they can be read.
 
     The one way into a report: no format reads a file or a text of the spec that did not come
-    through here, so what must not be shown is taken out here.
+    through here, so what must not be shown (`masking`) is taken out here.
     """
-    found = in_order(map(_cut, _bounded(in_order(diagnostics))))
-    return Findings(tuple(found), sources, tuple(dict.fromkeys(checked)), colour)
+    found, shown = masked(_bounded(in_order(diagnostics)), sources)
+    found = in_order(map(_cut, found))
+    return Findings(tuple(found), shown, tuple(dict.fromkeys(checked)), colour)
 
 
 def _bounded(found: list[Diagnostic]) -> list[Diagnostic]:
