@@ -91,7 +91,12 @@ _FORMS: tuple[tuple[tuple[str, ...], str, str], ...] = (
         r"(?i)\b(?:bearer|basic) +(?=[\w.~+/=-]*[0-9])([\w.~+/-]{20,500}={0,2})",
     ),
 )
-_ANY_MARK = tuple(dict.fromkeys(mark for marks, _, _ in _FORMS for mark in marks))
+_MARKS = tuple(dict.fromkeys(mark for marks, _, _ in _FORMS for mark in marks))
+# Most forms are one word of at least so many characters, and few words of a spec are: so marks are
+# looked for in these alone, but for those that stand between words or in short ones.
+_SHORTEST_WORD = 15
+_ANYWHERE = ("private key", "bearer ", "basic ", "://")
+_IN_WORDS = tuple(mark for mark in _MARKS if mark not in _ANYWHERE)
 # So few different characters are a placeholder.
 _FEWEST_CHARACTERS = 5
 
@@ -129,14 +134,18 @@ _DIGEST = r"(?:sha|md|blake)\d+[:-]"
 def in_text(text: str) -> list[Credential]:
     """The credentials of a text in their order, none over another."""
     lower = text.lower()
-    there = {mark for mark in _ANY_MARK if mark in lower}
+    long = " ".join([word for word in lower.split() if len(word) >= _SHORTEST_WORD])
+    there = [mark for mark in _IN_WORDS if mark in long]
+    there += [mark for mark in _ANYWHERE if mark in lower]
     named = any(word in lower for word in _KEYWORDS)
+    if "@" not in lower and "://" in there:
+        there.remove("://")  # as in most URLs, there is no password before a host
     if not there and not named:
         return []
     literal = _compiled(_EXPRESSION).sub(lambda found: "$" * len(found[0]), text)
     found: list[Credential] = []
     for marks, what, pattern in _FORMS:
-        if there.isdisjoint(marks):
+        if not any(mark in there for mark in marks):
             continue
         is_password = what == _PASSWORD
         looked = literal if is_password else text

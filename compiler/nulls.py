@@ -20,17 +20,14 @@ class Null(NamedTuple):
 
 def idle(spec: Mapping) -> list[Null]:
     """The nulls of names that nothing sets, in the spec, its profiles and its steps."""
-    found = []
-    for key in _KEYS:
-        every = list(_everywhere(spec, key))
-        given = {name for own in every for name, entry in own if not _is_null(entry.value)}
-        found += [
-            Null(key, name, entry.value)
-            for own in every
-            for name, entry in own
-            if name not in given and _is_null(entry.value)
-        ]
-    return found
+    nulls, given = [], set()
+    for key, held in _everywhere(spec):
+        for name, entry in held:
+            if isinstance(entry.value, Scalar) and entry.value.value is None:
+                nulls.append(Null(key, name, entry.value))
+            else:
+                given.add((key, name))
+    return [null for null in nulls if null[:2] not in given]
 
 
 def without_idle(spec: Mapping) -> Mapping:
@@ -60,20 +57,17 @@ def _without(node: Mapping, names: set[tuple[str, str]]) -> Mapping:
     return _remade(node, entries)
 
 
-def _everywhere(node: Mapping, key: str) -> Iterator[Mapping]:
-    """The mappings under a key, at every depth."""
-    own = mapping(node.get(key))
-    if own is not None:
-        yield own
+def _everywhere(node: Mapping) -> Iterator[tuple[str, Mapping]]:
+    """The mappings under the keys, with the key, at every depth."""
+    for key in _KEYS:
+        held = mapping(node.get(key))
+        if held is not None:
+            yield key, held
     for holder in _HOLDERS:
         for _, entry in mapping(node.get(holder)) or ():
             if isinstance(entry.value, Mapping):
-                yield from _everywhere(entry.value, key)
+                yield from _everywhere(entry.value)
 
 
 def _remade(like: Mapping, entries: dict[str, Entry]) -> Mapping:
     return Mapping(like.file, like.start, like.end, entries, like.broken)
-
-
-def _is_null(node: Node) -> bool:
-    return isinstance(node, Scalar) and node.value is None

@@ -245,7 +245,8 @@ def _enum_problems(param: Param, node: Node | None) -> list[Diagnostic]:
             wrong.append(error("MLC503", f"in `enum`: {carrying_problem(value)}", item.span))
         else:
             # `1` and `1.0` are one number.
-            text = json.dumps(as_kind(value, param.kind), sort_keys=True)
+            alike = as_kind(value, param.kind)
+            text = alike if isinstance(alike, str) else json.dumps(alike, sort_keys=True)
             if text in seen:
                 wrong.append(error("MLC503", f"{_shown(value)} is in `enum` twice", item.span))
             seen.add(text)

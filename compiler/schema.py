@@ -116,7 +116,7 @@ class _Checker:
             if not _accepts(schema, found):
                 return self.fail(words.wrong_type(node, [schema], name))
         if isinstance(node, Scalar):
-            return self.scalar(node, schema, name) if _BEYOND_TYPE & schema.keys() else True
+            return _BEYOND_TYPE.isdisjoint(schema) or self.scalar(node, schema, name)
         if isinstance(node, Mapping):
             return self.mapping(node, schema, place, name)
         return self.sequence(node, schema, place, name)

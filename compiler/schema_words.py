@@ -48,6 +48,8 @@ _JSON_TYPES = {bool: "boolean", int: "integer", str: "string", type(None): "null
 def json_type(node: Node) -> str:
     """JSON Schema's name for what a node is."""
     if isinstance(node, Scalar):
+        if node.style:
+            return "string"
         value = node.value
         if isinstance(value, float):
             return "integer" if value.is_integer() else "number"

@@ -195,24 +195,22 @@ class _Composer:
                 return Mapping(self.file, start.start_mark, event.end_mark, entries)
             key = self.node(event, depth + 1)
             value = self.node(self.next(), depth + 1)
-            self.enter(entries, key, value)
+            if not isinstance(key, Scalar) or not isinstance(key.value, str) or _is_merge(key):
+                self.refuse_key(key, value)
+            elif key.text in entries:
+                first = entries[key.text].key.span
+                related = (Related("first given here", first),)
+                message = f"`{key.text}` is given twice"
+                self.tell(error("MLC003", message, key.span, related=related))
+            else:
+                entries[key.text] = Entry(key, value)
 
-    def enter(self, entries: dict[str, Entry], key: Node, value: Node) -> None:
-        if not isinstance(key, Scalar) or not isinstance(key.value, str):
-            self.refuse_key(key, value)
-        elif key.text == "<<" and key.plain:
+    def refuse_key(self, key: Node, value: Node) -> None:
+        if isinstance(key, Scalar) and _is_merge(key):
             message = "merge keys (`<<`) are not part of the language"
             hint = "share settings by defaults at top level, or by `extends`"
             self.tell(error("MLC004", message, key.span, hint=hint))
-        elif key.text in entries:
-            first = entries[key.text].key.span
-            related = (Related("first given here", first),)
-            message = f"`{key.text}` is given twice"
-            self.tell(error("MLC003", message, key.span, related=related))
-        else:
-            entries[key.text] = Entry(key, value)
-
-    def refuse_key(self, key: Node, value: Node) -> None:
+            return
         if isinstance(key, Mapping) and self.file.text[max(0, key.start.index - 1)] == "$":
             # `{a: ${{ params.x }}}` is read as a mapping that has a mapping for its key.
             self.tell(
@@ -259,3 +257,7 @@ class _Composer:
 
     def place(self, event: Any) -> Span:
         return self.file.span(event.start_mark.index, event.end_mark.index)
+
+
+def _is_merge(key: Scalar) -> bool:
+    return key.text == "<<" and key.plain

@@ -11,6 +11,8 @@ from compiler.diagnostics import Span
 from compiler.nodes import Scalar
 
 _OPENING = "${{"
+# Of texts so short, what is written is compared for each expression.
+_SHORT = 500
 _SIGN = re.compile(re.escape(_OPENING))
 
 
@@ -20,6 +22,10 @@ def place(node: Scalar, start: int, end: int) -> Span:
     Escapes and folded lines move the text; an expression is then found again by its `${{`.
     """
     file = node.file
+    if len(node.text) < _SHORT:
+        first = node.start.index + (node.style in ("'", '"'))
+        if file.text.startswith(node.text, first, node.end.index):
+            return file.span(first + start, first + end)
     written = _written(node)
     if written.start is not None:
         first = written.start

@@ -18,6 +18,9 @@ def masked(
     diagnostics: Iterable[Diagnostic], sources: Mapping[str, SourceFile]
 ) -> tuple[list[Diagnostic], Mapping[str, SourceFile]]:
     """Findings and sources without credentials; what stands in a source is told nowhere else."""
+    diagnostics = list(diagnostics)
+    if not diagnostics:  # then no report shows a text
+        return diagnostics, sources
     shown = dict(sources)
     secrets: set[str] = set()
     for path, file in sources.items():
@@ -27,7 +30,7 @@ def masked(
             for one in found:
                 secrets.update(file.text[one.start : one.end].split())
     if not secrets:
-        return list(diagnostics), sources
+        return diagnostics, sources
     starts: dict[str, list[str]] = {}
     for secret in sorted(secrets, key=lambda secret: (-len(secret), secret)):
         if len(secret) >= _FEWEST:
