@@ -18,7 +18,7 @@ _FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
     ("month", 1, 12, ("", *_MONTHS)),
     ("day of the week", 0, 6, tuple(_DAYS)),
 )
-_PART = re.compile(r"(?:(\*)|([0-9a-z]+)(?:-([0-9a-z]+))?)(?:/([0-9]+))?")
+_PART = re.compile(r"(?:(\*)|([0-9a-z]+)(?:-([0-9a-z]+))?)(?:/([0-9]{1,4}))?")
 # The days that the longest year gives a month.
 _LENGTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
@@ -120,5 +120,6 @@ def _values(word: str, least: int, most: int, names: tuple[str, ...]) -> frozens
 
 def _number(text: str, names: tuple[str, ...]) -> int | None:
     if text.isdecimal():
-        return int(text)
+        # Python refuses to read very long numbers; none of a field has more than two digits.
+        return int(text[:9])
     return names.index(text) if text in names else None

@@ -5,7 +5,8 @@ Every phase returns diagnostics beside its result; only the command line shows t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Sized
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -130,11 +131,21 @@ def _rank(diagnostic: Diagnostic) -> tuple[object, ...]:
 
 
 _MANY = 100
+# So many names are those of a generated or hostile file: looking through them for each of as many
+# wrong ones would take minutes.
+_TOO_MANY = 2000
 _FAR = 3
+
+
+def is_too_many(known: Iterable[str]) -> bool:
+    """Whether so many names are known that none is looked for that is near."""
+    return isinstance(known, Sized) and len(known) > _TOO_MANY
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that `name` most likely means, or None."""
+    if is_too_many(known):
+        return None
     candidates = sorted(set(known))
     if len(candidates) > _MANY:
         # Comparing with each would take long where a whole generated spec is wrong.
@@ -152,9 +163,10 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 def listing(names: Iterable[str], *, most: int = 12) -> str:
     """Names for a message: "`a`, `b` and `c`", cut after `most`."""
-    quoted = [f"`{n}`" for n in names]
+    every = names if isinstance(names, Sized) else tuple(names)
+    quoted = [f"`{n}`" for n in itertools.islice(every, most + 1)]
     if len(quoted) > most:
-        return ", ".join(quoted[:most]) + f" and {len(quoted) - most} more"
+        return ", ".join(quoted[:most]) + f" and {len(every) - most} more"
     if len(quoted) < 2:
         return "".join(quoted)
     return ", ".join(quoted[:-1]) + " and " + quoted[-1]

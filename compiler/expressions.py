@@ -15,6 +15,9 @@ from typing import NamedTuple, TypeAlias
 from compiler.values import JsonValue, carrying_problem
 
 MAX_DEPTH = 50
+# A chain of operators is as deep as it is long, and every phase follows it.
+MAX_OPERATORS = 100
+MAX_LENGTH = 10_000
 
 _TOKEN = re.compile(
     r"""[ \t\r\n]*(?:
@@ -154,6 +157,9 @@ def parse(text: str) -> Syntax:
     Raises:
         ExpressionError: with the place and what was expected.
     """
+    if len(text) > MAX_LENGTH:
+        message = f"an expression of more than {MAX_LENGTH} characters"
+        raise ExpressionError(message, 0, 1, "compute it in a step")
     parser = _Parser(text)
     syntax = parser.operation(0)
     if parser.kind != "end":
@@ -172,6 +178,7 @@ class _Parser:
         self.text = text
         self.at = 0
         self.last_end = 0
+        self.operators = 0
         self.advance()
 
     def advance(self) -> None:
@@ -233,6 +240,10 @@ class _Parser:
             if not loosest <= binds <= tightest:
                 break
             sign = self.value
+            self.operators += 1
+            if self.operators > MAX_OPERATORS:
+                hint = "compare with a list, `x in [1, 2]`, or compute it in a step"
+                raise self.error(f"more than {MAX_OPERATORS} operators in one expression", hint)
             self.advance()
             right = self.operation(depth, binds + 1)
             left = Operation(sign, (left, right), left.start, right.end)

@@ -8,7 +8,7 @@ from collections.abc import Sequence as Items
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from compiler import checks, ignores, params, project, schema, source
+from compiler import checks, credentials, ignores, params, project, schema, source
 from compiler.binding import Git
 from compiler.compose import Library, extend
 from compiler.diagnostics import (
@@ -27,6 +27,9 @@ from compiler.nodes import Mapping, SourceFile, text
 from compiler.resolve import profile_names, resolve
 from compiler.settings import Policy, Project
 from compiler.source import shown_path as shown_path
+
+# Characters of a spec, times its profiles.
+_MOST_WORK = 2 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +91,16 @@ def read(
     sources = {file.path: file}
     if config is not None:
         sources[config.path] = config
-    diagnostics = [*found, *diagnostics]
+    diagnostics = [*found, *diagnostics, *credentials.check(file)]
     library = Library(belongs.root, sources, unsaved)
     if root is not None:
-        diagnostics += schema.check(root, "language")
+        wrong = schema.check(root, "language")
+        diagnostics += wrong
+        if schema.is_given_up(wrong):
+            return Document(None, belongs, diagnostics, sources, library, shown)
         root, found_in_bases = extend(root, library)
         diagnostics += found_in_bases
+        diagnostics += _too_many_profiles(root, sources)
     return Document(root, belongs, diagnostics, sources, library, shown)
 
 
@@ -137,6 +144,7 @@ def build(
     if not has_errors(diagnostics):
         diagnostics += checks.review(pipeline, scope.reads)
         diagnostics += checks.idle_settings(root, resolved)
+        diagnostics += checks.forgotten_values(root)
         diagnostics += checks.unmatched_sources(resolved.spec, document.project)
     if not has_errors(document.diagnostics):
         diagnostics += checks.required(pipeline, document.project, scope.flawed)
@@ -195,6 +203,24 @@ def _settled(
     found, used = ignores.settle(diagnostics, policy, document.sources.values())
     sound = None if has_errors(found) else pipeline
     return Loaded(sound, document.project, in_order(found), document.sources, used)
+
+
+def _too_many_profiles(root: Mapping, sources: Dictionary[str, SourceFile]) -> list[Diagnostic]:
+    """Profiles that a spec is too long for, which are taken out of it: it is checked with each."""
+    profiles = root.entries.get("profiles")
+    if profiles is None or not isinstance(profiles.value, Mapping):
+        return []
+    size = sum(len(file.text) for file in sources.values())
+    count = len(profiles.value.entries)
+    if size * count <= _MOST_WORK or count == 1:
+        return []
+    del root.entries["profiles"]
+    root.broken |= {"profiles"}
+    message = (
+        f"{count} profiles are too many for a spec of {size >> 10} kB: each is checked with it"
+    )
+    hint = f"{max(1, _MOST_WORK // size)} at most; move values into params, or algorithms apart"
+    return [error("MLC006", message, profiles.key.span, hint=hint)]
 
 
 def _not_whole(kind: str, root: Mapping) -> Diagnostic:

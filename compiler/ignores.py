@@ -36,6 +36,8 @@ _BARE = re.compile(
     r"#[ \t]*mlc:[ \t]*ignore[ \t:]+(?P<codes>MLC\d+(?:[ \t,]+MLC\d+)*)[ \t:]*(?P<reason>.*)"
 )
 _FORM = "`# mlc: ignore[MLC603] why it is right here`"
+# Nobody has reasons for more on one line.
+_MOST_CODES = 50
 # Found only when something is compiled or run, not by `mlc validate`.
 _ELSEWHERE = ("MLC70", "MLC8")
 
@@ -137,7 +139,7 @@ def _ignore(
     removal = _removal(file, start, start + len(text))
     form = _IGNORE.fullmatch(text)
     places = list(_CODE.finditer(text, *form.span("codes"))) if form else []
-    if form is None or not places:
+    if form is None or not 1 <= len(places) <= _MOST_CODES:
         problems.append(_malformed(text, span))
         return None
     if not re.search(r"\w", form["reason"]):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 
-from compiler.diagnostics import Edit, Fix, Span
+from compiler.diagnostics import Edit, Fix, Span, is_too_many
 from compiler.nodes import Scalar, SourceFile, resolve_plain
 
 _MOST_SLIPS = 2
@@ -67,6 +67,8 @@ def renamed(file: SourceFile, place: Span, name: str, right: str) -> Fix | None:
 
 def only_near(name: str, known: Iterable[str]) -> str | None:
     """The one known name that is at most two slips away, with no other nearly as near."""
+    if is_too_many(known):
+        return None
     found = _folded(name)
     candidates = {c for c in known if c != name and len(c) < _LONG}
     if len(candidates) > _MANY:

@@ -46,9 +46,11 @@ class SourceFile:
     text: str
     file: Path | None = None
     starts: list[int] = field(init=False)
+    _has_returns: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        if "\r" in self.text:
+        self._has_returns = "\r" in self.text
+        if self._has_returns:
             self.starts = [0, *(m.end() for m in _LINE_END.finditer(self.text))]
         else:
             self.starts = [0, *itertools.accumulate(len(one) + 1 for one in self.text.split("\n"))]
@@ -59,23 +61,21 @@ class SourceFile:
 
     def span(self, start: int, end: int) -> Span:
         """The place of a range of characters."""
-        line, column = self.position(start)
         starts = self.starts
-        if (
-            start <= end
-            and line < len(starts)
-            and end < starts[line]
-            and self.text[end - 1] != "\r"
-        ):
-            # As nearly all do, it ends on the line that it starts on.
-            return Span(self.path, line, column, line, column + end - start)
+        if not self._has_returns and start <= end:
+            line = bisect.bisect_right(starts, start)
+            if line < len(starts) and end < starts[line]:
+                # As nearly all do, it ends on the line that it starts on.
+                column = start - starts[line - 1] + 1
+                return Span(self.path, line, column, line, column + end - start)
+        line, column = self.position(start)
         end_line, end_column = self.position(max(start, end))
         return Span(self.path, line, column, end_line, end_column)
 
     def position(self, index: int) -> tuple[int, int]:
         """Line and column, from 1, of a character."""
         index = min(index, len(self.text))
-        if self.text[index - 1 : index + 1] == "\r\n":  # one line end
+        if self._has_returns and self.text[index - 1 : index + 1] == "\r\n":  # one line end
             index -= 1
         line = bisect.bisect_right(self.starts, index)
         return line, index - self.starts[line - 1] + 1

@@ -26,10 +26,10 @@ from compiler.values import (
     ValueTextError,
     as_kind,
     carrying_problem,
+    constraint,
     fits,
     from_text,
     kind_of,
-    pattern,
 )
 
 COMMAND_LINE = "command line"
@@ -236,14 +236,20 @@ def _enum_problems(param: Param, node: Node | None) -> list[Diagnostic]:
     if not isinstance(node, Sequence):
         return []
     wrong = []
+    seen: set[str] = set()
     for item, value in zip(node.items, param.enum, strict=True):
         if value is None or not fits(value, param.kind):
             message = f"{_shown(value)} in `enum` is not {a(param.kind)}"
             wrong.append(error("MLC503", message, item.span))
         elif carrying_problem(value):
             wrong.append(error("MLC503", f"in `enum`: {carrying_problem(value)}", item.span))
-        elif param.enum.count(value) > 1 and param.enum.index(value) != node.items.index(item):
-            wrong.append(error("MLC503", f"{_shown(value)} is in `enum` twice", item.span))
+        else:
+            # `1` and `1.0` are one number.
+            alike = as_kind(value, param.kind)
+            text = alike if isinstance(alike, str) else json.dumps(alike, sort_keys=True)
+            if text in seen:
+                wrong.append(error("MLC503", f"{_shown(value)} is in `enum` twice", item.span))
+            seen.add(text)
     return wrong
 
 
@@ -317,7 +323,7 @@ def _length_problem(param: Param, value: JsonValue) -> str | None:
         return f"{_shown(value)} is shorter than {param.min_length} characters"
     if param.max_length is not None and len(value) > param.max_length:
         return f"{_shown(value)} is longer than {param.max_length} characters"
-    if param.pattern is not None and pattern(param.pattern).search(value) is None:
+    if param.pattern is not None and constraint(param.pattern)(value) is None:
         return f"{_shown(value)} does not match {param.pattern}"
     return None
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from compiler import schema, toml_source
+from compiler import credentials, schema, toml_source
 from compiler.diagnostics import Diagnostic, Span, error, has_errors
 from compiler.engines import read_engines, read_tickets
 from compiler.ir import Pairs
@@ -76,19 +76,33 @@ def _load(path: Path, table: tuple[str, ...]) -> tuple[Project, tuple[Diagnostic
         return Project(root, path), (_config_error(str(problem), file.span(0, 0)),), file
     except tomllib.TOMLDecodeError as problem:
         return Project(root, path), (_syntax_error(file, str(problem)),), file
+    except RecursionError:
+        return Project(root, path), (_config_error("nested too deep", file.span(0, 0)),), file
+    except ValueError:  # Python refuses to read very long integers
+        why = "a number of more digits than can be read"
+        return Project(root, path), (_config_error(why, file.span(0, 0)),), file
     packaged = data.get("project") if table else None
     own_name = packaged.get("name") if isinstance(packaged, dict) else None
     for name in table:
         data = data.get(name) if isinstance(data, dict) else None
     if not isinstance(data, dict):
         return Project(root, path), (), file
-    node = toml_source.to_node(data, file, table)
+    try:
+        node = toml_source.to_node(data, file, table)
+    except RecursionError:
+        return Project(root, path), (_config_error("nested too deep", file.span(0, 0)),), file
     if not isinstance(node, Mapping):
         return Project(root, path), (), file
     # Fixes are for specs: TOML is written in another way, and these places are not as exact.
     found = [d._replace(fix=None) for d in schema.check(node, "project")]
+    written = list(credentials.check(file, toml_source.lines_of(file, table) if table else None))
+    if schema.is_given_up(found):
+        return Project(root, path), (*found, *written), file
     policy, problems = read_policy(mapping(node.get("policy")))
     engines, more = read_engines(node, root)
+    # Of a URL with a password in it, `engines` says what to write instead.
+    told = {problem.span.line for problem in more}
+    found += [one for one in written if one.span.line not in told]
     tickets, still_more = read_tickets(mapping(node.get("tickets")))
     found += [*problems, *more, *still_more]
     belongs = replace(

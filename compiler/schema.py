@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import functools
 import json
-import re
+from collections.abc import Iterable
 
 from compiler import mending, quantities, resources, values
 from compiler import schema_words as words
-from compiler.diagnostics import Diagnostic, Related, error, listing
+from compiler.diagnostics import Diagnostic, Related, Span, error, listing
 from compiler.nodes import Mapping, Node, Scalar, Sequence, text
 from compiler.schema_words import Schema
 
 # What a schema can say of a scalar beyond its type.
-_BEYOND_TYPE = {"const", "enum", "format", "minLength", "pattern", "minimum"}
+_BEYOND_TYPE = {"const", "enum", "format", "minLength", "pattern", "minimum", "maximum"}
+# Nobody reads more, and what is near to each of them takes time to find.
+MOST_ERRORS = 500
 KINDS = ("Algorithm", "Component", "Base")
 
 
@@ -33,8 +35,22 @@ def check(root: Mapping, schema_name: str) -> list[Diagnostic]:
 def check_against(root: Mapping, schema: Schema) -> list[Diagnostic]:
     """As `check`, against a schema as data, linked."""
     checker = _Checker()
-    checker.mapping(root, schema, root, "")
+    try:
+        checker.mapping(root, schema, root, "")
+    except _EnoughError:
+        checker.diagnostics.append(too_many(checker.diagnostics[-1].span))
     return checker.diagnostics
+
+
+def too_many(place: Span) -> Diagnostic:
+    """Told where a file is given up, for which `is_given_up` asks."""
+    message = f"more than {MOST_ERRORS} errors in this file: the rest is not looked at"
+    return error("MLC008", message, place, hint="mend these first")
+
+
+def is_given_up(diagnostics: Iterable[Diagnostic]) -> bool:
+    """Whether so much was wrong that the check ended, and the tree is no use to later phases."""
+    return any(diagnostic.code == "MLC008" for diagnostic in diagnostics)
 
 
 def of_kind(kind: str | None) -> Schema:
@@ -79,6 +95,10 @@ def linked(schema: Schema) -> Schema:
     return link(schema)
 
 
+class _EnoughError(Exception):
+    """There are `MOST_ERRORS`."""
+
+
 class _Checker:
     """Each method checks one node; False says that the value as a whole is of no use."""
 
@@ -96,7 +116,7 @@ class _Checker:
             if not _accepts(schema, found):
                 return self.fail(words.wrong_type(node, [schema], name))
         if isinstance(node, Scalar):
-            return self.scalar(node, schema, name) if _BEYOND_TYPE & schema.keys() else True
+            return _BEYOND_TYPE.isdisjoint(schema) or self.scalar(node, schema, name)
         if isinstance(node, Mapping):
             return self.mapping(node, schema, place, name)
         return self.sequence(node, schema, place, name)
@@ -172,6 +192,10 @@ class _Checker:
             if least is not None and value < least:
                 message = f"`{name}` is at least {least}, found {node.text}"
                 return self.fail(error("MLC106", message, node.span))
+            most = schema.get("maximum")
+            if most is not None and value > most:
+                message = f"`{name}` is at most {most}, found {words.short(node.text)}"
+                return self.fail(error("MLC106", message, node.span))
         return True
 
     def formatted(self, node: Scalar, form: str, name: str) -> bool:
@@ -179,8 +203,8 @@ class _Checker:
         text, shown = node.text, words.short(node.text)
         if form == "mlc-regex":
             try:
-                values.pattern(text)
-            except (re.error, OverflowError, RecursionError) as problem:
+                values.constraint(text)
+            except values.PatternError as problem:
                 message = f"`{name}` is no regular expression: {problem}"
                 return self.fail(error("MLC203", message, node.span))
             return True
@@ -212,6 +236,8 @@ class _Checker:
 
     def fail(self, diagnostic: Diagnostic) -> bool:
         self.diagnostics.append(diagnostic)
+        if len(self.diagnostics) >= MOST_ERRORS:
+            raise _EnoughError
         return False
 
     def key_name(self, key: Scalar, schema: Schema) -> bool:

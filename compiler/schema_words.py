@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from compiler import mending
-from compiler.diagnostics import Diagnostic, Fix, error, listing, nearest
+from compiler.diagnostics import Diagnostic, Fix, error, is_too_many, listing, nearest
 from compiler.nodes import Mapping, Node, Scalar
 
 Schema = dict[str, Any]
@@ -48,6 +48,8 @@ _JSON_TYPES = {bool: "boolean", int: "integer", str: "string", type(None): "null
 def json_type(node: Node) -> str:
     """JSON Schema's name for what a node is."""
     if isinstance(node, Scalar):
+        if node.style:
+            return "string"
         value = node.value
         if isinstance(value, float):
             return "integer" if value.is_integer() else "number"
@@ -97,6 +99,8 @@ def unknown_key(key: Scalar, schema: Schema, name: str, present: Iterable[str]) 
     else:
         fix = mending.respelled(key.file, key.span, key.text, known, near)
     others = (other for other in present if other != key.text and other not in properties)
+    if fix and is_too_many(present):
+        fix = None
     if fix and any(mending.only_near(other, known) == near for other in others):
         fix = None  # two keys for one: which of them is it?
     message = f"unknown key `{key.text}` in {subject}"

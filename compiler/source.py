@@ -16,7 +16,7 @@ import yaml
 from yaml import AliasEvent, MappingEndEvent, ScalarEvent, SequenceEndEvent, SequenceStartEvent
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
-from compiler import mending
+from compiler import source_words
 from compiler.diagnostics import Diagnostic, Related, Span, error
 from compiler.nodes import Entry, Mapping, Node, Scalar, Sequence, SourceFile
 
@@ -24,7 +24,9 @@ MAX_BYTES = 1 << 20
 _USUAL_BYTES = 1 << 14
 MAX_DEPTH = 64
 MAX_NODES = 200_000  # after aliases are expanded
+MOST_ERRORS = 500
 
+_TAG = re.compile(r"\S*")
 _PAIR = re.compile(r"(?<!\\)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 # With the line breaks that only YAML 1.1 knows, which libyaml would fold in quoted text, and the
 # byte order mark, which belongs before the text. Said by what is refused: a class of all that is
@@ -107,7 +109,7 @@ def parse(file: SourceFile) -> tuple[Mapping | None, list[Diagnostic]]:
     except _StopError as stop:
         return None, [*composer.diagnostics, stop.diagnostic]
     except yaml.MarkedYAMLError as problem:
-        return None, [*composer.diagnostics, _syntax_error(file, problem)]
+        return None, [*composer.diagnostics, source_words.syntax_error(file, problem)]
     if isinstance(root, Mapping):
         return root, composer.diagnostics
     what = "the file is empty" if root is None else "the file has to be a mapping of keys to values"
@@ -193,34 +195,32 @@ class _Composer:
                 return Mapping(self.file, start.start_mark, event.end_mark, entries)
             key = self.node(event, depth + 1)
             value = self.node(self.next(), depth + 1)
-            self.enter(entries, key, value)
-
-    def enter(self, entries: dict[str, Entry], key: Node, value: Node) -> None:
-        if not isinstance(key, Scalar) or not isinstance(key.value, str):
-            self.refuse_key(key, value)
-        elif key.text == "<<" and key.plain:
-            message = "merge keys (`<<`) are not part of the language"
-            hint = "share settings by defaults at top level, or by `extends`"
-            self.diagnostics.append(error("MLC004", message, key.span, hint=hint))
-        elif key.text in entries:
-            first = entries[key.text].key.span
-            related = (Related("first given here", first),)
-            message = f"`{key.text}` is given twice"
-            self.diagnostics.append(error("MLC003", message, key.span, related=related))
-        else:
-            entries[key.text] = Entry(key, value)
+            if not isinstance(key, Scalar) or not isinstance(key.value, str) or _is_merge(key):
+                self.refuse_key(key, value)
+            elif key.text in entries:
+                first = entries[key.text].key.span
+                related = (Related("first given here", first),)
+                message = f"`{key.text}` is given twice"
+                self.tell(error("MLC003", message, key.span, related=related))
+            else:
+                entries[key.text] = Entry(key, value)
 
     def refuse_key(self, key: Node, value: Node) -> None:
+        if isinstance(key, Scalar) and _is_merge(key):
+            message = "merge keys (`<<`) are not part of the language"
+            hint = "share settings by defaults at top level, or by `extends`"
+            self.tell(error("MLC004", message, key.span, hint=hint))
+            return
         if isinstance(key, Mapping) and self.file.text[max(0, key.start.index - 1)] == "$":
             # `{a: ${{ params.x }}}` is read as a mapping that has a mapping for its key.
-            self.diagnostics.append(
-                _forgotten_quotes(self.file, key.start.index - 1, value.end.index)
+            self.tell(
+                source_words.forgotten_quotes(self.file, key.start.index - 1, value.end.index)
             )
             return
         shown = key.text if isinstance(key, Scalar) else "a list or mapping"
         message = f"a key has to be text, found {shown or 'nothing'}"
         hint = f'quote it: "{shown}"' if isinstance(key, Scalar) and shown else ""
-        self.diagnostics.append(error("MLC004", message, key.span, hint=hint))
+        self.tell(error("MLC004", message, key.span, hint=hint))
 
     def alias(self, event: Any) -> Node:
         known = self.anchors.get(event.anchor)
@@ -234,62 +234,30 @@ class _Composer:
     def tally(self, nodes: int, event: Any) -> None:
         self.count += nodes
         if self.count > MAX_NODES:
-            message = f"aliases expand to more than {MAX_NODES} nodes"
+            message = f"more than {MAX_NODES} values in one file, those of aliases counted again"
             raise _StopError(error("MLC006", message, self.place(event)))
+
+    def tell(self, found: Diagnostic) -> None:
+        self.diagnostics.append(found)
+        if len(self.diagnostics) >= MOST_ERRORS:
+            message = f"more than {MOST_ERRORS} errors in this file: the rest is not looked at"
+            raise _StopError(error("MLC008", message, found.span, hint="mend these first"))
 
     def refuse_tag(self, event: Any) -> None:
         start = event.start_mark.index
-        tag = re.match(r"\S*", self.file.text[start:])
+        tag = _TAG.match(self.file.text, start)
         shown = tag[0] if tag else event.tag
+        has_expression = self.file.text.find("${{", start, event.end_mark.index) >= 0
         hint = "quote the value if it is text"
-        if "${{" in self.file.text[start : event.end_mark.index] or not shown.startswith("!!"):
+        if has_expression or not shown.startswith("!!"):
             hint = f"a value starting with `!` is a tag; as an expression write ${{{{ {shown} }}}}"
         span = self.file.span(start, start + len(shown))
         message = f"YAML tags are not part of the language, found `{shown}`"
-        self.diagnostics.append(error("MLC004", message, span, hint=hint))
+        self.tell(error("MLC004", message, span, hint=hint))
 
     def place(self, event: Any) -> Span:
         return self.file.span(event.start_mark.index, event.end_mark.index)
 
 
-def _forgotten_quotes(file: SourceFile, start: int, end: int) -> Diagnostic:
-    message = "an expression inside `{ }` or `[ ]` needs quotes"
-    hint = 'write "${{ … }}" with the quotes'
-    fix = mending.quoted_expression(file, start)
-    return error("MLC007", message, file.span(start, end), hint=hint, fix=fix)
-
-
-def _syntax_error(file: SourceFile, problem: yaml.MarkedYAMLError) -> Diagnostic:
-    mark = problem.problem_mark or problem.context_mark
-    index = min(mark.index, len(file.text)) if mark else len(file.text)
-    before = file.text[file.starts[file.position(index)[0] - 1] : index]
-    what = problem.problem or "can't be read as YAML"
-    hint = ""
-    opened = file.text.rfind("${{", 0, index + 3)
-    if what.startswith("mapping values are not allowed"):
-        what = "`: ` inside a plain value"
-        hint = f"quote the value: '{before.partition(': ')[2].strip()}: …'"
-        if "${{" in before:
-            hint = 'quote the expression: "${{ … }}"'
-    elif "found character '\\t'" in what or file.text[index : index + 1] == "\t":
-        what = "a tab; YAML indents with spaces"
-    elif (
-        opened >= 0
-        and file.text.count("\n", opened, index) <= 1
-        and "flow" in (problem.context or "")
-    ):
-        return _forgotten_quotes(file, opened, opened + 3)
-    elif what.startswith("found character that cannot start any token"):
-        what = f"`{file.text[index : index + 1]}` can't start a value"
-        hint = "quote the value"
-    elif what.startswith("could not find expected ':'"):
-        what = "a key without `: ` and a value"
-    if what == "found unexpected end of stream" and problem.context_mark:
-        start = problem.context_mark.index
-        message = "YAML: a quoted text that is never closed"
-        return error("MLC002", message, file.span(start, start + 1), hint="close the quote")
-    related: tuple[Related, ...] = ()
-    if problem.context and problem.context_mark and problem.context_mark.index != index:
-        at = problem.context_mark
-        related = (Related(problem.context, file.span(at.index, at.index + 1)),)
-    return error("MLC002", f"YAML: {what}", file.span(index, index + 1), hint=hint, related=related)
+def _is_merge(key: Scalar) -> bool:
+    return key.text == "<<" and key.plain

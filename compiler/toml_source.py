@@ -14,6 +14,20 @@ def to_node(data: Any, file: SourceFile, table: tuple[str, ...] = ()) -> Node:
     return _Places(file, table).node(data, table)
 
 
+def lines_of(file: SourceFile, table: tuple[str, ...]) -> frozenset[int]:
+    """The lines of a table and of those in it, as far as headers tell."""
+    header = re.compile(
+        r"[ \t]*\[+[ \t]*" + r"[ \t]*\.[ \t]*".join(map(_key, table)) + r"[ \t]*[].]"
+    )
+    inside, found = False, []
+    for number, line in enumerate(file.lines(), 1):
+        if line.lstrip().startswith("["):
+            inside = header.match(line) is not None
+        if inside:
+            found.append(number)
+    return frozenset(found)
+
+
 class _Places:
     """Gives TOML data the places that tomllib does not tell: the line of its table or key."""
 

@@ -12,6 +12,7 @@ import json
 import math
 import re
 import warnings
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Literal, TypeAlias, get_args
 
@@ -21,6 +22,7 @@ VALUE_KINDS: tuple[ValueKind, ...] = get_args(ValueKind)
 
 # Engines carry numbers as doubles: beyond this an integer loses digits.
 MAX_INTEGER = 2**53 - 1
+MAX_PATTERN = 1000
 
 
 class ValueTextError(ValueError):
@@ -60,6 +62,41 @@ def pattern(text: str) -> re.Pattern[str]:
         # Python muses about sets that other languages read in another way.
         warnings.simplefilter("ignore", FutureWarning)
         return re.compile(text[:-1] + r"\Z" if ends else text)
+
+
+class PatternError(ValueError):
+    """A text is no pattern of the language; the message says why."""
+
+
+@functools.cache
+def constraint(text: str) -> Callable[[str], object]:
+    """The search of a pattern that a spec gives; what it returns is None where there is nothing.
+
+    By RE2, which takes time in proportion to the text whatever the pattern is; Python's own
+    module and many others can take forever (`(a+)+$`).
+
+    Raises:
+        PatternError: the text is no regular expression, or has references or assertions, for
+            which nobody knows a way in bounded time.
+    """
+    if len(text) > MAX_PATTERN:
+        raise PatternError(f"it has more than {MAX_PATTERN} characters")
+    # Here, since few specs have one, and the library takes its time to load.
+    import re2
+
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        search: Callable[[str], object] = re2.compile(text, options).search
+    except re2.error as problem:
+        said = problem.args[0]
+        why = said.decode() if isinstance(said, bytes) else str(said)
+        if re.search(r"invalid perl operator: \(\?<?[=!]|invalid escape sequence: \\[1-9]", why):
+            why = "it looks ahead, behind or back, which can take forever"
+        raise PatternError(why) from None
+    except UnicodeEncodeError:
+        raise PatternError("a lone surrogate is no character") from None
+    return search
 
 
 def as_kind(value: JsonValue, kind: ValueKind) -> JsonValue:

@@ -185,7 +185,8 @@ def retrieve(uri: str) -> Resource[Any]:
 def test_every_keyword_of_the_schemas_is_understood() -> None:
     known = {
         "$schema", "$id", "$ref", "$defs", "title", "description", "examples", "default",
-        "enumDescriptions", "type", "enum", "const", "format", "minimum", "minLength", "pattern",
+        "enumDescriptions", "type", "enum", "const", "format", "minimum", "maximum", "minLength",
+        "pattern",
         "properties", "additionalProperties", "propertyNames", "required", "minProperties",
         "items", "minItems", "oneOf",
     }  # fmt: skip

@@ -30,6 +30,8 @@ PAGE = ROOT / "docs/peers.md"
 ENVIRONMENTS = Path(os.environ.get("MLC_PEERS") or ROOT / "build/peers")
 # Words by which a tool says that something is wrong, where it ends with 0.
 _COMPLAINT = re.compile(r"(?i)error|warning|invalid|fail|not valid|deprecat")
+# What the sound files start; nobody runs it.
+_PROGRAMS = ("fetch.py", "train.py")
 # Lines between a place and the mistake, by which the place still is of the same step.
 _NEAR = 5
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -91,6 +93,8 @@ def ask(peer: Peer, text: str) -> tuple[int, str]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / peer.file).write_text(text)
+        for program in _PROGRAMS:
+            (folder / program).touch()
         shown = peer.command.format(bin=environment(peer), here=HERE)
         own = ("NO_COLOR", "FORCE_COLOR")
         variables = {k: v for k, v in os.environ.items() if k not in own}

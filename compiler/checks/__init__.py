@@ -14,6 +14,7 @@ from compiler.binding.scope import Read
 from compiler.checks.circles import cycles
 from compiler.checks.clashes import Named as Named
 from compiler.checks.clashes import same_names as same_names
+from compiler.checks.code_files import code_files
 from compiler.checks.conditions import empty_loops, impossible_values
 from compiler.checks.images import images
 from compiler.checks.injection import injection
@@ -21,6 +22,7 @@ from compiler.checks.kubernetes import labels, objects, tolerations, user
 from compiler.checks.machines import amounts, gpu_nodes
 from compiler.checks.mounts import mounts, shared_memory
 from compiler.checks.overlays import changes_nothing as changes_nothing
+from compiler.checks.overlays import forgotten_values as forgotten_values
 from compiler.checks.overlays import idle_settings as idle_settings
 from compiler.checks.overlays import no_change as no_change
 from compiler.checks.policy import allowed_images, ceilings, pods
@@ -57,6 +59,7 @@ STEP_CHECKS: tuple[Callable[[Step, Project], Iterator[Diagnostic]], ...] = (
     tolerations,
     user,
     python_signature,
+    code_files,
 )
 # Of sound steps, with the text of the files that they come from.
 SOURCE_CHECKS: tuple[

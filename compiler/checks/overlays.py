@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from compiler.diagnostics import Diagnostic, Span, warning
+from compiler import nulls
+from compiler.diagnostics import Diagnostic, Span, error, warning
 from compiler.ir import Gpu, Pipeline
 from compiler.nodes import Mapping, Node, mapping
 from compiler.resolve import DEFAULTS, Resolved, expanded
@@ -46,6 +47,17 @@ def idle_settings(root: Mapping, resolved: Resolved) -> Iterator[Diagnostic]:
                 message = f"profile `{name}` sets `{path}` of `{step}`, but no step in it takes it"
                 hint = "each sets its own, which counts more: name them in the profile"
                 yield warning("MLC348", message, span, hint=hint)
+
+
+def forgotten_values(root: Mapping) -> Iterator[Diagnostic]:
+    """Nulls that take out nothing: more likely a value that was forgotten. What bases set is not
+    seen any more, so a spec that goes on from one is not told of."""
+    if any(entry.key.file is not root.file for _, entry in root):
+        return
+    for null in nulls.idle(root):
+        message = f"null takes out what is set elsewhere, and nothing sets `{null.name}`"
+        hint = "give it a value" + (', `""` for the empty text' if null.key == "env" else "")
+        yield error("MLC109", message, null.node.span, hint=hint)
 
 
 def changes_nothing(plain: Pipeline, profiled: Pipeline) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from compiler import files, project
+from compiler import credentials, files, project
 from compiler.diagnostics import MlcError
 from compiler.settings import Project
 
@@ -39,10 +39,12 @@ def write(changes: Mapping[Path, Change]) -> None:
 
 
 def diff(changes: Mapping[Path, Change]) -> str:
-    """The changes as a unified diff, as git and patch take it."""
+    """The changes as a unified diff, as git and patch take it; credentials are masked."""
     parts: list[str] = []
     for shown, before, after in changes.values():
-        lines = difflib.unified_diff(_lines(before), _lines(after), f"a/{shown}", f"b/{shown}")
+        # What must not be seen stands in the way of `patch` at the lines around it only.
+        old, new = (_lines(credentials.masked(text)) for text in (before, after))
+        lines = difflib.unified_diff(old, new, f"a/{shown}", f"b/{shown}")
         for line in lines:
             parts.append(line)
             if not line.endswith("\n"):

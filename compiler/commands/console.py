@@ -13,7 +13,6 @@ from pathlib import Path
 from compiler import frontend
 from compiler.diagnostics import Diagnostic, Severity
 from compiler.nodes import Mapping, SourceFile
-from compiler.reports import REPORTS, gather
 
 # How messages call what is read from standard input.
 STDIN = "<stdin>"
@@ -40,6 +39,10 @@ def report(
 
     `checked` are the specs that were asked for; some formats name those without findings too.
     """
+    if style == "text" and not diagnostics:
+        return
+    from compiler.reports import REPORTS, gather  # what a sound spec can do without
+
     stream = sys.stderr if style == "text" else sys.stdout
     if style != "text" and isinstance(stream, io.TextIOWrapper):
         # What reads it expects UTF-8, whatever the terminal's language is.

@@ -11,7 +11,7 @@ import sys
 import textwrap
 
 from compiler import pages
-from compiler.codes import CODES, WHERE_CODES_ARE, is_fixed, is_policy, meant
+from compiler.codes import CODES, GUESSES, WHERE_CODES_ARE, is_fixed, is_policy, meant
 from compiler.commands import console
 from compiler.diagnostics import nearest
 from compiler.reports.snippets import Paint
@@ -76,6 +76,11 @@ def counts(code: str) -> str:
         return "Found when a spec runs on this machine."
     if is_policy(code):
         return "What the project's policy asks for; `# mlc: ignore[CODE] why` takes one as it is."
+    if code in GUESSES:
+        return (
+            "An error that rests on how a text looks. `# mlc: ignore[CODE] why` takes one as it "
+            "is, unless the project's policy enforces the code."
+        )
     if is_fixed(code):
         return "An error of the language: no policy and no comment changes that."
     return (

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from compiler import frontend, source
+from compiler import frontend, nulls, source
 from compiler.commands import console
 from compiler.diagnostics import has_errors
 from compiler.git import UNKNOWN
@@ -75,7 +75,8 @@ def printed(
     their place in the spec.
     """
     given = {key.text: node for key, node in resolved.values} | dict(values or {})
-    lines = _Printer(_with_values(resolved, given), typed or {}).lines()
+    spec = nulls.without_idle(_with_values(resolved, given))
+    lines = _Printer(spec, typed or {}).lines()
     return f"# {resolved.spec.file.path} as it counts\n{_aligned(lines)}"
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from compiler import mending, schema, source
+from compiler import credentials, mending, schema, source
 from compiler.diagnostics import Diagnostic, Related, Span, error, listing, nearest
 from compiler.nodes import Mapping, Scalar, SourceFile, text
 
@@ -177,6 +177,9 @@ class Library:
     def _load(self, path: Path) -> _Read:
         root, file, found = source.read(path, source.shown_path(path), self.unsaved)
         self.sources[file.path] = file
+        found = [*found, *credentials.check(file)]
         if root is not None:
-            found = [*found, *schema.check(root, "language")]
+            wrong = schema.check(root, "language")
+            found = [*found, *wrong]
+            root = None if schema.is_given_up(wrong) else root
         return _Read(root, tuple(found))

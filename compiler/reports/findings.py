@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from compiler.diagnostics import Diagnostic, Span, in_order
+from compiler.diagnostics import Diagnostic, Severity, Span, in_order
 from compiler.nodes import SourceFile
+from compiler.reports.masking import masked
+
+# Nobody reads more; a file that is wrong throughout would fill a disk.
+MOST_OF_A_FILE = 1000
+_LONGEST = 1000
+# Of one finding: a circle has as many as steps.
+_MOST_PLACES = 50
 
 
 class Findings(NamedTuple):
@@ -26,12 +33,56 @@ def gather(
     *,
     colour: bool = False,
 ) -> Findings:
-    """Findings sorted, none twice.
+    """Findings sorted, none twice, and of each file so many that they can be read.
 
     The one way into a report: no format reads a file or a text of the spec that did not come
-    through here, so what must not be shown is taken out here.
+    through here, so what must not be shown (`masking`) is taken out here.
     """
-    return Findings(tuple(in_order(diagnostics)), sources, tuple(dict.fromkeys(checked)), colour)
+    found, shown = masked(_bounded(in_order(diagnostics)), sources)
+    found = in_order(map(_cut, found))
+    return Findings(tuple(found), shown, tuple(dict.fromkeys(checked)), colour)
+
+
+def _bounded(found: list[Diagnostic]) -> list[Diagnostic]:
+    """The first findings of each file, errors before others, and how many more there are."""
+    if len(found) <= MOST_OF_A_FILE:
+        return found
+    by_file: dict[str, list[Diagnostic]] = {}
+    for diagnostic in found:
+        by_file.setdefault(diagnostic.span.path, []).append(diagnostic)
+    kept: list[Diagnostic] = []
+    for own in by_file.values():
+        if len(own) > MOST_OF_A_FILE:
+            more = len(own) - MOST_OF_A_FILE
+            errors = [d for d in own if d.severity is Severity.ERROR]
+            others = [d for d in own if d.severity is not Severity.ERROR]
+            own = [*errors, *others][:MOST_OF_A_FILE]
+            message = f"{more} more findings in this file are not shown"
+            span = max(d.span for d in own)
+            own.append(Diagnostic("MLC008", Severity.NOTE, message, span, hint="mend these first"))
+        kept += own
+    return kept
+
+
+def _cut(diagnostic: Diagnostic) -> Diagnostic:
+    """A finding without the middle of a text that nobody would read to its end."""
+    texts = (diagnostic.message, diagnostic.label, diagnostic.hint)
+    if max(map(len, texts)) <= _LONGEST and not diagnostic.related and diagnostic.fix is None:
+        return diagnostic
+    message, label, hint = map(_without_middle, texts)
+    related = tuple(
+        r._replace(message=_without_middle(r.message)) for r in diagnostic.related[:_MOST_PLACES]
+    )
+    fix = diagnostic.fix
+    if fix is not None:
+        fix = fix._replace(title=_without_middle(fix.title))
+    return diagnostic._replace(message=message, label=label, hint=hint, related=related, fix=fix)
+
+
+def _without_middle(text: str) -> str:
+    if len(text) <= _LONGEST:
+        return text
+    return f"{text[: _LONGEST * 2 // 3]}…{text[-_LONGEST // 4 :]}"
 
 
 def files(findings: Findings) -> list[str]:
@@ -48,7 +99,7 @@ def written(findings: Findings, span: Span) -> str:
         file.starts[line - 1] + column - 1
         for line, column in ((span.line, span.column), (span.end_line, span.end_column))
     )
-    return file.text[start:end]
+    return _without_middle(file.text[start:end])
 
 
 def told(diagnostic: Diagnostic) -> str:
