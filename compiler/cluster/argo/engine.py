@@ -81,6 +81,10 @@ class Argo:
     def replaces_schedules(self) -> bool:
         return True
 
+    @property
+    def kept_of_schedules(self) -> frozenset[str]:
+        return frozenset({"cron", "timezone", "params", "enabled", "overlap"})
+
     def close(self) -> None:
         self.road.close()
 
@@ -330,7 +334,7 @@ class Argo:
             old = self.road.find(kind, name)
             if old is None:
                 raise EngineError(f"there is no {WORDS[kind]} {name} any more", "not found", 404)
-            new = change(old)
+            new = change({key: old[key] for key in objects.PARTS if key in old})
             if new is None:
                 return old
             try:

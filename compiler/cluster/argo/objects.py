@@ -18,6 +18,8 @@ STEPS, LOOPS, METRICS = "mlc/steps", "mlc/loops", "mlc/metrics"
 PART = "mlc/part-of"
 ARCHIVED = "mlc/archived"
 TITLE = "workflows.argoproj.io/title"
+# What an object has at its top; nothing else of an answer is sent back.
+PARTS = ("apiVersion", "kind", "metadata", "spec", "status")
 _DESCRIPTION = "workflows.argoproj.io/description"
 # A pod's name starts with the run's, and its hostname is cut after 63 characters.
 _LONGEST_RUN = 50

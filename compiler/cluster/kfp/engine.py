@@ -79,6 +79,11 @@ class Kfp:
     def replaces_schedules(self) -> bool:
         return False
 
+    @property
+    def kept_of_schedules(self) -> frozenset[str]:
+        # The time zone is the server's.
+        return frozenset({"cron", "params", "enabled", "overlap", "catch_up"})
+
     def close(self) -> None:
         self.transport.close()
 
@@ -185,7 +190,7 @@ class Kfp:
 
     def versions(self, project: str, algorithm: str | None = None) -> Iterator[Version]:
         if algorithm is not None:
-            found = self._pipeline(algorithm)
+            found = self._pipeline(algorithm.replace("_", "-"))
             pipelines = [] if found is None else [found]
         else:
             pipelines = list(
@@ -329,7 +334,10 @@ class Kfp:
                 files.close()
 
     def schedules(self, project: str, algorithm: str | None = None) -> Iterator[Schedule]:
-        for data in self._recurring():
+        # They are called after the pipeline, so that not all have to come.
+        name = f"{algorithm.replace('_', '-')}--" if algorithm is not None else ""
+        named = {"filter": where(display_name__has=name)} if name else {}
+        for data in self._recurring(**named):
             found = reading.schedule(data, self._ui, self.timezone)
             own = found.marks
             if own is None or not marks.same(own.project, project):
@@ -346,6 +354,8 @@ class Kfp:
         marks_: Marks,
     ) -> Schedule:
         name = f"{manifest.name}--{schedule.name}--{marks_.version or version.name}"
+        if marks_.generation:
+            name = f"{name}--{marks_.generation}"
         marks_ = replace(marks_, schedule=schedule.name)
         at_once = 1 if schedule.overlap == "forbid" else _MOST_AT_ONCE
 
@@ -380,7 +390,11 @@ class Kfp:
 
         self._once(lambda: next(iter(same()), None), create)
         # Two that deploy at once may both have made it: all of them keep the same one.
-        first, *others = same() or [create()]
+        found = same() or [create()]
+        if not schedule.enabled:
+            # Another may enable the one that it takes for its own; `deployment` settles that.
+            return found[-1]
+        first, *others = found
         for other in others:
             self.delete_schedule(other)
         return first
