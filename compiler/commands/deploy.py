@@ -151,7 +151,8 @@ def carry_out(
                 f"{item.algorithm}: runs of its schedules are under way; the rest goes with the "
                 "next mlc deploy --prune"
             )
-    kept = tidy(engine, project.name, frozenset(by_name), request.say)
+    names = {w.algorithm: frozenset(s.name for s in w.schedules) for w in every}
+    kept = tidy(engine, project.name, names, request.say)
     if kept:
         request.say(f"{kept} disabled until their runs have ended; the next deploy deletes them")
     return console.OK

@@ -1,15 +1,16 @@
 """A plan made so on an engine, algorithm by algorithm.
 
-At no moment is an active schedule missing. Where an engine changes schedules in place it does so
-at once. Elsewhere the new one is made disabled, read back, enabled, and only then is the old one
-disabled, the two requests that no engine makes into one; what is done with is deleted when none of
-its runs is under way. Of several the one that was made last counts, whoever looks: so two that
-deploy at once never disable each other's.
+Each moment of a schedule starts one run. Where an engine changes schedules in place it does so at
+once. Elsewhere the new one is made, read back, and then the old one disabled, while no moment is
+near (`quiet`); what is done with is deleted when none of its runs is under way. One that was
+disabled is never enabled again, for it would make up for a moment that another had. Of several the
+one that was made last counts, whoever looks: so two that deploy at once never disable each other's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from compiler.cluster import Engine, EngineError, marks
@@ -24,6 +25,7 @@ from compiler.cluster.records import (
     State,
     Version,
 )
+from compiler.deployment import quiet
 from compiler.deployment.difference import Item, schedule_changes
 from compiler.deployment.state import Deployed, rank, read_one, schedules_of
 
@@ -84,18 +86,21 @@ def deploy(engine: Engine, item: Item, deployment: Deployment, say: Say) -> Vers
         for change in item.schedules:
             schedule = next((s for s in deployment.schedules if s.name == change.name), None)
             if schedule is None:
-                _switch_off(engine, own, change.name)
+                _switch_off(engine, _named(engine, own, change.name))
                 say(f"{item.algorithm}: schedule {change.name} removed")
             else:
-                _put(engine, schedule, version, manifest, experiment, own)
+                _put(engine, schedule, version, manifest, experiment, own, say)
                 say(f"{item.algorithm}: schedule {change.name} starts {version.name}")
     return version
 
 
-def tidy(engine: Engine, project: str, algorithms: frozenset[str], say: Say) -> int:
-    """Delete schedules that are done with and have no run under way; how many have to stay."""
+def tidy(engine: Engine, project: str, wanted: Mapping[str, frozenset[str]], say: Say) -> int:
+    """Delete schedules that are done with and have no run under way; how many have to stay.
+
+    `wanted` are the names of the schedules of each algorithm.
+    """
     kept = 0
-    done_with = list(_done_with(engine, project, algorithms))
+    done_with = list(_done_with(engine, project, wanted))
     active = _active(engine, project) if done_with else frozenset()
     for schedule in done_with:
         if schedule.id in active:
@@ -144,45 +149,75 @@ def _put(
     manifest: Manifest,
     experiment: Experiment,
     own: Marks,
+    say: Say,
 ) -> None:
     """A schedule of a spec as it is to be."""
     if engine.replaces_schedules:
         engine.put_schedule(schedule, version, manifest, experiment, own)
         return
     there = _named(engine, own, schedule.name)
+    crons = [schedule.cron, *(one.spec.cron for one in there if one.enabled)]
+    follows = schedule.enabled and len(crons) > 1
+    if follows and not _is_same(engine, there[0], schedule, version):
+        quiet.wait(crons, say)
+    start = time.time()
+    with quiet.undisturbed():
+        made = _made(engine, schedule, version, manifest, experiment, own)
+        _settle(engine, own, schedule, version, made)
+    if follows and quiet.passed(crons, start, time.time()):
+        say(
+            f"warning: {own.algorithm}: while the schedule {schedule.name} was changed it may have "
+            "started two runs"
+        )
+
+
+def _made(
+    engine: Engine,
+    schedule: ScheduleSpec,
+    version: Version,
+    manifest: Manifest,
+    experiment: Experiment,
+    own: Marks,
+) -> Schedule:
+    """The last one of a schedule's name, if it is as it has to be, or another after it."""
+    there = _named(engine, own, schedule.name)
     latest = there[0] if there else None
-    wanted = replace(schedule, enabled=False)
-    if latest is not None and _is_same(engine, latest, wanted, version):
-        made = latest
-    else:
-        number = rank(latest)[0] + 1 if latest is not None else 1
-        numbered = replace(own, generation=str(number))
-        made = engine.put_schedule(wanted, version, manifest, experiment, numbered)
-        seen = [one for one in _named(engine, own, schedule.name) if one.id == made.id]
-        if not seen or not _is_same(engine, seen[0], wanted, version):
-            raise _superseded(own.algorithm, schedule.name)
-    if schedule.enabled:
-        if not made.enabled:
-            engine.enable_schedule(made)
-        _settle(engine, own, wanted, version, made)
-    else:
-        _switch_off(engine, own, schedule.name)
+    if latest is not None and _is_same(engine, latest, schedule, version):
+        return latest
+    number = rank(latest)[0] + 1 if latest is not None else 1
+    numbered = replace(own, generation=str(number))
+    made = engine.put_schedule(schedule, version, manifest, experiment, numbered)
+    seen = next((s for s in _named(engine, own, schedule.name) if s.id == made.id), None)
+    if seen is not None and seen.enabled and not _is_same(engine, seen, schedule, version):
+        _disable(engine, seen)
+        raise EngineError(
+            f"{engine.settings.name} keeps the schedule {schedule.name} of {own.algorithm} in "
+            "another way than it was made, so the one before goes on",
+            "conflict",
+            hint="look at it in the UI: someone may have changed it in this moment",
+        )
+    return made
 
 
 def _settle(
     engine: Engine, own: Marks, wanted: ScheduleSpec, version: Version, made: Schedule
 ) -> None:
     """Disable all but the one that was made last, which another deploy may have made."""
-    enabled = [one for one in _named(engine, own, wanted.name) if one.enabled]
+    there = _named(engine, own, wanted.name)
+    if not wanted.enabled:
+        _switch_off(engine, (one for one in there if rank(one) <= rank(made)))
+        return
+    enabled = [one for one in there if one.enabled]
+    if not enabled:
+        raise _superseded(own.algorithm, wanted.name)
     for one in enabled[1:]:
         _disable(engine, one)
-    counts = enabled[0] if enabled else None
-    if counts is None or (counts.id != made.id and not _is_same(engine, counts, wanted, version)):
+    if not _is_same(engine, enabled[0], wanted, version):
         raise _superseded(own.algorithm, wanted.name)
 
 
-def _switch_off(engine: Engine, own: Marks, name: str) -> None:
-    for one in _named(engine, own, name):
+def _switch_off(engine: Engine, schedules: Iterable[Schedule]) -> None:
+    for one in schedules:
         if one.enabled:
             _disable(engine, one)
 
@@ -203,11 +238,10 @@ def _named(engine: Engine, own: Marks, name: str) -> list[Schedule]:
 
 
 def _is_same(engine: Engine, there: Schedule, wanted: ScheduleSpec, version: Version) -> bool:
-    """Whether it starts that version in that way, enabled or not."""
+    """Whether it starts that version in that way."""
     if there.version not in (version.id, version.name):
         return False
-    kept = engine.kept_of_schedules - {"enabled"}
-    return not list(schedule_changes(there.spec, wanted, kept))
+    return not list(schedule_changes(there.spec, wanted, engine.kept_of_schedules))
 
 
 def _superseded(algorithm: str, name: str) -> EngineError:
@@ -218,16 +252,23 @@ def _superseded(algorithm: str, name: str) -> EngineError:
     )
 
 
-def _done_with(engine: Engine, project: str, algorithms: frozenset[str]) -> Iterator[Schedule]:
-    """What was followed by another, or is of no spec any more: all but the last of each name."""
+def _done_with(
+    engine: Engine, project: str, wanted: Mapping[str, frozenset[str]]
+) -> Iterator[Schedule]:
+    """What is disabled, and was followed by another or is of no spec any more."""
     groups: dict[tuple[str, str], list[Schedule]] = {}
     for one in engine.schedules(project):
-        if one.marks is not None and any(marks.same(one.marks.algorithm, a) for a in algorithms):
-            groups.setdefault((one.marks.algorithm, one.spec.name), []).append(one)
-    for _, group in sorted(groups.items()):
-        latest = max((s for s in group if s.enabled), key=rank, default=None)
-        if latest is not None:
-            yield from (s for s in group if not s.enabled and rank(s) < rank(latest))
+        own = one.marks.algorithm if one.marks is not None else ""
+        names = next((n for a, n in wanted.items() if marks.same(own, a)), None)
+        if own and names is not None:
+            name = next((n for n in names if marks.same(one.spec.name, n)), "")
+            groups.setdefault((own, name), []).append(one)
+    for (_, name), group in sorted(groups.items()):
+        enabled = [one for one in group if one.enabled]
+        latest = max(enabled or group, key=rank)
+        for one in sorted(group, key=rank):
+            if not one.enabled and (not name or rank(one) < rank(latest)):
+                yield one
 
 
 def _active(engine: Engine, project: str) -> frozenset[str]:

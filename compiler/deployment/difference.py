@@ -190,8 +190,10 @@ def _schedules(
             found = ScheduleChange(schedule.name, "enable", by_hand=said)
         if found is not None:
             yield found
-    for name in sorted({one.spec.name for one in deployed.schedules if one.enabled} - names):
-        yield ScheduleChange(name, "remove")
+    enabled = {one.spec.name for one in deployed.schedules if one.enabled}
+    for name in sorted(enabled):
+        if not any(marks.same(name, known) for known in names):
+            yield ScheduleChange(name, "remove")
 
 
 def _schedule(

@@ -28,7 +28,7 @@ class Deployed:
 
     def named(self, schedule: str) -> list[Schedule]:
         """Those of one name in a spec, the one that counts first."""
-        found = [one for one in self.schedules if one.spec.name == schedule]
+        found = [one for one in self.schedules if marks.same(one.spec.name, schedule)]
         return sorted(found, key=rank, reverse=True)
 
     def counted(self, schedule: str) -> Schedule | None:
@@ -63,7 +63,7 @@ def rank(schedule: Schedule) -> tuple[int, float, str]:
     """The order in which schedules of one name were made. Two that deploy at once come to the same
     one, whatever the other does in between."""
     made = schedule.marks.generation if schedule.marks else ""
-    number = int(made) if made.isdigit() else 0
+    number = int(made) if made.isascii() and made.isdigit() else 0
     return number, schedule.created or 0.0, schedule.id
 
 

@@ -29,9 +29,9 @@ def there(
     request: pytest.FixtureRequest,
     tmp_path: Path,
     contracts: None,  # noqa: ARG001
-    kill: Kill,  # noqa: ARG001
+    kill: Kill,
 ) -> Iterator[World]:
-    with world(tmp_path, request.param) as found:
+    with world(tmp_path, request.param, kill.clock) as found:
         yield found
 
 

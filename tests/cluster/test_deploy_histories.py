@@ -11,6 +11,7 @@ import os
 import random
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,8 @@ from cluster.deployed import KINDS, Algorithm, Kill, Killed, World, in_process, 
 
 HISTORIES = int(os.environ.get("MLC_DEPLOY_HISTORIES", "6"))
 NAMES = ("fit", "other", "long_name_of_it")
-CRONS = ("0 2 * * *", "0 3 * * *", "30 4 * * 1")
+# The last ones come often, so that a deploy meets their moments.
+CRONS = ("0 2 * * *", "30 4 * * 1", "*/5 * * * *", "7,38 * * * *", "* * * * *")
 # Those after which a command can go on, or be run again.
 FAULTS = ("drop", "lose", "500", "502", "503", "429", "409", "truncated", "cut", "unknown-field")
 
@@ -34,13 +36,13 @@ def kill(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kill]:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("seed", range(HISTORIES))
 def test_a_history(tmp_path: Path, contracts: None, kill: Kill, kind: str, seed: int) -> None:  # noqa: ARG001
-    with world(tmp_path, kind) as there:
+    with world(tmp_path, kind, kill.clock) as there:
         there.add_foreign()
         play(there, random.Random(f"{kind} {seed}"), kill, seed)
 
 
 def play(there: World, draw: random.Random, kill: Kill, seed: int) -> None:
-    algorithms = {"fit": Algorithm()}
+    algorithms = {"fit": replace(Algorithm(), schedules=(("nightly", CRONS[0], 5, True),))}
     there.write(algorithms)
     for number in range(draw.randint(3, 6)):
         before = there.want(there.algorithms)
@@ -53,6 +55,7 @@ def play(there: World, draw: random.Random, kill: Kill, seed: int) -> None:
             there.server.faults.at_random(seed * 100 + number, 0.15, FAULTS)
         for _ in range(draw.randint(0, 2)):
             trouble(there, draw, kill)
+            kill.clock.sleep(draw.uniform(0, 900))
         if draw.random() < 0.5:
             there.trigger_all()
         there.server.faults.clear()
@@ -62,13 +65,13 @@ def play(there: World, draw: random.Random, kill: Kill, seed: int) -> None:
         else:
             code, printed = there.mlc("deploy", "--yes", "--allow-dirty")
             assert code == 0, printed
+        kill.clock.sleep(draw.uniform(0, 1800))
         if draw.random() < 0.5:
             there.finish_all()
     there.finish_all()
     there.deploy("--prune")
     code, printed = there.mlc("plan", "--detailed-exitcode")
     assert code == 0, printed
-    assert there.runs_of_schedules() >= 0
 
 
 def orphaned(there: World) -> bool:
@@ -116,6 +119,7 @@ def trouble(there: World, draw: random.Random, kill: Kill) -> None:
             assert code in (0, 3), printed
         case _:
             at_once(there, 2)
+    there.left_alone()
 
 
 def at_once(there: World, many: int) -> None:
@@ -130,10 +134,31 @@ def at_once(there: World, many: int) -> None:
     there.invariants.writers = 1
 
 
+def test_each_moment_starts_one_run(tmp_path: Path, contracts: None, kill: Kill) -> None:  # noqa: ARG001
+    """Versions and crons move at any time, and the controller is late as it is: no moment of a
+    schedule is left out, and none comes twice."""
+    draw = random.Random(7)
+    with world(tmp_path, "kfp", kill.clock) as there:
+        account = there.invariants.account
+        assert account is not None
+        kill.clock.step = 0.7
+        for number in range(12):
+            schedules = (
+                ("often", "* * * * *", 1, True),
+                ("nightly", draw.choice(("*/5 * * * *", "7,38 * * * *")), number, True),
+            )
+            there.write({"fit": Algorithm(epochs=number, schedules=schedules)})
+            there.deploy()
+            kill.clock.sleep(draw.uniform(0, 600))
+        kill.clock.sleep(60)
+        account.check()
+        assert len(account.started) > 60 and not account.excuses
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_killed_at_each_request(tmp_path: Path, contracts: None, kill: Kill, kind: str) -> None:  # noqa: ARG001
     """Of the same change, at the first request, the second, and so on to the last."""
-    with world(tmp_path, kind) as there:
+    with world(tmp_path, kind, kill.clock) as there:
         there.add_foreign()
         there.write({"fit": Algorithm()})
         there.deploy()
@@ -159,12 +184,15 @@ def test_killed_at_each_request(tmp_path: Path, contracts: None, kill: Kill, kin
 @pytest.mark.parametrize("kind", KINDS)
 def test_sigkill(tmp_path: Path, contracts: None, kill: Kill, kind: str) -> None:  # noqa: ARG001
     """Real processes, killed after some requests of theirs that write."""
+    one = far_off()
     with world(tmp_path, kind) as there:
         there.add_foreign()
-        there.write({"fit": Algorithm(), "other": Algorithm()})
+        there.write({"fit": one, "other": one})
         there.deploy()
         for number in range(4):
-            there.write({"fit": Algorithm(epochs=10 + number), "other": Algorithm(epochs=number)})
+            there.write(
+                {"fit": replace(one, epochs=10 + number), "other": replace(one, epochs=number)}
+            )
             there.trigger_all()
             there.expect()
             process = there.start("deploy", "--yes", "--allow-dirty")
@@ -183,11 +211,14 @@ def test_sigkill(tmp_path: Path, contracts: None, kill: Kill, kind: str) -> None
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_processes_at_once(tmp_path: Path, contracts: None, kill: Kill, kind: str) -> None:  # noqa: ARG001
+    one = far_off()
     with world(tmp_path, kind) as there:
-        there.write({"fit": Algorithm(), "other": Algorithm()})
+        there.write({"fit": one, "other": one})
         there.deploy()
         for number in range(2):
-            there.write({"fit": Algorithm(epochs=10 + number), "other": Algorithm(epochs=number)})
+            there.write(
+                {"fit": replace(one, epochs=10 + number), "other": replace(one, epochs=number)}
+            )
             there.expect()
             there.invariants.writers = 2
             processes = [there.start("deploy", "--yes", "--allow-dirty") for _ in range(2)]
@@ -197,3 +228,9 @@ def test_processes_at_once(tmp_path: Path, contracts: None, kill: Kill, kind: st
                 assert "Traceback" not in printed, printed
             there.invariants.writers = 1
             there.deploy()
+
+
+def far_off() -> Algorithm:
+    """Its schedule comes some minutes from now in any time zone, so that no one waits for it."""
+    minute = (int(time.time()) // 60 + 7) % 60
+    return replace(Algorithm(), schedules=(("nightly", f"{minute} 2 * * *", 5, True),))

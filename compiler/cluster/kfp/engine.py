@@ -6,6 +6,7 @@ ids to is looked for by name before it is made, and again where the answer was l
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tempfile
 import time
@@ -355,7 +356,8 @@ class Kfp:
     ) -> Schedule:
         name = f"{manifest.name}--{schedule.name}--{marks_.version or version.name}"
         if marks_.generation:
-            name = f"{name}--{marks_.generation}"
+            # Two that deploy at once may mean different ones by the same number.
+            name = f"{name}--{marks_.generation}-{_digest(schedule)}"
         marks_ = replace(marks_, schedule=schedule.name)
         at_once = 1 if schedule.overlap == "forbid" else _MOST_AT_ONCE
 
@@ -391,8 +393,8 @@ class Kfp:
         self._once(lambda: next(iter(same()), None), create)
         # Two that deploy at once may both have made it: all of them keep the same one.
         found = same() or [create()]
-        if not schedule.enabled:
-            # Another may enable the one that it takes for its own; `deployment` settles that.
+        if marks_.generation:
+            # Which of several counts is settled by who numbers them.
             return found[-1]
         first, *others = found
         for other in others:
@@ -547,6 +549,11 @@ def _reference(version: Version) -> Any:
     return api.V2beta1PipelineVersionReference(
         pipeline_id=version.pipeline, pipeline_version_id=version.id
     )
+
+
+def _digest(schedule: ScheduleSpec) -> str:
+    text = to_json([schedule.cron, dict(schedule.params), schedule.overlap, schedule.catch_up])
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
 
 
 def _config(params: Mapping[str, JsonValue], manifest: Manifest) -> Any:
