@@ -93,6 +93,7 @@ def deploy_specs(request: Request) -> int:
         plan, state = make_plan(engine, project, line, every, past, whole=whole)
         if given is not None:
             _check_plan(given, plan, request.plan or "")
+        _check_order(plan, past, request.prune)
         code = carry_out(request, engine, project, line, every, plan, state, past)
     return code or _learn_toys(request, line, every)
 
@@ -146,7 +147,7 @@ def carry_out(
         wanted = by_name[item.algorithm]
         _deploy_one(request, engine, project, line, wanted, item, past)
     for item in orphans:
-        if not prune(engine, project.name, state[item.algorithm], request.say):
+        if not prune(engine, project.name, line.name, state[item.algorithm], request.say):
             request.say(
                 f"{item.algorithm}: runs of its schedules are under way; the rest goes with the "
                 "next mlc deploy --prune"
@@ -179,6 +180,9 @@ def _deploy_one(
         found = item_of(plan, item.algorithm)
         if found is None or found.is_settled:
             return
+        if found.commit_before and not past.is_within(found.commit_before, plan.commit):
+            # What was deployed meanwhile may be of a later commit.
+            raise Moved(item.algorithm)
         item = found
 
 
@@ -243,6 +247,24 @@ def _check_plan(given: Plan, now: Plan, path: str) -> None:
     more = sorted(there.keys() - {item.algorithm for item in given.items})
     if more:
         raise MlcError(f"{path} knows nothing of {listing(more)}; make a new plan")
+
+
+def _check_order(plan: Plan, past: Past, takes_away: bool) -> None:
+    """Jobs of CI may end in another order than their commits came: what is later stays."""
+    for item in plan.items:
+        if item.is_settled or (item.kind == "orphaned" and not takes_away):
+            continue
+        before = item.commit_before
+        if (
+            before
+            and past.is_within(plan.commit, before)
+            and not past.is_within(before, plan.commit)
+        ):
+            raise MlcError(
+                f"{plan.engine} has {item.algorithm} of the commit {before[:8]}, which comes after "
+                f"{plan.commit[:8]} that is checked out, so nothing was made; mlc rollback "
+                f"{item.algorithm} {plan.commit[:8]} goes back on purpose"
+            )
 
 
 def _is_confirmed(request: Request, plan: Plan, takes_away: bool) -> bool:

@@ -155,6 +155,8 @@ def _schedule(change: ScheduleChange, item: Item) -> str:
 
 
 def _item(data: Mapping[str, Any]) -> Item:
+    if not all(isinstance(data[name], str) for name in ("algorithm", "spec", "fingerprint")):
+        raise TypeError
     return Item(
         **{
             **data,

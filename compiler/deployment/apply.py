@@ -73,7 +73,7 @@ def deploy(engine: Engine, item: Item, deployment: Deployment, say: Say) -> Vers
         raise Moved(item.algorithm)
     if item.publish:
         version = engine.find_version(manifest, item.version)
-        if version is None or engine.replaces_schedules:
+        if version is None or engine.replaces_schedules or not _is_own(version, own):
             # Where versions are replaced in place, one of this name may not be what it was.
             version = engine.publish(manifest, own)
             say(f"{item.algorithm}: published {version.name}")
@@ -111,26 +111,38 @@ def tidy(engine: Engine, project: str, wanted: Mapping[str, frozenset[str]], say
     return kept
 
 
-def prune(engine: Engine, project: str, deployed: Deployed, say: Say) -> bool:
+def prune(engine: Engine, project: str, branch: str, deployed: Deployed, say: Say) -> bool:
     """Take away an algorithm that no spec has: schedules, then versions.
 
     Schedules stop at once. False where runs of them are under way: then the rest stays until they
     have ended.
+
+    Raises:
+        Moved: someone deployed it meanwhile.
+        EngineError: the engine refuses it or is gone.
     """
     name = deployed.algorithm
-    schedules = schedules_of(engine, project, name)
-    for schedule in schedules:
+    there = read_one(engine, project, branch, name)
+    if not there.versions and not there.schedules:
+        return True
+    if there.fingerprint != deployed.fingerprint:
+        raise Moved(name)
+    for schedule in there.schedules:
         if schedule.enabled:
             _disable(engine, schedule)
             say(f"{name}: stopped {schedule.name}")
-    if schedules and {s.id for s in schedules} & _active(engine, project):
+    if there.schedules and {s.id for s in there.schedules} & _active(engine, project):
         return False
-    for schedule in schedules:
+    for schedule in there.schedules:
         engine.delete_schedule(schedule)
-    for version in deployed.versions:
+    for version in there.versions:
         engine.delete_version(version)
         say(f"{name}: deleted {version.name}")
     return True
+
+
+def _is_own(version: Version, own: Marks) -> bool:
+    return version.marks is not None and marks.same(version.marks.project, own.project)
 
 
 def _experiment(engine: Engine, name: str, own: Marks) -> Experiment:

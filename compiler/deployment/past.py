@@ -46,6 +46,14 @@ class Past:
             return ""
         return ask(self._root, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}").line
 
+    def is_within(self, commit: str, other: str) -> bool:
+        """Whether one commit is the other or comes before it, as far as this clone knows them."""
+        first, second = self.commit(commit), self.commit(other)
+        return (
+            bool(first and second)
+            and first == ask(self._root, "merge-base", first, second, seconds=_SECONDS).line
+        )
+
     def spec(self, commit: str, path: str, algorithm: str, digest: str = "") -> Wanted | None:
         """An algorithm as it was at a commit, None where that can't be told.
 

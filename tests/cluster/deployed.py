@@ -200,6 +200,7 @@ class World:
         }
 
     def expect(self) -> None:
+        self.invariants.once &= self.invariants.wanted
         self.invariants.wanted = self.want(self.algorithms)
 
     def mlc(self, *arguments: str) -> tuple[int, str]:

@@ -204,8 +204,16 @@ def test_a_plan_is_carried_out_as_shown_or_not_at_all(there: World, tmp_path: Pa
     assert there.mlc("plan", "algorithms/other.yaml", "--out", file)[0] == 0
     assert there.mlc("deploy", "--plan", file)[0] == 0
     assert kinds(there) == {"fit": "changed", "other": "unchanged"}
-    Path(file).write_text("{}")
-    assert there.mlc("deploy", "--plan", file)[0] == 3
+    good = json.loads(Path(file).read_text())
+    for odd in (
+        *("{}", "[]", "", "nonsense", '{"plan": 1}', '{"plan": 2}'),
+        *(json.dumps(good | {"items": items}) for items in (None, 5, [5], [{}], [[]])),
+        json.dumps(good | {"items": [good["items"][0] | {"spec": 5}]}),
+        json.dumps(good | {"items": [good["items"][0] | {"more": 5}]}),
+    ):
+        Path(file).write_text(odd)
+        code, printed = there.mlc("deploy", "--plan", file)
+        assert code == 3 and "plan" in printed, odd
 
 
 def test_back_and_forth(there: World) -> None:
@@ -225,6 +233,74 @@ def test_back_and_forth(there: World) -> None:
     assert code == 3 and "holds no algorithm nothing" in printed
     code, printed = there.mlc("rollback", "fit", "v-none")
     assert code == 3 and "v-none is neither a version of fit" in printed
+
+
+def test_back_to_a_version_by_name_and_to_a_commit(there: World) -> None:
+    commits = []
+    for epochs in (3, 4, 5):
+        schedules = (("nightly", "0 2 * * *", epochs, True),)
+        commits.append(there.write({"fit": replace(FIT, epochs=epochs, schedules=schedules)}))
+        there.deploy()
+    if there.kind == "kfp":
+        oldest = next(v for v in there.app.versions.values() if commits[0][:8] in v.name)
+        code, printed = there.mlc("rollback", "fit", oldest.name, "--yes")
+    else:
+        code, printed = there.mlc("rollback", "fit", commits[0], "--yes")
+    assert code == 0, printed
+    assert "~ params.epochs.default: 5 → 3" in printed
+    assert "schedule nightly changes: params.epochs 5 → 3" in printed
+    there.invariants.settled(there.app)
+    code, printed = there.mlc("rollback", "fit", commits[1][:10], "--yes")
+    assert code == 0 and "~ params.epochs.default: 3 → 4" in printed
+    assert ["params.epochs.default", 4, 5] in plan(there)["items"][0]["changes"]
+
+
+def test_what_is_later_stays(there: World) -> None:
+    """Jobs of CI may end in another order than their commits came."""
+    first = there.write({"fit": FIT})
+    there.deploy()
+    there.write({"fit": replace(FIT, epochs=4), "other": FIT})
+    there.deploy()
+    there.checkout.git("checkout", "--quiet", first)
+    for more in ((), ("--prune",)):
+        code, printed = there.mlc("deploy", "--yes", "--allow-dirty", *more)
+        assert code == 3 and "which comes after" in printed, printed
+    assert kinds(there) == {"fit": "changed", "other": "orphaned"}
+
+
+def test_a_schedule_that_is_off_for_a_while(there: World) -> None:
+    """What was disabled is not enabled again on KFP: it would make up for what it missed."""
+    crons = (("nightly", "*/5 * * * *", 5, True),)
+    there.write({"fit": replace(FIT, schedules=crons)})
+    there.deploy()
+    there.write({"fit": replace(FIT, schedules=((*crons[0][:3], False),))})
+    assert "schedule nightly is disabled" in there.mlc("plan")[1]
+    there.deploy()
+    assert not plan(there)["changes"]
+    there.write({"fit": replace(FIT, schedules=crons)})
+    there.deploy()
+    if there.kind == "kfp":
+        assert there.server.count("^POST .*:enable") == 0
+        assert len(there.app.recurring) == 1
+    there.write({"fit": replace(FIT, schedules=())})
+    there.deploy()
+    assert not there.app.recurring if there.kind == "kfp" else True
+    assert not plan(there)["changes"]
+
+
+def test_names_that_are_too_long_to_be_kept_whole(there: World) -> None:
+    one = replace(FIT, schedules=(("a_schedule_of_a_name_that_is_too_long", "0 2 * * *", 5, True),))
+    name = "an_algorithm_of_a_name_that_is_too_long_too"
+    for epochs in (1, 2):
+        there.write({name: replace(one, epochs=epochs)})
+        code, printed = there.mlc("deploy", "--yes", "--allow-dirty")
+        assert code == 0, printed
+        assert not plan(there)["changes"]
+        if there.kind == "kfp":
+            assert len(there.app.recurring) == 1
+    there.write({"fit": FIT})
+    there.deploy("--prune")
+    assert kinds(there) == {"fit": "unchanged"}
 
 
 def test_toy_learnings(there: World, tmp_path: Path) -> None:
