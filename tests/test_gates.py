@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from compiler import frontend, gates
+from compiler.commands.gate import verdicts
 from compiler.git import UNKNOWN
 from compiler.ir import Gate
 
@@ -98,3 +102,49 @@ def test_gates_make_no_other_version(tmp_path: Path) -> None:
         assert pipeline is not None
         digests.add(spec_digest(pipeline))
     assert len(digests) == 1
+
+
+LOCAL = """\
+apiVersion: mlc/v1
+kind: Algorithm
+name: gated
+params: {f1: 0.8}
+steps:
+  evaluate:
+    env: {F1: "${{ params.f1 }}"}
+    script: printf '{"f1":%s}' "$F1" > "$OUTPUT_METRICS"
+    outputs: {metrics: Metrics}
+gates: ["f1 >= baseline.f1 - 0.005", f1 > 0.5]
+"""
+
+
+def test_runs_of_this_machine(tmp_path: Path) -> None:
+    """Each beside the last good run before it."""
+    (tmp_path / "mlc.toml").write_text('name = "gated"\n')
+    (tmp_path / "algorithms").mkdir()
+    (tmp_path / "algorithms" / "gated.yaml").write_text(LOCAL)
+
+    def mlc(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "compiler", *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    for value, code, baseline in ((0.8, 0, None), (0.798, 0, 0.8), (0.7, 1, 0.798), (0.1, 1, 0.7)):
+        ran = mlc("run", "algorithms/gated.yaml", "-p", f"f1={value}")
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        done = mlc("gate", "last", "--format", "json")
+        assert done.returncode == code, done.stdout + done.stderr
+        first, second = json.loads(done.stdout)["gates"]
+        numbers = first["numbers"]
+        assert numbers == {"evaluate.metrics.f1": value, "baseline.evaluate.metrics.f1": baseline}
+        assert first["state"] == (
+            "open" if baseline is None else "passed" if not code else "failed"
+        )
+        assert second["state"] == ("passed" if value > 0.5 else "failed")
+    done = mlc("gate", "last")
+    assert "FAILED  f1 > 0.5  (evaluate.metrics.f1 = 0.1; 0.1 > 0.5 is not so)" in done.stdout
+
+
+def test_what_cannot_be_told_has_not_passed(tmp_path: Path) -> None:
+    gates_ = [gate(tmp_path, "f1 >= baseline.f1"), gate(tmp_path, "f1 > 0.5")]
+    found = verdicts(gates_, METRICS, None, "it can't be read")
+    assert [(v.state, v.why) for v in found] == [("failed", "it can't be read"), ("passed", "")]

@@ -82,8 +82,14 @@ def gate_remote(name: str | None, run: str, *, style: str, verbose: bool = False
     return tell(found.name, gates, found.state, found.metrics, base_name, before, style)
 
 
-def verdicts(gates: Sequence[Gate], metrics: Metrics, baseline: Metrics | None) -> list[Verdict]:
-    return [judge(gate.text, gate.comparison, metrics, baseline) for gate in gates]
+def verdicts(
+    gates: Sequence[Gate], metrics: Metrics, baseline: Metrics | None, unread: str = ""
+) -> list[Verdict]:
+    """`unread` is why a baseline there may be can't be read: what can't be told has not passed."""
+    found = [judge(gate.text, gate.comparison, metrics, baseline) for gate in gates]
+    if not unread:
+        return found
+    return [v._replace(state="failed", why=unread) if v.state == "open" else v for v in found]
 
 
 def tell(

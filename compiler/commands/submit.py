@@ -237,12 +237,15 @@ def _waited(
         raise
     runs = [with_metrics(engine, run, request.say) for run in ended]
     judged = [
-        _judged(engine, one, run, branch.default) for one, run in zip(prepared, runs, strict=True)
+        _judged(request, engine, one, run, branch.default)
+        for one, run in zip(prepared, runs, strict=True)
     ]
     if request.summary:
         rows = []
         for one, run, verdicts in zip(prepared, runs, judged, strict=True):
-            baseline = baseline_of(engine, one.marks, branch.default, request.say)
+            # What a profile makes of a spec is held against what it made of the default branch's.
+            line = "@".join([branch.default, *one.pipeline.profiles]) if branch.default else None
+            baseline = baseline_of(engine, one.marks, line, request.say)
             rows.append(Summed(one.pipeline.name, run, one.values, baseline, verdicts))
         text = markdown(rows, name, branch.commit)
         files.write_all({Path(request.summary): text})
@@ -262,13 +265,20 @@ def _waited(
     return console.OK if good and all(map(gate.passes, judged)) else console.FAILED
 
 
-def _judged(engine: Engine, one: Prepared, run: Run, default: str | None) -> tuple[Verdict, ...]:
+def _judged(
+    request: Request, engine: Engine, one: Prepared, run: Run, default: str | None
+) -> tuple[Verdict, ...]:
     """What the gates of a spec say of a run. With a profile it is another run than they mean."""
     gates = one.pipeline.gates
     if not gates or one.pipeline.profiles or run.state != "succeeded":
         return ()
-    baseline = last_good(engine, one.marks, default, run) if default else None
-    return tuple(gate.verdicts(gates, run.metrics, baseline.metrics if baseline else None))
+    baseline, why = None, ""
+    try:
+        baseline = last_good(engine, one.marks, default, run) if default else None
+    except EngineError as problem:
+        request.say(f"warning: nothing to hold {one.pipeline.name} against: {problem}")
+        why = "the run to compare with can't be read"
+    return tuple(gate.verdicts(gates, run.metrics, baseline.metrics if baseline else None, why))
 
 
 def _tell_end(request: Request, engine: Engine, run: Run, name: str) -> None:
