@@ -111,7 +111,8 @@ class Experiment:
 class Version:
     """A published manifest: `pipeline` is the id of what it is a version of.
 
-    `steps` as of `Manifest`. `documents` are there where the engine was asked for one version.
+    `steps` as of `Manifest`. `documents` are there where the engine was asked for one version, or
+    tells them with each.
     """
 
     id: str

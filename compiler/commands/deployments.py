@@ -124,7 +124,7 @@ def drifted(engine: Engine, wanted: Wanted, version: Version) -> str:
         return ""
     pipeline = wanted.at(Git(own.commit, own.branch))
     manifest = engine.compiled(pipeline, wanted.target_of(engine.settings.kind))
-    there = engine.version(version).documents
+    there = version.documents or engine.version(version).documents
     expected = [d for d in manifest.documents if d.get("kind") != "CronWorkflow"]
     if [d.get("spec", d) for d in there] == [d.get("spec", d) for d in expected]:
         return ""

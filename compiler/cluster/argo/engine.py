@@ -170,10 +170,18 @@ class Argo:
 
     def versions(self, project: str, algorithm: str | None = None) -> Iterator[Version]:
         selector = marks.selector(project=project, algorithm=algorithm)
-        for data in objects.own_templates(self.road.list("workflowtemplates", selector)):
+        listed = list(self.road.list("workflowtemplates", selector))
+        parts: dict[str, list[Json]] = {}
+        for data in listed:
+            whole = objects.part_of(data)
+            if whole:
+                parts.setdefault(whole, []).append(data)
+        for data in listed:
             found = self._version(data)
-            if found.marks is not None and found.marks.project == project:
-                yield found
+            own = found.marks is not None and found.marks.project == project
+            if own and not objects.part_of(data):
+                documents = map(_bare, (*parts.get(found.id, ()), data))
+                yield replace(found, documents=tuple(documents))
 
     def version(self, version: Version) -> Version:
         data = self.road.find("workflowtemplates", version.id)

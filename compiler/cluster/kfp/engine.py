@@ -12,6 +12,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -50,6 +51,8 @@ _OLDEST = (2, 17)
 _RUNS = uuid.UUID("6f1f2c52-6b1e-5c53-9a40-0d9bd0e1a7c4")
 _MOST_AT_ONCE = 10
 _NEWEST = "created_at desc"
+# A project has as many pipelines as algorithms, and each lists its versions by itself.
+_LISTS_AT_ONCE = 8
 
 
 def connect(
@@ -191,8 +194,8 @@ class Kfp:
 
     def versions(self, project: str, algorithm: str | None = None) -> Iterator[Version]:
         if algorithm is not None:
-            found = self._pipeline(algorithm.replace("_", "-"))
-            pipelines = [] if found is None else [found]
+            one = self._pipeline(algorithm.replace("_", "-"))
+            pipelines = [] if one is None else [one]
         else:
             pipelines = list(
                 self._client.pages(
@@ -202,10 +205,10 @@ class Kfp:
                     namespace=self._namespace,
                 )
             )
-        for pipeline in pipelines:
-            own = marks.of_tags(pipeline.get("tags"))
-            if own is not None and marks.same(own.project, project):
-                yield from (self._version(data) for data in self._list_versions(pipeline))
+        own = [p for p in pipelines if _is_of(marks.of_tags(p.get("tags")), project)]
+        with ThreadPoolExecutor(_LISTS_AT_ONCE) as pool:
+            for listed in pool.map(lambda pipeline: list(self._list_versions(pipeline)), own):
+                yield from map(self._version, listed)
 
     def version(self, version: Version) -> Version:
         data = self._version_data(version.pipeline, version.id)
@@ -543,6 +546,10 @@ class Kfp:
             data = self._version_data(str(ids[0]), str(ids[1])) if all(ids) else None
             spec = data.get("pipeline_spec") if data else None
         return tasks_of(spec)
+
+
+def _is_of(found: Marks | None, project: str) -> bool:
+    return found is not None and marks.same(found.project, project)
 
 
 def _reference(version: Version) -> Any:
