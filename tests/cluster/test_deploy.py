@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
+import shlex
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,6 +18,7 @@ from cluster.deployed import Algorithm, Kill, World, in_process, run, world
 from compiler.cluster import marks
 
 FIT = Algorithm()
+CI = Path(__file__).resolve().parents[2] / "docs/ci"
 
 
 @pytest.fixture
@@ -324,6 +327,30 @@ def test_toy_learnings(there: World, tmp_path: Path) -> None:
     assert "fit: ❌ failed" in Path(summary).read_text()
     assert kinds(there) == {"fit": "unchanged", "other": "orphaned"}
     assert there.mlc("deploy", "--wait")[0] == 2
+
+
+@pytest.mark.parametrize("name", ["deploy.gitlab-ci.yml", "deploy.github.yml"])
+def test_the_jobs_of_ci(there: World, name: str) -> None:
+    """The commands that docs/ci has for merge requests and for the default branch."""
+    text = (CI / name).read_text()
+    commands = re.findall(r"(?:script: \[|run: )mlc ([^\]\n]+)", text)
+    assert [command.split()[0] for command in commands] == ["plan", "deploy", "deploy"]
+    there.write({"fit": FIT, "other": FIT, "gone": FIT})
+    there.deploy()
+    there.checkout.git("checkout", "--quiet", "-b", "IA-1742")
+    there.write({"fit": replace(FIT, epochs=4), "other": FIT})
+    code, printed = there.mlc(*shlex.split(commands[0]))
+    assert code == 0 and "1 changed, 1 unchanged, 1 orphaned" in printed
+    there.checkout.git("checkout", "--quiet", "main")
+    there.checkout.git("merge", "--quiet", "IA-1742")
+    there.expect()
+    with playing(there):
+        for command in commands[1:]:
+            code, printed = there.mlc(*shlex.split(command))
+            assert code == 0, printed
+    there.invariants.settled(there.app)
+    assert kinds(there) == {"fit": "unchanged", "other": "unchanged"}
+    assert "fit: ✅ succeeded" in (there.checkout.folder / "summary.md").read_text()
 
 
 def test_gates_on_the_engine(there: World, tmp_path: Path) -> None:
