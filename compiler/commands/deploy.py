@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -206,13 +206,21 @@ def _is_settled(request: Request, line: Line, every: Sequence[Wanted]) -> bool:
         line.branch,
         image_of_commit=any(wanted.of_commit for wanted in every),
         allow_dirty=request.allow_dirty,
-        needed=[Path(wanted.spec).as_posix() for wanted in every],
+        needed=[path.as_posix() for path in _from_top(line, every)],
     )
     for concern in found:
         if concern.refused or not request.quiet:
             sign = "error" if concern.refused else "warning"
             sys.stderr.write(f"{sign}: {concern.message}; {concern.hint}\n")
     return not any(concern.refused for concern in found)
+
+
+def _from_top(line: Line, every: Sequence[Wanted]) -> Iterator[Path]:
+    """Where the specs are in the checkout."""
+    for wanted in every:
+        path = Path(wanted.spec).resolve()
+        if path.is_relative_to(line.branch.root):
+            yield path.relative_to(line.branch.root)
 
 
 def _check_branch(line: Line, request: Request) -> None:

@@ -7,6 +7,7 @@ import copy
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -222,6 +223,8 @@ class World:
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             text=True,
+            # What runs in the background of a shell inherits that Ctrl-C is for others.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def deploy(self, *arguments: str) -> str:

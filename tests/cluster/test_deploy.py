@@ -98,11 +98,15 @@ def test_an_image_of_the_commit_makes_one(there: World) -> None:
 
 
 def test_an_image_that_nobody_has_is_refused(there: World) -> None:
-    there.write({"fit": replace(FIT, image="registry.example.com/ia:${{ git.short_commit }}")})
+    of_commit = replace(FIT, image="registry.example.com/ia:${{ git.short_commit }}")
+    there.write({"fit": of_commit})
     code, printed = there.mlc("deploy", "--yes")
     assert code == 1 and "no remote branch has the commit" in printed
     there.checkout.git("push", "--quiet")
     assert there.mlc("deploy", "--yes")[0] == 0
+    (there.checkout.folder / "algorithms" / "new.yaml").write_text(of_commit.spec("new"))
+    with contextlib.chdir(there.checkout.folder / "algorithms"):
+        assert run(("deploy", "--yes", "new.yaml")) == 1
 
 
 def test_schedules_come_change_and_go(there: World) -> None:

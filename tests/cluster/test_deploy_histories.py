@@ -19,10 +19,12 @@ from pathlib import Path
 import pytest
 from cluster.deployed import KINDS, Algorithm, Kill, Killed, World, in_process, run, world
 
-HISTORIES = int(os.environ.get("MLC_DEPLOY_HISTORIES", "6"))
+HISTORIES = int(os.environ.get("MLC_DEPLOY_HISTORIES", "8"))
 NAMES = ("fit", "other", "long_name_of_it")
 # The last ones come often, so that a deploy meets their moments.
 CRONS = ("0 2 * * *", "30 4 * * 1", "*/5 * * * *", "7,38 * * * *", "* * * * *")
+# How a command ends by a signal.
+ENDS = {signal.SIGINT: 130, signal.SIGTERM: -signal.SIGTERM}
 # Those after which a command can go on, or be run again.
 FAULTS = ("drop", "lose", "500", "502", "503", "429", "409", "truncated", "cut", "unknown-field")
 
@@ -207,6 +209,33 @@ def test_sigkill(tmp_path: Path, contracts: None, kill: Kill, kind: str) -> None
             assert process.wait(timeout=60) in (-signal.SIGKILL, 0)
             there.server.watchers.remove(watch)
             there.deploy()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_no_one_is_interrupted_between_the_two_requests(
+    tmp_path: Path,
+    contracts: None,  # noqa: ARG001
+    number: int,
+) -> None:
+    one = far_off()
+    with world(tmp_path, "kfp") as there:
+        for epochs in (3, 4):
+            there.write({"fit": replace(one, epochs=epochs)})
+            there.expect()
+            process = there.start("deploy", "--yes", "--allow-dirty")
+
+            def watch(
+                _: object, request: object, __: object, pid: int = process.pid, last: int = epochs
+            ) -> None:
+                call = f"{getattr(request, 'method', '')} {getattr(request, 'path', '')}"
+                if call.startswith("POST") and call.endswith("/recurringruns") and last == 4:
+                    os.kill(pid, number)
+
+            there.server.watch(watch)
+            printed, _ = process.communicate(timeout=60)
+            there.server.watchers.remove(watch)
+            assert process.returncode == (0 if epochs == 3 else ENDS[number]), printed
+            there.invariants.settled(there.app)
 
 
 @pytest.mark.parametrize("kind", KINDS)
