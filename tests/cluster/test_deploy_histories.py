@@ -168,7 +168,7 @@ def test_killed_at_each_request(tmp_path: Path, contracts: None, kill: Kill, kin
             there.trigger_all()
             there.write({"fit": replace(Algorithm(), epochs=100 + number)})
             there.expect()
-            kill.set(number // 2, ("before", "after")[number % 2])
+            kill.set(number, "after")
             try:
                 there.mlc("deploy", "--yes", "--allow-dirty", "-q")
             except Killed:
