@@ -76,6 +76,17 @@ def doubts(text: str) -> Iterator[Doubt]:
         yield Doubt("days", message, "cron has no `and` for these two: let one of them be `*`")
 
 
+def minutes(text: str) -> frozenset[int]:
+    """The minutes of an hour in which a schedule may come, whatever its other fields; none where
+    the text is no schedule of five fields."""
+    words = text.split()
+    if len(words) != len(_FIELDS):
+        return frozenset()
+    _, least, most, names = _FIELDS[0]
+    found = _values(words[0], least, most, names)
+    return frozenset() if isinstance(found, str) else found
+
+
 def timezone_problem(text: str) -> str:
     """Why a text is no name of a time zone, as a message; empty where it is one."""
     import zoneinfo

@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from compiler.diagnostics import Span
 from compiler.expr import ArtifactType, Expr, Type, ValueType
+from compiler.gates import Comparison
 from compiler.values import JsonValue, ValueKind
 
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
@@ -362,6 +363,14 @@ class Schedule(NamedTuple):
     cron_span: Span | None = None
 
 
+class Gate(NamedTuple):
+    """What metrics of a run have to be for it to pass; its names are bound."""
+
+    text: str
+    comparison: Comparison
+    span: Span
+
+
 class Pipeline(NamedTuple):
     """One algorithm, ready for an engine.
 
@@ -388,6 +397,7 @@ class Pipeline(NamedTuple):
     finally_nodes: tuple[Node, ...] = ()
     outputs: tuple[PipelineOutput, ...] = ()
     schedules: tuple[Schedule, ...] = ()
+    gates: tuple[Gate, ...] = ()
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -15,7 +15,7 @@ PACKAGE = Path(compiler.__file__).parent
 LAYERS: list[set[str]] = [
     {
         *("diagnostics", "values", "resources", "quantities", "units", "cron", "files", "globs"),
-        *("slugs", "codes", "pages"),
+        *("slugs", "codes", "pages", "gates"),
     },
     {"expr", "expressions"},
     {"ir", "graph", "evaluation"},
@@ -38,6 +38,7 @@ LAYERS: list[set[str]] = [
     {"engine"},
     {"cluster"},
     {"submission"},
+    {"deployment"},
     {"layout"},
     {"reports"},
     {"commands"},

@@ -33,6 +33,8 @@ steps:
         ("github.yml", "vendor.github-workflows"),
         ("submit.gitlab-ci.yml", "vendor.gitlab-ci"),
         ("submit.github.yml", "vendor.github-workflows"),
+        ("deploy.gitlab-ci.yml", "vendor.gitlab-ci"),
+        ("deploy.github.yml", "vendor.github-workflows"),
     ],
 )
 def test_the_vendors_schema_takes_it(name: str, schema: str, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import sys
 import click
 
 from compiler import __version__
-from compiler.cli import cluster, runs, specs
+from compiler.cli import cluster, deployment, runs, specs
 from compiler.cli.options import FORMATS as FORMATS
 from compiler.diagnostics import MlcError
 
@@ -34,6 +34,10 @@ VERBS = (
     runs.compare,
     cluster.submit,
     cluster.experiments,
+    deployment.plan,
+    deployment.deploy,
+    deployment.rollback,
+    deployment.gate,
 )
 
 

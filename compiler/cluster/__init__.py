@@ -47,6 +47,10 @@ class Engine(Protocol):
     def replaces_schedules(self) -> bool:
         """Whether `put_schedule` changes a schedule in place (Argo), or makes another (KFP)."""
 
+    @property
+    def kept_of_schedules(self) -> frozenset[str]:
+        """The fields of `ScheduleSpec` that a schedule keeps there, so that it can be compared."""
+
     def close(self) -> None:
         """Give back connections."""
 

@@ -26,6 +26,7 @@ _LINE = re.compile(rf"^{PREFIX}((?: [a-z]=[^ ]+)+)$", re.MULTILINE)
 _LETTERS = {
     "project": ("p", 40), "algorithm": ("a", 40), "branch": ("b", 40), "commit": ("c", 12),
     "version": ("v", 32), "key": ("k", 24), "schedule": ("s", 30), "experiment": ("e", 0),
+    "generation": ("g", 6),
     "digest": ("d", 0), "mlc": ("m", 0),
 }  # fmt: skip
 # By what objects of Kubernetes are looked for.

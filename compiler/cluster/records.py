@@ -38,7 +38,8 @@ class Marks:
     """What mlc writes on everything it makes, and by what it knows it again.
 
     `project` is whose it is: nothing without the own project's mark is ever changed or deleted.
-    `key` is a submission's, of runs alone. `schedule` is a name in a spec.
+    `key` is a submission's, of runs alone. `schedule` is a name in a spec, `generation` a number
+    that counts up where a schedule can't be changed but only followed by another.
     """
 
     project: str
@@ -51,6 +52,7 @@ class Marks:
     key: str = ""
     schedule: str = ""
     experiment: str = ""
+    generation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,8 @@ class Experiment:
 class Version:
     """A published manifest: `pipeline` is the id of what it is a version of.
 
-    `steps` as of `Manifest`. `documents` are there where the engine was asked for one version.
+    `steps` as of `Manifest`. `documents` are there where the engine was asked for one version, or
+    tells them with each.
     """
 
     id: str

@@ -17,7 +17,12 @@ from compiler.ir import Pipeline, Required
 from compiler.nodes import SourceFile
 from compiler.settings import EngineSettings, Project, TargetSettings
 from compiler.submission.branch import Branch
-from compiler.submission.key import images_of_commit, spec_digest, version_name
+from compiler.submission.key import (
+    experiment_name,
+    images_of_commit,
+    spec_digest,
+    version_name,
+)
 from compiler.submission.submit import Submission
 from compiler.values import JsonValue
 
@@ -51,7 +56,7 @@ class Prepared:
     def submission(
         self, engine: Engine, experiment: str, description: str, branch: Branch
     ) -> Submission:
-        of_branch = None if branch.is_default else self.marks.branch
+        of_branch = None if self.marks.branch == branch.default else self.marks.branch
         manifest = engine.compiled(self.pipeline, self.target, of_branch)
         return Submission(manifest, self.marks, self.values, experiment, description)
 
@@ -87,14 +92,17 @@ def prepare(
         if missing:
             continue
         digest = spec_digest(bare.pipeline)
+        # What a profile makes is another pipeline: it takes no place of what is deployed.
+        line = "@".join([name, *asked.profiles])
         marks = Marks(
             project=project.name,
             algorithm=plain.pipeline.name,
-            version=version_name(name, branch.commit, digest),
+            version=version_name(line, branch.commit, digest),
             commit=branch.commit,
-            branch=name,
+            branch=line,
             digest=digest,
             mlc=__version__,
+            experiment=experiment_name(name) if asked.profiles else "",
         )
         prepared.append(
             Prepared(

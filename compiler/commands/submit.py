@@ -12,13 +12,14 @@ import click
 from compiler import files
 from compiler.cluster import Engine, EngineError
 from compiler.cluster.records import Run
-from compiler.commands import console, following
+from compiler.commands import console, following, gate
 from compiler.commands.changed import own_specs
 from compiler.commands.engines import connected, here, settings_of
 from compiler.commands.remote import as_data
 from compiler.commands.specs import find_algorithms
 from compiler.commands.submissions import Prepared, prepare
 from compiler.diagnostics import MlcError
+from compiler.gates import Verdict
 from compiler.settings import EngineSettings, Project
 from compiler.source import shown_path
 from compiler.submission.branch import Branch, concerns, merge_base, read_branch
@@ -27,7 +28,7 @@ from compiler.submission.follow import follow
 from compiler.submission.key import experiment_name
 from compiler.submission.preflight import preflight
 from compiler.submission.submit import Submitted, submit
-from compiler.submission.summary import Summed, baseline_of, markdown, with_metrics
+from compiler.submission.summary import Summed, baseline_of, last_good, markdown, with_metrics
 from compiler.submission.tickets import find_ticket
 
 
@@ -235,20 +236,49 @@ def _waited(
             request.say("the runs go on; mlc show --engine reads them")
         raise
     runs = [with_metrics(engine, run, request.say) for run in ended]
+    judged = [
+        _judged(request, engine, one, run, branch.default)
+        for one, run in zip(prepared, runs, strict=True)
+    ]
     if request.summary:
         rows = []
-        for one, run in zip(prepared, runs, strict=True):
-            baseline = baseline_of(engine, one.marks, branch.default, request.say)
-            rows.append(Summed(one.pipeline.name, run, one.values, baseline))
+        for one, run, verdicts in zip(prepared, runs, judged, strict=True):
+            # What a profile makes of a spec is held against what it made of the default branch's.
+            line = "@".join([branch.default, *one.pipeline.profiles]) if branch.default else None
+            baseline = baseline_of(engine, one.marks, line, request.say)
+            rows.append(Summed(one.pipeline.name, run, one.values, baseline, verdicts))
         text = markdown(rows, name, branch.commit)
         files.write_all({Path(request.summary): text})
     if request.style == "json":
-        every = zip(prepared, made, runs, strict=True)
-        console.print_json([_data(one, submitted, run) for one, submitted, run in every])
+        every = zip(prepared, made, runs, judged, strict=True)
+        console.print_json(
+            [
+                {**_data(one, submitted, run), "gates": [gate.as_data(v) for v in verdicts]}
+                for one, submitted, run, verdicts in every
+            ]
+        )
     else:
-        for run in runs:
+        for run, verdicts in zip(runs, judged, strict=True):
             _tell_end(request, engine, run, names[run.id])
-    return console.OK if all(run.state == "succeeded" for run in runs) else console.FAILED
+            sys.stdout.writelines(f"  {line}\n" for line in gate.lines(verdicts))
+    good = all(run.state == "succeeded" for run in runs)
+    return console.OK if good and all(map(gate.passes, judged)) else console.FAILED
+
+
+def _judged(
+    request: Request, engine: Engine, one: Prepared, run: Run, default: str | None
+) -> tuple[Verdict, ...]:
+    """What the gates of a spec say of a run. With a profile it is another run than they mean."""
+    gates = one.pipeline.gates
+    if not gates or one.pipeline.profiles or run.state != "succeeded":
+        return ()
+    baseline, why = None, ""
+    try:
+        baseline = last_good(engine, one.marks, default, run) if default else None
+    except EngineError as problem:
+        request.say(f"warning: nothing to hold {one.pipeline.name} against: {problem}")
+        why = "the run to compare with can't be read"
+    return tuple(gate.verdicts(gates, run.metrics, baseline.metrics if baseline else None, why))
 
 
 def _tell_end(request: Request, engine: Engine, run: Run, name: str) -> None:

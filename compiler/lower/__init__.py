@@ -10,6 +10,7 @@ from compiler import ir
 from compiler.binding import Git, Scope, bind_output
 from compiler.compose import Library
 from compiler.diagnostics import Diagnostic
+from compiler.lower.gates import lower_gates
 from compiler.lower.interface import lower_inputs, lower_params, same_names
 from compiler.lower.nodes import lower_nodes
 from compiler.lower.outline import signatures
@@ -75,6 +76,7 @@ def lower(
         finally_nodes=finally_nodes,
         outputs=outputs,
         schedules=lower_schedules(spec, params, inputs, diagnostics),
+        gates=lower_gates(spec, (*nodes, *finally_nodes), diagnostics),
     )
     return pipeline, scope, diagnostics
 

@@ -24,10 +24,12 @@ _FORM = "mlc spec digest 1"
 _DIGITS = 32
 # As many as fit into the few characters of a description that KFP keeps.
 _KEY_DIGITS = 24
-# Of the pipeline: where it is written, what is compared by itself (schedules), what only the
+# Of the pipeline: where it is written, what is compared by itself (schedules, gates), what only the
 # local cache and `mlc changed` go by (sources), and names of what is in the steps by now.
 _NOT_DIGESTED = {
-    "Pipeline": {"source", "sources", "schedules", "profiles", "git_commit", "git_branch"}
+    "Pipeline": {
+        *("source", "sources", "schedules", "profiles", "git_commit", "git_branch", "gates"),
+    }
 }
 # Fields whose order means nothing.
 _UNORDERED = {
@@ -52,7 +54,7 @@ def spec_digest(pipeline: Pipeline) -> str:
     """
     if pipeline.git_commit not in (None, UNKNOWN.commit):
         raise ValueError("a spec is digested without a commit: build it with git.UNKNOWN")
-    return _digest([_FORM, _data(pipeline)])[:_DIGITS]
+    return _digest([_FORM, data_of(pipeline)])[:_DIGITS]
 
 
 def images_of_commit(built: Pipeline, neutral: Pipeline) -> tuple[str, ...]:
@@ -107,7 +109,7 @@ def _digest(data: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _data(value: Any) -> Any:
+def data_of(value: Any) -> Any:
     """The IR as JSON. Fields that are as by default are left out, so that a new one changes no
     digest of specs that do without it."""
     if isinstance(value, Required):
@@ -122,7 +124,7 @@ def _data(value: Any) -> Any:
         fields = dict(zip(value._fields, value, strict=True))
         return _fields(type(value).__name__, fields, defaults)
     if isinstance(value, tuple):
-        return [_data(item) for item in value]
+        return [data_of(item) for item in value]
     return _value(value)
 
 
@@ -133,7 +135,7 @@ def _fields(kind: str, fields: Mapping[str, Any], defaults: Mapping[str, Any]) -
             continue
         if name in _NOT_DIGESTED.get(kind, ()) or (name in defaults and value == defaults[name]):
             continue
-        found = _data(value)
+        found = data_of(value)
         if name in _UNORDERED.get(kind, ()):
             found = sorted(found, key=_digest)
         data[name] = found

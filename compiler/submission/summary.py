@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 
 from compiler.cluster import Engine, EngineError
 from compiler.cluster.records import Marks, Run, RunQuery
+from compiler.gates import Verdict
 from compiler.units import duration
 from compiler.values import JsonValue, to_text
 
 _SIGNS = {"succeeded": "✅", "failed": "❌", "interrupted": "⏹️"}
+_VERDICTS = {"passed": "✅", "failed": "❌", "open": "➖"}
 _LONGEST = 120
 _MOST_STEPS = 50
 
@@ -24,6 +26,14 @@ class Summed:
     run: Run
     params: Mapping[str, JsonValue]
     baseline: Run | None = None
+    verdicts: tuple[Verdict, ...] = ()
+
+
+def last_good(engine: Engine, marks: Marks, branch: str, run: Run) -> Run | None:
+    """The last good run of an algorithm on a branch but this one, with its metrics."""
+    query = RunQuery(marks.project, marks.algorithm, branch, states=frozenset({"succeeded"}))
+    found = next((one for one in engine.runs(query) if one.id != run.id), None)
+    return None if found is None else replace(found, metrics=engine.metrics(found))
 
 
 def with_metrics(engine: Engine, run: Run, say: Callable[[str], None]) -> Run:
@@ -73,6 +83,7 @@ def _one(summed: Summed) -> str:
         lines[-1] += f", beside {at} of the default branch"
     if run.message:
         lines += ["", f"> {_text(run.message)}"]
+    lines += ["", *_gates(summed.verdicts)] if summed.verdicts else []
     lines += ["", *_metrics(summed)] if run.metrics else []
     lines += ["", *_params(summed)] if summed.params else []
     failed = [step for step in run.steps if step.state == "failed"]
@@ -80,6 +91,19 @@ def _one(summed: Summed) -> str:
         rows = [(_code(step.name), _text(step.message)) for step in failed[:_MOST_STEPS]]
         lines += ["", *_table(("step that failed", "why"), rows)]
     return "\n".join([*lines, ""])
+
+
+def _gates(verdicts: Sequence[Verdict]) -> list[str]:
+    rows = []
+    for verdict in verdicts:
+        numbers = ", ".join(
+            f"{_code(name)} {'missing' if value is None else _number(value)}"
+            for name, value in verdict.numbers
+        )
+        state = f"{_VERDICTS[verdict.state]} {verdict.state}"
+        why = f"; {_text(verdict.why)}" if verdict.why else ""
+        rows.append((_code(verdict.gate), state, f"{numbers}{why}"))
+    return _table(("gate", "verdict", "numbers"), rows)
 
 
 def _metrics(summed: Summed) -> list[str]:

@@ -81,6 +81,10 @@ class Argo:
     def replaces_schedules(self) -> bool:
         return True
 
+    @property
+    def kept_of_schedules(self) -> frozenset[str]:
+        return frozenset({"cron", "timezone", "params", "enabled", "overlap"})
+
     def close(self) -> None:
         self.road.close()
 
@@ -166,10 +170,18 @@ class Argo:
 
     def versions(self, project: str, algorithm: str | None = None) -> Iterator[Version]:
         selector = marks.selector(project=project, algorithm=algorithm)
-        for data in objects.own_templates(self.road.list("workflowtemplates", selector)):
+        listed = list(self.road.list("workflowtemplates", selector))
+        parts: dict[str, list[Json]] = {}
+        for data in listed:
+            whole = objects.part_of(data)
+            if whole:
+                parts.setdefault(whole, []).append(data)
+        for data in listed:
             found = self._version(data)
-            if found.marks is not None and found.marks.project == project:
-                yield found
+            own = found.marks is not None and found.marks.project == project
+            if own and not objects.part_of(data):
+                documents = map(_bare, (*parts.get(found.id, ()), data))
+                yield replace(found, documents=tuple(documents))
 
     def version(self, version: Version) -> Version:
         data = self.road.find("workflowtemplates", version.id)
@@ -330,7 +342,7 @@ class Argo:
             old = self.road.find(kind, name)
             if old is None:
                 raise EngineError(f"there is no {WORDS[kind]} {name} any more", "not found", 404)
-            new = change(old)
+            new = change({key: old[key] for key in objects.PARTS if key in old})
             if new is None:
                 return old
             try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from compiler.cluster import marks
@@ -18,6 +18,8 @@ STEPS, LOOPS, METRICS = "mlc/steps", "mlc/loops", "mlc/metrics"
 PART = "mlc/part-of"
 ARCHIVED = "mlc/archived"
 TITLE = "workflows.argoproj.io/title"
+# What an object has at its top; nothing else of an answer is sent back.
+PARTS = ("apiVersion", "kind", "metadata", "spec", "status")
 _DESCRIPTION = "workflows.argoproj.io/description"
 # A pod's name starts with the run's, and its hostname is cut after 63 characters.
 _LONGEST_RUN = 50
@@ -146,6 +148,6 @@ def _parameters(params: Mapping[str, JsonValue]) -> list[dict[str, str]]:
     return [{"name": name, "value": to_text(value)} for name, value in params.items()]
 
 
-def own_templates(found: Iterable[Json]) -> Iterator[Json]:
-    """Those that runs start from, of a list of templates."""
-    return (t for t in found if PART not in ((t.get("metadata") or {}).get("labels") or {}))
+def part_of(template: Json) -> str:
+    """The template that runs start from and this one is a part of; empty for such a one itself."""
+    return str(((template.get("metadata") or {}).get("labels") or {}).get(PART, ""))

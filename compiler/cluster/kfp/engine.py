@@ -6,11 +6,13 @@ ids to is looked for by name before it is made, and again where the answer was l
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -49,6 +51,8 @@ _OLDEST = (2, 17)
 _RUNS = uuid.UUID("6f1f2c52-6b1e-5c53-9a40-0d9bd0e1a7c4")
 _MOST_AT_ONCE = 10
 _NEWEST = "created_at desc"
+# A project has as many pipelines as algorithms, and each lists its versions by itself.
+_LISTS_AT_ONCE = 8
 
 
 def connect(
@@ -78,6 +82,11 @@ class Kfp:
     @property
     def replaces_schedules(self) -> bool:
         return False
+
+    @property
+    def kept_of_schedules(self) -> frozenset[str]:
+        # The time zone is the server's.
+        return frozenset({"cron", "params", "enabled", "overlap", "catch_up"})
 
     def close(self) -> None:
         self.transport.close()
@@ -185,8 +194,8 @@ class Kfp:
 
     def versions(self, project: str, algorithm: str | None = None) -> Iterator[Version]:
         if algorithm is not None:
-            found = self._pipeline(algorithm)
-            pipelines = [] if found is None else [found]
+            one = self._pipeline(algorithm.replace("_", "-"))
+            pipelines = [] if one is None else [one]
         else:
             pipelines = list(
                 self._client.pages(
@@ -196,10 +205,10 @@ class Kfp:
                     namespace=self._namespace,
                 )
             )
-        for pipeline in pipelines:
-            own = marks.of_tags(pipeline.get("tags"))
-            if own is not None and marks.same(own.project, project):
-                yield from (self._version(data) for data in self._list_versions(pipeline))
+        own = [p for p in pipelines if _is_of(marks.of_tags(p.get("tags")), project)]
+        with ThreadPoolExecutor(_LISTS_AT_ONCE) as pool:
+            for listed in pool.map(lambda pipeline: list(self._list_versions(pipeline)), own):
+                yield from map(self._version, listed)
 
     def version(self, version: Version) -> Version:
         data = self._version_data(version.pipeline, version.id)
@@ -329,7 +338,10 @@ class Kfp:
                 files.close()
 
     def schedules(self, project: str, algorithm: str | None = None) -> Iterator[Schedule]:
-        for data in self._recurring():
+        # They are called after the pipeline, so that not all have to come.
+        name = f"{algorithm.replace('_', '-')}--" if algorithm is not None else ""
+        named = {"filter": where(display_name__has=name)} if name else {}
+        for data in self._recurring(**named):
             found = reading.schedule(data, self._ui, self.timezone)
             own = found.marks
             if own is None or not marks.same(own.project, project):
@@ -346,6 +358,9 @@ class Kfp:
         marks_: Marks,
     ) -> Schedule:
         name = f"{manifest.name}--{schedule.name}--{marks_.version or version.name}"
+        if marks_.generation:
+            # Two that deploy at once may mean different ones by the same number.
+            name = f"{name}--{marks_.generation}-{_digest(schedule)}"
         marks_ = replace(marks_, schedule=schedule.name)
         at_once = 1 if schedule.overlap == "forbid" else _MOST_AT_ONCE
 
@@ -380,7 +395,11 @@ class Kfp:
 
         self._once(lambda: next(iter(same()), None), create)
         # Two that deploy at once may both have made it: all of them keep the same one.
-        first, *others = same() or [create()]
+        found = same() or [create()]
+        if marks_.generation:
+            # Which of several counts is settled by who numbers them.
+            return found[-1]
+        first, *others = found
         for other in others:
             self.delete_schedule(other)
         return first
@@ -529,10 +548,19 @@ class Kfp:
         return tasks_of(spec)
 
 
+def _is_of(found: Marks | None, project: str) -> bool:
+    return found is not None and marks.same(found.project, project)
+
+
 def _reference(version: Version) -> Any:
     return api.V2beta1PipelineVersionReference(
         pipeline_id=version.pipeline, pipeline_version_id=version.id
     )
+
+
+def _digest(schedule: ScheduleSpec) -> str:
+    text = to_json([schedule.cron, dict(schedule.params), schedule.overlap, schedule.catch_up])
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
 
 
 def _config(params: Mapping[str, JsonValue], manifest: Manifest) -> Any:

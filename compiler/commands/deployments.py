@@ -1,0 +1,137 @@
+"""What `plan`, `deploy` and `rollback` share: specs, an engine's state, and the plan between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from compiler import __version__, targets
+from compiler.binding import Git
+from compiler.cluster import Engine
+from compiler.cluster.records import Marks, Version
+from compiler.commands import console
+from compiler.deployment.difference import Asking, Item, Plan, plan_items
+from compiler.deployment.past import Past
+from compiler.deployment.state import Deployed, read_state
+from compiler.deployment.wanted import Wanted, want
+from compiler.diagnostics import Diagnostic, MlcError, has_errors, in_order
+from compiler.frontend import settle
+from compiler.nodes import SourceFile
+from compiler.settings import EngineSettings, Project
+from compiler.submission.branch import Branch, read_branch
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What is deployed: the checkout, and the name of the branch that it is deployed as."""
+
+    branch: Branch
+    name: str
+
+    @property
+    def git(self) -> Git:
+        return Git(self.branch.commit, self.name)
+
+
+def read_line(project: Project) -> Line:
+    """The default branch at the commit that is checked out.
+
+    Raises:
+        MlcError: there is no checkout, or nothing tells its default branch.
+    """
+    branch = read_branch(project.root)
+    if branch.default is None:
+        raise MlcError(
+            "can't tell the default branch of this checkout, and schedules follow that one; run "
+            "`git remote set-head origin --auto`, or set CI_DEFAULT_BRANCH"
+        )
+    return Line(branch, branch.default)
+
+
+def read_wanted(
+    specs: Sequence[str], settings: EngineSettings, style: str, quiet: bool
+) -> list[Wanted] | None:
+    """The specs; None where there are errors, which are shown."""
+    sources: dict[str, SourceFile] = {}
+    diagnostics: list[Diagnostic] = []
+    found: list[Wanted] = []
+    for spec in specs:
+        wanted, loaded = want(spec, console.document(spec))
+        sources |= loaded.sources
+        diagnostics += loaded.diagnostics
+        if wanted is not None:
+            losses = targets.losses(wanted.neutral, wanted.document.project, [settings.kind])
+            diagnostics += settle(losses, loaded)
+            found.append(wanted)
+    diagnostics = in_order(list(dict.fromkeys(diagnostics)))
+    failed = has_errors(diagnostics)
+    shown = [d for d in diagnostics if has_errors([d])] if quiet else diagnostics
+    console.report(shown, sources, style if failed and style != "json" else "text", specs)
+    names: dict[str, str] = {}
+    for wanted in found:
+        other = names.setdefault(wanted.algorithm, wanted.spec)
+        if other != wanted.spec:
+            raise MlcError(f"{other} and {wanted.spec} are both called {wanted.algorithm}")
+    return None if failed else found
+
+
+def make_plan(
+    engine: Engine,
+    project: Project,
+    line: Line,
+    every: Sequence[Wanted],
+    past: Past,
+    *,
+    whole: bool,
+) -> tuple[Plan, dict[str, Deployed]]:
+    """The plan, and the state that it was made from.
+
+    Raises:
+        EngineError: the engine can't be reached, or says no.
+    """
+    state = read_state(engine, project.name, line.name)
+
+    def earlier(wanted: Wanted, commit: str, digest: str) -> Wanted | None:
+        whole_name = past.commit(commit)
+        if not whole_name:
+            return None
+        return past.spec(whole_name, wanted.spec, wanted.algorithm, digest)
+
+    asking = Asking(
+        past=earlier,
+        drifted=lambda wanted, version: drifted(engine, wanted, version),
+        kept=engine.kept_of_schedules,
+        commit=line.branch.commit,
+        project=project.name,
+        branch=line.name,
+    )
+    items = plan_items(every, state, lambda w: marks_of(w, project, line), asking, whole=whole)
+    name = engine.settings.name
+    return Plan(name, project.name, line.name, line.branch.commit, whole, items), state
+
+
+def marks_of(wanted: Wanted, project: Project, line: Line) -> Marks:
+    return wanted.marks(project.name, line.git)
+
+
+def drifted(engine: Engine, wanted: Wanted, version: Version) -> str:
+    """Why the documents of a version are not what its spec compiles to; empty where they are."""
+    own = version.marks
+    if own is None:
+        return ""
+    if not engine.replaces_schedules and own.mlc == __version__:
+        # Versions that stand side by side can't be changed.
+        return ""
+    pipeline = wanted.at(Git(own.commit, own.branch))
+    manifest = engine.compiled(pipeline, wanted.target_of(engine.settings.kind))
+    there = version.documents or engine.version(version).documents
+    expected = [d for d in manifest.documents if d.get("kind") != "CronWorkflow"]
+    if [d.get("spec", d) for d in there] == [d.get("spec", d) for d in expected]:
+        return ""
+    if own.mlc != __version__:
+        return f"mlc {own.mlc} compiled it in another way than mlc {__version__}"
+    return "what is there is not what its spec compiles to: changed by hand, or by settings"
+
+
+def item_of(plan: Plan, algorithm: str) -> Item | None:
+    return next((item for item in plan.items if item.algorithm == algorithm), None)

@@ -1,0 +1,165 @@
+"""`mlc gate`: whether a run's metrics are what its spec's `gates` ask, as text and exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from compiler import frontend
+from compiler.commands import console
+from compiler.commands.specs import find_algorithms
+from compiler.diagnostics import MlcError, has_errors
+from compiler.gates import Verdict, judge
+from compiler.git import UNKNOWN
+from compiler.ir import Gate, Pipeline
+
+Metrics = Mapping[str, Mapping[str, float]]
+_SIGNS = {"passed": "passed", "failed": "FAILED", "open": "open  "}
+
+
+def gate_local(root: Path, run: str, *, style: str) -> int:
+    """A run of this machine, beside the last good run before it.
+
+    Raises:
+        MlcError: there is no spec of its algorithm any more.
+    """
+    from compiler.commands.show import asked_for
+    from compiler.engine.history import latest, open_history
+
+    found = asked_for(root, run)
+    if found is None:
+        return console.FAILED
+    gates = _gates(found.algorithm)
+    if gates is None:
+        return console.FAILED
+    connection = open_history(root)
+    assert connection is not None, "the run was found in it"
+    try:
+        every = latest(connection, found.algorithm, -1)
+    finally:
+        connection.close()
+    good = (
+        one
+        for one in every
+        if one.status == "succeeded"
+        and one.id != found.id
+        and one.started <= found.started
+        and one.profiles == found.profiles
+    )
+    baseline = next(good, None)
+    name = baseline.id if baseline else None
+    before = baseline.metrics if baseline else None
+    return tell(found.id, gates, found.status, found.metrics, name, before, style)
+
+
+def gate_remote(name: str | None, run: str, *, style: str, verbose: bool = False) -> int:
+    """A run of an engine, beside the default branch's last good run.
+
+    Raises:
+        EngineError: the engine can't be reached, or says no.
+    """
+    from compiler.commands.engines import connected, here, settings_of
+    from compiler.commands.remote import asked_for
+    from compiler.submission.branch import read_branch
+    from compiler.submission.summary import last_good
+
+    project = here()
+    default = read_branch(project.root).default
+    with connected(settings_of(project, name), verbose) as engine:
+        found = asked_for(engine, project, run)
+        own = found.marks if found is not None else None
+        if found is None or own is None:
+            return console.FAILED
+        gates = _gates(own.algorithm)
+        if gates is None:
+            return console.FAILED
+        found = replace(found, metrics=engine.metrics(found))
+        baseline = last_good(engine, own, default, found) if default else None
+    before = baseline.metrics if baseline else None
+    base_name = baseline.name if baseline else None
+    return tell(found.name, gates, found.state, found.metrics, base_name, before, style)
+
+
+def verdicts(
+    gates: Sequence[Gate], metrics: Metrics, baseline: Metrics | None, unread: str = ""
+) -> list[Verdict]:
+    """`unread` is why a baseline there may be can't be read: what can't be told has not passed."""
+    found = [judge(gate.text, gate.comparison, metrics, baseline) for gate in gates]
+    if not unread:
+        return found
+    return [v._replace(state="failed", why=unread) if v.state == "open" else v for v in found]
+
+
+def tell(
+    name: str,
+    gates: Sequence[Gate],
+    state: str,
+    metrics: Metrics,
+    baseline: str | None,
+    before: Metrics | None,
+    style: str,
+) -> int:
+    """Print the verdict: 0 where the run succeeded and no gate failed."""
+    found = verdicts(gates, metrics, before)
+    passed = state in ("succeeded", "cached") and passes(found)
+    if style == "json":
+        console.print_json(
+            {
+                "run": name,
+                "status": state,
+                "baseline": baseline,
+                "passed": passed,
+                "gates": [as_data(verdict) for verdict in found],
+            }
+        )
+        return console.OK if passed else console.FAILED
+    beside = f", beside {baseline}" if baseline else ", with nothing to compare with"
+    sys.stdout.write(f"{name}  {state}{beside}\n")
+    sys.stdout.writelines(f"  {line}\n" for line in lines(found))
+    if not gates:
+        sys.stderr.write("the spec has no gates\n")
+    return console.OK if passed else console.FAILED
+
+
+def passes(found: Iterable[Verdict]) -> bool:
+    return all(verdict.state != "failed" for verdict in found)
+
+
+def lines(found: Iterable[Verdict]) -> Iterator[str]:
+    """Each gate with its numbers."""
+    for verdict in found:
+        numbers = ", ".join(
+            f"{name} = {'missing' if value is None else f'{value:.6g}'}"
+            for name, value in verdict.numbers
+        )
+        why = f"; {verdict.why}" if verdict.why else ""
+        yield f"{_SIGNS[verdict.state]}  {verdict.gate}  ({numbers}{why})"
+
+
+def as_data(verdict: Verdict) -> dict[str, object]:
+    return {
+        "gate": verdict.gate,
+        "state": verdict.state,
+        "numbers": dict(verdict.numbers),
+        "why": verdict.why,
+    }
+
+
+def _gates(algorithm: str) -> tuple[Gate, ...] | None:
+    """Those of an algorithm's spec as it is now; None where it has errors, which are shown."""
+    for spec in find_algorithms(()):
+        loaded = frontend.build(console.document(spec), git=UNKNOWN)
+        if _name(loaded.pipeline, spec) != algorithm.replace("_", "-"):
+            continue
+        if loaded.pipeline is None:
+            console.report([d for d in loaded.diagnostics if has_errors([d])], loaded.sources)
+            return None
+        return loaded.pipeline.gates
+    raise MlcError(f"no spec in algorithms/ is called {algorithm}, so there are no gates to hold")
+
+
+def _name(pipeline: Pipeline | None, spec: str) -> str:
+    """Of a spec with errors what its file is called."""
+    return pipeline.kubernetes_name if pipeline else Path(spec).stem.replace("_", "-")

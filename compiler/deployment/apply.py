@@ -1,0 +1,289 @@
+"""A plan made so on an engine, algorithm by algorithm.
+
+Each moment of a schedule starts one run. Where an engine changes schedules in place it does so at
+once. Elsewhere the new one is made, read back, and then the old one disabled, while no moment is
+near (`quiet`); what is done with is deleted when none of its runs is under way. One that was
+disabled is never enabled again, for it would make up for a moment that another had. Of several the
+one that was made last counts, whoever looks: so two that deploy at once never disable each other's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from compiler.cluster import Engine, EngineError, marks
+from compiler.cluster.records import (
+    ENDED,
+    Experiment,
+    Manifest,
+    Marks,
+    RunQuery,
+    Schedule,
+    ScheduleSpec,
+    State,
+    Version,
+)
+from compiler.deployment import quiet
+from compiler.deployment.difference import Item, schedule_changes
+from compiler.deployment.state import Deployed, rank, read_one, schedules_of
+
+Say = Callable[[str], None]
+_UNDER_WAY: frozenset[State] = frozenset(
+    {"waiting", "running", "retrying", "paused", "stopping", "unknown"}
+)
+assert not _UNDER_WAY & ENDED
+
+
+class Moved(EngineError):  # noqa: N818
+    """The engine is not as it was when the plan was made."""
+
+    def __init__(self, algorithm: str) -> None:
+        super().__init__(
+            f"{algorithm} has changed on the engine since the plan was made, so it stays as it is",
+            "conflict",
+            hint="run mlc plan again",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What is made of an item. `marks` carry the version's name of the plan; `schedules` are all
+    of the spec; `experiment` is where their runs go."""
+
+    manifest: Manifest
+    marks: Marks
+    schedules: tuple[ScheduleSpec, ...]
+    experiment: str
+
+
+def deploy(engine: Engine, item: Item, deployment: Deployment, say: Say) -> Version:
+    """Make an algorithm on the engine what its item says; the version that it has then.
+
+    What was begun by one that was killed is found and finished.
+
+    Raises:
+        Moved: the state is not that of the plan.
+        EngineError: the engine refuses it or is gone; a deploy later goes on from there.
+    """
+    own, manifest = deployment.marks, deployment.manifest
+    there = read_one(engine, own.project, own.branch, own.algorithm)
+    if there.fingerprint != item.fingerprint:
+        raise Moved(item.algorithm)
+    if item.publish:
+        version = engine.find_version(manifest, item.version)
+        if version is None or engine.replaces_schedules or not _is_own(version, own):
+            # Where versions are replaced in place, one of this name may not be what it was.
+            version = engine.publish(manifest, own)
+            say(f"{item.algorithm}: published {version.name}")
+    else:
+        assert there.current is not None, "what is unchanged is there"
+        version = there.current
+    if item.schedules:
+        own = replace(own, version=version.name)
+        experiment = _experiment(engine, deployment.experiment, own)
+        for change in item.schedules:
+            schedule = next((s for s in deployment.schedules if s.name == change.name), None)
+            if schedule is None:
+                _switch_off(engine, _named(engine, own, change.name))
+                say(f"{item.algorithm}: schedule {change.name} removed")
+            else:
+                _put(engine, schedule, version, manifest, experiment, own, say)
+                say(f"{item.algorithm}: schedule {change.name} starts {version.name}")
+    return version
+
+
+def tidy(engine: Engine, project: str, wanted: Mapping[str, frozenset[str]], say: Say) -> int:
+    """Delete schedules that are done with and have no run under way; how many have to stay.
+
+    `wanted` are the names of the schedules of each algorithm.
+    """
+    kept = 0
+    done_with = list(_done_with(engine, project, wanted))
+    active = _active(engine, project) if done_with else frozenset()
+    for schedule in done_with:
+        if schedule.id in active:
+            kept += 1
+            continue
+        engine.delete_schedule(schedule)
+        say(f"deleted {schedule.name}, which nothing starts any more")
+    return kept
+
+
+def prune(engine: Engine, project: str, branch: str, deployed: Deployed, say: Say) -> bool:
+    """Take away an algorithm that no spec has: schedules, then versions.
+
+    Schedules stop at once. False where runs of them are under way: then the rest stays until they
+    have ended.
+
+    Raises:
+        Moved: someone deployed it meanwhile.
+        EngineError: the engine refuses it or is gone.
+    """
+    name = deployed.algorithm
+    there = read_one(engine, project, branch, name)
+    if not there.versions and not there.schedules:
+        return True
+    if there.fingerprint != deployed.fingerprint:
+        raise Moved(name)
+    for schedule in there.schedules:
+        if schedule.enabled:
+            _disable(engine, schedule)
+            say(f"{name}: stopped {schedule.name}")
+    if there.schedules and {s.id for s in there.schedules} & _active(engine, project):
+        return False
+    for schedule in there.schedules:
+        engine.delete_schedule(schedule)
+    for version in there.versions:
+        engine.delete_version(version)
+        say(f"{name}: deleted {version.name}")
+    return True
+
+
+def _is_own(version: Version, own: Marks) -> bool:
+    return version.marks is not None and marks.same(version.marks.project, own.project)
+
+
+def _experiment(engine: Engine, name: str, own: Marks) -> Experiment:
+    found = engine.find_experiment(name)
+    if found is None:
+        return engine.create_experiment(name, "", replace(own, version="", digest="", algorithm=""))
+    if found.archived:
+        engine.restore_experiment(found)
+    return found
+
+
+def _put(
+    engine: Engine,
+    schedule: ScheduleSpec,
+    version: Version,
+    manifest: Manifest,
+    experiment: Experiment,
+    own: Marks,
+    say: Say,
+) -> None:
+    """A schedule of a spec as it is to be."""
+    if engine.replaces_schedules:
+        engine.put_schedule(schedule, version, manifest, experiment, own)
+        return
+    there = _named(engine, own, schedule.name)
+    crons = [schedule.cron, *(one.spec.cron for one in there if one.enabled)]
+    follows = schedule.enabled and len(crons) > 1
+    if follows and not _is_same(engine, there[0], schedule, version):
+        quiet.wait(crons, say)
+    start = time.time()
+    with quiet.undisturbed():
+        made = _made(engine, schedule, version, manifest, experiment, own)
+        _settle(engine, own, schedule, version, made)
+    if follows and quiet.passed(crons, start, time.time()):
+        say(
+            f"warning: {own.algorithm}: while the schedule {schedule.name} was changed it may have "
+            "started two runs"
+        )
+
+
+def _made(
+    engine: Engine,
+    schedule: ScheduleSpec,
+    version: Version,
+    manifest: Manifest,
+    experiment: Experiment,
+    own: Marks,
+) -> Schedule:
+    """The last one of a schedule's name, if it is as it has to be, or another after it."""
+    there = _named(engine, own, schedule.name)
+    latest = there[0] if there else None
+    if latest is not None and _is_same(engine, latest, schedule, version):
+        return latest
+    number = rank(latest)[0] + 1 if latest is not None else 1
+    numbered = replace(own, generation=str(number))
+    made = engine.put_schedule(schedule, version, manifest, experiment, numbered)
+    seen = next((s for s in _named(engine, own, schedule.name) if s.id == made.id), None)
+    if seen is not None and seen.enabled and not _is_same(engine, seen, schedule, version):
+        _disable(engine, seen)
+        raise EngineError(
+            f"{engine.settings.name} keeps the schedule {schedule.name} of {own.algorithm} in "
+            "another way than it was made, so the one before goes on",
+            "conflict",
+            hint="look at it in the UI: someone may have changed it in this moment",
+        )
+    return made
+
+
+def _settle(
+    engine: Engine, own: Marks, wanted: ScheduleSpec, version: Version, made: Schedule
+) -> None:
+    """Disable all but the one that was made last, which another deploy may have made."""
+    there = _named(engine, own, wanted.name)
+    if not wanted.enabled:
+        _switch_off(engine, (one for one in there if rank(one) <= rank(made)))
+        return
+    enabled = [one for one in there if one.enabled]
+    if not enabled:
+        raise _superseded(own.algorithm, wanted.name)
+    for one in enabled[1:]:
+        _disable(engine, one)
+    if not _is_same(engine, enabled[0], wanted, version):
+        raise _superseded(own.algorithm, wanted.name)
+
+
+def _switch_off(engine: Engine, schedules: Iterable[Schedule]) -> None:
+    for one in schedules:
+        if one.enabled:
+            _disable(engine, one)
+
+
+def _disable(engine: Engine, schedule: Schedule) -> None:
+    try:
+        engine.disable_schedule(schedule)
+    except EngineError as problem:
+        # Another deploy was here first, and has deleted it.
+        if problem.reason != "not found":
+            raise
+
+
+def _named(engine: Engine, own: Marks, name: str) -> list[Schedule]:
+    """The schedules of a name, the one that was made last first."""
+    found = schedules_of(engine, own.project, own.algorithm)
+    return sorted((s for s in found if marks.same(s.spec.name, name)), key=rank, reverse=True)
+
+
+def _is_same(engine: Engine, there: Schedule, wanted: ScheduleSpec, version: Version) -> bool:
+    """Whether it starts that version in that way."""
+    if there.version not in (version.id, version.name):
+        return False
+    return not list(schedule_changes(there.spec, wanted, engine.kept_of_schedules))
+
+
+def _superseded(algorithm: str, name: str) -> EngineError:
+    return EngineError(
+        f"someone else deployed the schedule {name} of {algorithm} at the same time",
+        "conflict",
+        hint="run the command again: it goes on from what is there",
+    )
+
+
+def _done_with(
+    engine: Engine, project: str, wanted: Mapping[str, frozenset[str]]
+) -> Iterator[Schedule]:
+    """What is disabled, and was followed by another or is of no spec any more."""
+    groups: dict[tuple[str, str], list[Schedule]] = {}
+    for one in engine.schedules(project):
+        own = one.marks.algorithm if one.marks is not None else ""
+        names = next((n for a, n in wanted.items() if marks.same(own, a)), None)
+        if own and names is not None:
+            name = next((n for n in names if marks.same(one.spec.name, n)), "")
+            groups.setdefault((own, name), []).append(one)
+    for (_, name), group in sorted(groups.items()):
+        enabled = [one for one in group if one.enabled]
+        latest = max(enabled or group, key=rank)
+        for one in sorted(group, key=rank):
+            if not one.enabled and (not name or rank(one) < rank(latest)):
+                yield one
+
+
+def _active(engine: Engine, project: str) -> frozenset[str]:
+    """The schedules that have runs under way."""
+    query = RunQuery(project, states=_UNDER_WAY)
+    return frozenset(run.schedule for run in engine.runs(query) if run.schedule)

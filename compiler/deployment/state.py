@@ -1,0 +1,118 @@
+"""What an engine holds of a project for its default branch: versions and schedules."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from compiler.cluster import Engine, marks
+from compiler.cluster.records import Schedule, Version
+from compiler.deployment.wanted import plain
+from compiler.values import to_text
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """An algorithm on an engine. `versions` are the default branch's, the newest first;
+    `schedules` are all of the project's for it, those that are done with too."""
+
+    algorithm: str
+    versions: tuple[Version, ...] = ()
+    schedules: tuple[Schedule, ...] = ()
+
+    @property
+    def current(self) -> Version | None:
+        return self.versions[0] if self.versions else None
+
+    def named(self, schedule: str) -> list[Schedule]:
+        """Those of one name in a spec, the one that counts first."""
+        found = [one for one in self.schedules if marks.same(one.spec.name, schedule)]
+        return sorted(found, key=rank, reverse=True)
+
+    def counted(self, schedule: str) -> Schedule | None:
+        """The one that starts runs: of several that are enabled the latest, else the latest."""
+        found = self.named(schedule)
+        return next((one for one in found if one.enabled), found[0] if found else None)
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same state, as far as a plan goes by it."""
+        current = self.current
+        version: list[str] = [current.id, current.name] if current else []
+        if current is not None and current.marks is not None:
+            version += [current.marks.digest, current.marks.commit]
+        found = [
+            [
+                one.id,
+                one.cron,
+                one.enabled,
+                one.version,
+                one.spec.timezone,
+                one.spec.overlap,
+                sorted((name, to_text(plain(v))) for name, v in one.spec.params.items()),
+            ]
+            for one in sorted(self.schedules, key=lambda s: s.id)
+        ]
+        text = json.dumps([version, found])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def rank(schedule: Schedule) -> tuple[int, float, str]:
+    """The order in which schedules of one name were made. Two that deploy at once come to the same
+    one, whatever the other does in between."""
+    made = schedule.marks.generation if schedule.marks else ""
+    number = int(made) if made.isascii() and made.isdigit() else 0
+    return number, schedule.created or 0.0, schedule.id
+
+
+def read_state(engine: Engine, project: str, branch: str) -> dict[str, Deployed]:
+    """All that carries the project's mark, by algorithm.
+
+    Raises:
+        EngineError: the engine can't be reached, or says no.
+    """
+    versions: dict[str, list[Version]] = {}
+    schedules: dict[str, list[Schedule]] = {}
+    for version in engine.versions(project):
+        if version.marks is not None and marks.same(version.marks.branch, branch):
+            versions.setdefault(version.marks.algorithm, []).append(version)
+    for schedule in engine.schedules(project):
+        if schedule.marks is not None and schedule.marks.algorithm:
+            schedules.setdefault(schedule.marks.algorithm, []).append(schedule)
+    for name in [name for name in schedules if name not in versions]:
+        # Where there is little room, the name of an algorithm may have been cut.
+        whole = next((known for known in sorted(versions) if marks.same(name, known)), name)
+        if whole != name:
+            schedules.setdefault(whole, []).extend(schedules.pop(name))
+    names = sorted(versions.keys() | schedules.keys())
+    return {
+        name: Deployed(name, _in_order(versions.get(name, ())), tuple(schedules.get(name, ())))
+        for name in names
+    }
+
+
+def read_one(engine: Engine, project: str, branch: str, algorithm: str) -> Deployed:
+    """One algorithm, as `read_state` has it."""
+    found = [
+        version
+        for version in engine.versions(project, algorithm)
+        if version.marks is not None
+        and marks.same(version.marks.branch, branch)
+        and version.marks.algorithm == algorithm
+    ]
+    return Deployed(algorithm, _in_order(found), schedules_of(engine, project, algorithm))
+
+
+def schedules_of(engine: Engine, project: str, algorithm: str) -> tuple[Schedule, ...]:
+    return tuple(
+        one
+        for one in engine.schedules(project, algorithm)
+        if one.marks is not None and marks.same(one.marks.algorithm, algorithm)
+    )
+
+
+def _in_order(versions: Iterable[Version]) -> tuple[Version, ...]:
+    """The newest first; of one second the one that the engine told of first."""
+    return tuple(sorted(versions, key=lambda v: v.created or 0.0, reverse=True))

@@ -1,0 +1,439 @@
+"""`mlc plan`, `mlc deploy` and `mlc rollback` against servers that keep state."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import shlex
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cluster.deployed import Algorithm, Kill, World, in_process, run, world
+
+from compiler.cluster import marks
+
+FIT = Algorithm()
+CI = Path(__file__).resolve().parents[2] / "docs/ci"
+
+
+@pytest.fixture
+def kill(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kill]:
+    with in_process(monkeypatch) as kill:
+        yield kill
+
+
+@pytest.fixture(params=["kfp", "argo", "kubernetes"])
+def there(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    contracts: None,  # noqa: ARG001
+    kill: Kill,
+) -> Iterator[World]:
+    with world(tmp_path, request.param, kill.clock) as found:
+        yield found
+
+
+def plan(there: World, *arguments: str) -> Any:
+    code, printed = there.mlc("plan", "-q", "--format", "json", *arguments)
+    assert code == 0, printed
+    return json.loads(printed)
+
+
+def kinds(there: World) -> dict[str, str]:
+    return {item["algorithm"]: item["kind"] for item in plan(there)["items"]}
+
+
+def test_from_nothing_and_again(there: World) -> None:
+    there.write({"fit": FIT, "other": replace(FIT, schedules=())})
+    assert there.mlc("plan", "-q", "--detailed-exitcode")[0] == 2
+    assert kinds(there) == {"fit": "new", "other": "new"}
+    there.deploy()
+    assert kinds(there) == {"fit": "unchanged", "other": "unchanged"}
+    code, printed = there.mlc("plan", "-q", "--detailed-exitcode")
+    assert (code, printed) == (0, "training: 2 unchanged; nothing to do\n")
+    writes = there.server.count("^(POST|PUT|PATCH|DELETE)")
+    assert "nothing to do" in there.deploy()
+    assert there.server.count("^(POST|PUT|PATCH|DELETE)") - writes == 0 or there.kind == "argo"
+
+
+def test_a_change_in_the_words_of_the_spec(there: World) -> None:
+    there.write({"fit": FIT})
+    there.deploy()
+    there.write({"fit": replace(FIT, image="registry.example.com/ia:2", epochs=4)})
+    code, printed = there.mlc("plan")
+    assert code == 0
+    assert "~ image: registry.example.com/ia:1 → registry.example.com/ia:2" in printed
+    assert "~ params.epochs.default: 3 → 4" in printed
+    assert "schedule nightly moves to main-" in printed
+    there.deploy()
+    assert kinds(there) == {"fit": "unchanged"}
+
+
+def test_an_unchanged_spec_makes_no_new_version(there: World) -> None:
+    there.write({"fit": FIT})
+    there.deploy()
+    there.checkout.write_all({"README.md": "Another.\n"})
+    there.checkout.commit()
+    there.deploy()
+    code, printed = there.mlc("plan", "-q", "--detailed-exitcode")
+    assert code == 0, printed
+    if there.kind == "kfp":
+        assert len(there.app.versions) == 1 and len(there.app.recurring) == 1
+
+
+def test_an_image_of_the_commit_makes_one(there: World) -> None:
+    there.write({"fit": replace(FIT, image="registry.example.com/ia:${{ git.short_commit }}")})
+    there.deploy()
+    there.checkout.write_all({"README.md": "Another.\n"})
+    there.checkout.commit()
+    (item,) = plan(there)["items"]
+    assert item["kind"] == "changed" and item["changes"][0][0] == "git.commit"
+    there.deploy()
+    assert kinds(there) == {"fit": "unchanged"}
+
+
+def test_an_image_that_nobody_has_is_refused(there: World) -> None:
+    of_commit = replace(FIT, image="registry.example.com/ia:${{ git.short_commit }}")
+    there.write({"fit": of_commit})
+    code, printed = there.mlc("deploy", "--yes")
+    assert code == 1 and "no remote branch has the commit" in printed
+    there.checkout.git("push", "--quiet")
+    assert there.mlc("deploy", "--yes")[0] == 0
+    (there.checkout.folder / "algorithms" / "new.yaml").write_text(of_commit.spec("new"))
+    with contextlib.chdir(there.checkout.folder / "algorithms"):
+        assert run(("deploy", "--yes", "new.yaml")) == 1
+
+
+def test_schedules_come_change_and_go(there: World) -> None:
+    there.write({"fit": FIT})
+    there.deploy()
+    there.write({"fit": replace(FIT, schedules=(("nightly", "0 3 * * *", 7, True),))})
+    printed = there.mlc("plan")[1]
+    assert "schedule nightly changes: cron 0 2 * * * → 0 3 * * *, params.epochs 5 → 7" in printed
+    assert "by hand" not in printed
+    there.deploy()
+    two = (("nightly", "0 3 * * *", 7, False), ("weekly", "0 4 * * 0", 9, True))
+    there.write({"fit": replace(FIT, schedules=two)})
+    printed = there.mlc("plan")[1]
+    assert "schedule nightly is disabled" in printed
+    assert "schedule weekly starts main-" in printed
+    there.deploy()
+    assert kinds(there) == {"fit": "unchanged"} and not plan(there)["changes"]
+    there.write({"fit": replace(FIT, schedules=())})
+    assert "schedule weekly is removed" in there.mlc("plan")[1]
+    there.deploy()
+    assert not plan(there)["changes"]
+
+
+def test_runs_under_way_outlive_their_schedule(there: World) -> None:
+    there.write({"fit": FIT})
+    there.deploy()
+    there.trigger_all()
+    there.write({"fit": replace(FIT, epochs=4)})
+    printed = there.deploy()
+    if there.kind == "kfp":
+        assert "until their runs have ended" in printed
+        assert [job.enabled for job in there.app.recurring.values()] == [False, True]
+        there.finish_all()
+        assert "deleted fit--nightly--" in there.deploy()
+        assert [job.enabled for job in there.app.recurring.values()] == [True]
+    assert there.runs_of_schedules() == 1
+
+
+def test_what_was_changed_by_hand_is_told_and_mended(there: World) -> None:
+    there.write({"fit": FIT})
+    there.deploy()
+    there.invariants.wanted = set()
+    if there.kind == "kfp":
+        for job in there.app.recurring.values():
+            job.enabled = False
+    else:
+        (cron,) = there.app.cluster.of("cronworkflows")
+        cron["spec"]["suspend"] = True
+    (item,) = plan(there)["items"]
+    assert item["drift"] == ["schedule nightly: changed by hand: enabled true → false"]
+    there.invariants.once.clear()
+    there.deploy()
+    if there.kind == "argo":
+        (cron,) = there.app.cluster.of("cronworkflows")
+        cron["spec"]["schedules"] = ["5 5 * * *"]
+        cron["status"] = {"lastScheduledTime": "2026-01-01T00:00:00Z"}
+        (template,) = there.app.cluster.of("workflowtemplates")
+        template["spec"]["templates"][0]["name"] = template["spec"]["templates"][0]["name"]
+        template["spec"]["ttlStrategy"] = {"secondsAfterCompletion": 5}
+        drift = plan(there)["items"][0]["drift"]
+        assert drift[0].startswith("what is there is not what its spec compiles to")
+        assert drift[1] == "schedule nightly: changed by hand: cron 0 2 * * * → 5 5 * * *"
+        there.deploy()
+        (cron,) = there.app.cluster.of("cronworkflows")
+        assert cron["spec"]["schedules"] == ["0 2 * * *"]
+        assert cron["status"] == {"lastScheduledTime": "2026-01-01T00:00:00Z"}
+    assert not plan(there)["changes"]
+
+
+def test_orphans_are_shown_and_pruned(there: World) -> None:
+    there.add_foreign()
+    there.write({"fit": FIT, "other": FIT})
+    there.deploy()
+    there.trigger_all()
+    there.write({"fit": FIT})
+    assert kinds(there) == {"fit": "unchanged", "other": "orphaned"}
+    there.invariants.wanted = there.want(there.algorithms)
+    code, printed = there.mlc("deploy")
+    assert code == 0, printed
+    assert kinds(there)["other"] == "orphaned"
+    code, printed = there.mlc("deploy", "--prune")
+    assert code == 1 and "pass --yes" in printed
+    printed = there.deploy("--prune")
+    assert "runs of its schedules are under way" in printed
+    there.finish_all()
+    there.deploy("--prune")
+    assert kinds(there) == {"fit": "unchanged"}
+
+
+def test_a_plan_is_carried_out_as_shown_or_not_at_all(there: World, tmp_path: Path) -> None:
+    there.write({"fit": FIT})
+    file = str(tmp_path / "plan.json")
+    assert there.mlc("plan", "--out", file)[0] == 0
+    there.deploy("--plan", file)
+    code, printed = there.mlc("deploy", "--plan", file)
+    assert code == 3 and "has changed on the engine since the plan was made" in printed
+    assert there.mlc("plan", "--out", file)[0] == 0
+    there.write({"fit": replace(FIT, epochs=9)})
+    code, printed = there.mlc("deploy", "--plan", file)
+    assert code == 3 and "make a new plan" in printed
+    there.write({"fit": replace(FIT, epochs=9), "other": FIT})
+    assert there.mlc("plan", "algorithms/other.yaml", "--out", file)[0] == 0
+    assert there.mlc("deploy", "--plan", file)[0] == 0
+    assert kinds(there) == {"fit": "changed", "other": "unchanged"}
+    good = json.loads(Path(file).read_text())
+    for odd in (
+        *("{}", "[]", "", "nonsense", '{"plan": 1}', '{"plan": 2}'),
+        *(json.dumps(good | {"items": items}) for items in (None, 5, [5], [{}], [[]])),
+        json.dumps(good | {"items": [good["items"][0] | {"spec": 5}]}),
+        json.dumps(good | {"items": [good["items"][0] | {"more": 5}]}),
+    ):
+        Path(file).write_text(odd)
+        code, printed = there.mlc("deploy", "--plan", file)
+        assert code == 3 and "plan" in printed, odd
+
+
+def test_back_and_forth(there: World) -> None:
+    there.write({"fit": FIT})
+    there.deploy()
+    there.write({"fit": replace(FIT, epochs=4)})
+    there.deploy()
+    code, printed = there.mlc("rollback", "fit", "--yes")
+    assert code == 0, printed
+    assert "~ params.epochs.default: 4 → 3" in printed
+    there.invariants.settled(there.app)
+    (item,) = plan(there)["items"]
+    assert ["params.epochs.default", 3, 4] in item["changes"]
+    there.deploy()
+    assert kinds(there) == {"fit": "unchanged"}
+    code, printed = there.mlc("rollback", "nothing")
+    assert code == 3 and "holds no algorithm nothing" in printed
+    code, printed = there.mlc("rollback", "fit", "v-none")
+    assert code == 3 and "v-none is neither a version of fit" in printed
+
+
+def test_back_to_a_version_by_name_and_to_a_commit(there: World) -> None:
+    commits = []
+    for epochs in (3, 4, 5):
+        schedules = (("nightly", "0 2 * * *", epochs, True),)
+        commits.append(there.write({"fit": replace(FIT, epochs=epochs, schedules=schedules)}))
+        there.deploy()
+    if there.kind == "kfp":
+        oldest = next(v for v in there.app.versions.values() if commits[0][:8] in v.name)
+        code, printed = there.mlc("rollback", "fit", oldest.name, "--yes")
+    else:
+        code, printed = there.mlc("rollback", "fit", commits[0], "--yes")
+    assert code == 0, printed
+    assert "~ params.epochs.default: 5 → 3" in printed
+    assert "schedule nightly changes: params.epochs 5 → 3" in printed
+    there.invariants.settled(there.app)
+    code, printed = there.mlc("rollback", "fit", commits[1][:10], "--yes")
+    assert code == 0 and "~ params.epochs.default: 3 → 4" in printed
+    assert ["params.epochs.default", 4, 5] in plan(there)["items"][0]["changes"]
+
+
+def test_what_is_later_stays(there: World) -> None:
+    """Jobs of CI may end in another order than their commits came."""
+    first = there.write({"fit": FIT})
+    there.deploy()
+    there.write({"fit": replace(FIT, epochs=4), "other": FIT})
+    there.deploy()
+    there.checkout.git("checkout", "--quiet", first)
+    for more in ((), ("--prune",)):
+        code, printed = there.mlc("deploy", "--yes", "--allow-dirty", *more)
+        assert code == 3 and "which comes after" in printed, printed
+    assert kinds(there) == {"fit": "changed", "other": "orphaned"}
+
+
+def test_a_schedule_that_is_off_for_a_while(there: World) -> None:
+    """What was disabled is not enabled again on KFP: it would make up for what it missed."""
+    crons = (("nightly", "*/5 * * * *", 5, True),)
+    there.write({"fit": replace(FIT, schedules=crons)})
+    there.deploy()
+    there.write({"fit": replace(FIT, schedules=((*crons[0][:3], False),))})
+    assert "schedule nightly is disabled" in there.mlc("plan")[1]
+    there.deploy()
+    assert not plan(there)["changes"]
+    there.write({"fit": replace(FIT, schedules=crons)})
+    there.deploy()
+    if there.kind == "kfp":
+        assert there.server.count("^POST .*:enable") == 0
+        assert len(there.app.recurring) == 1
+    there.write({"fit": replace(FIT, schedules=())})
+    there.deploy()
+    assert not there.app.recurring if there.kind == "kfp" else True
+    assert not plan(there)["changes"]
+
+
+def test_names_that_are_too_long_to_be_kept_whole(there: World) -> None:
+    one = replace(FIT, schedules=(("a_schedule_of_a_name_that_is_too_long", "0 2 * * *", 5, True),))
+    name = "an_algorithm_of_a_name_that_is_too_long_too"
+    for epochs in (1, 2):
+        there.write({name: replace(one, epochs=epochs)})
+        code, printed = there.mlc("deploy", "--yes", "--allow-dirty")
+        assert code == 0, printed
+        assert not plan(there)["changes"]
+        if there.kind == "kfp":
+            assert len(there.app.recurring) == 1
+    there.write({"fit": FIT})
+    there.deploy("--prune")
+    assert kinds(there) == {"fit": "unchanged"}
+
+
+def test_toy_learnings(there: World, tmp_path: Path) -> None:
+    there.write({"fit": FIT, "other": replace(FIT, toy=False)})
+    code, printed = there.mlc("deploy", "--yes", "--allow-dirty", "--toy")
+    assert code == 0, printed
+    assert "fit  fit-main-toy-" in printed and "other  other-main" not in printed
+    there.deploy()
+    assert not plan(there)["changes"]
+    there.finish_all()
+    outcomes = there.script.outcomes
+    outcomes["*"] = "FAILED" if there.kind == "kfp" else "Failed"
+    with playing(there):
+        there.write({"fit": replace(FIT, epochs=4)})
+        summary = str(tmp_path / "summary.md")
+        code, printed = there.mlc(
+            *("deploy", "--yes", "--allow-dirty"),
+            *("--toy", "--wait", "--summary", summary, "-q"),
+        )
+    assert code == 1, printed
+    assert "fit: ❌ failed" in Path(summary).read_text()
+    assert kinds(there) == {"fit": "unchanged", "other": "orphaned"}
+    assert there.mlc("deploy", "--wait")[0] == 2
+
+
+@pytest.mark.parametrize("name", ["deploy.gitlab-ci.yml", "deploy.github.yml"])
+def test_the_jobs_of_ci(there: World, name: str) -> None:
+    """The commands that docs/ci has for merge requests and for the default branch."""
+    text = (CI / name).read_text()
+    commands = re.findall(r"(?:script: \[|run: )mlc ([^\]\n]+)", text)
+    assert [command.split()[0] for command in commands] == ["plan", "deploy", "deploy"]
+    there.write({"fit": FIT, "other": FIT, "gone": FIT})
+    there.deploy()
+    there.checkout.git("checkout", "--quiet", "-b", "IA-1742")
+    there.write({"fit": replace(FIT, epochs=4), "other": FIT})
+    code, printed = there.mlc(*shlex.split(commands[0]))
+    assert code == 0 and "1 changed, 1 unchanged, 1 orphaned" in printed
+    there.checkout.git("checkout", "--quiet", "main")
+    there.checkout.git("merge", "--quiet", "IA-1742")
+    there.expect()
+    with playing(there):
+        for command in commands[1:]:
+            code, printed = there.mlc(*shlex.split(command))
+            assert code == 0, printed
+    there.invariants.settled(there.app)
+    assert kinds(there) == {"fit": "unchanged", "other": "unchanged"}
+    assert "fit: ✅ succeeded" in (there.checkout.folder / "summary.md").read_text()
+
+
+def test_gates_on_the_engine(there: World, tmp_path: Path) -> None:
+    if there.kind != "kfp":
+        pytest.skip("metrics of these servers are tried with the engines")
+    gated = replace(FIT, gates=("f1 >= baseline.f1 - 0.005",))
+    there.write({"fit": gated})
+    summary = tmp_path / "summary.md"
+    submit = ("submit", "algorithms/fit.yaml", "--wait", "--summary", str(summary), "-q")
+    with playing(there):
+        there.script.metrics["*"] = {"f1": 0.8}
+        code, printed = there.mlc(*submit)
+        assert code == 0, printed
+        assert "open    f1 >= baseline.f1 - 0.005" in printed
+        there.checkout.git("checkout", "--quiet", "-b", "IA-1742")
+        for value, verdict in ((0.797, "passed"), (0.79, "failed")):
+            there.write({"fit": replace(gated, epochs=int(value * 1000))})
+            there.script.metrics["*"] = {"f1": value}
+            code, printed = there.mlc(*submit)
+            assert code == (verdict == "failed"), printed
+            assert f"`f1 >= baseline.f1 - 0.005` | {'✅' if not code else '❌'} {verdict}" in (
+                summary.read_text()
+            )
+            code, printed = there.mlc("gate", "last", "--engine", "training", "--format", "json")
+            assert code == (verdict == "failed"), printed
+            found = json.loads(printed)
+            assert found["gates"][0]["numbers"] == {
+                "evaluate.metrics.f1".replace("evaluate", "fit"): value,
+                "baseline.fit.metrics.f1": 0.8,
+            }
+
+
+@contextlib.contextmanager
+def playing(there: World) -> Iterator[None]:
+    """Runs go on by themselves."""
+    stop = threading.Event()
+
+    def play() -> None:
+        while not stop.wait(0.05):
+            there.finish_all()
+
+    thread = threading.Thread(target=play)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_a_branch_is_planned_but_not_deployed(there: World) -> None:
+    there.write({"fit": FIT})
+    there.deploy()
+    there.checkout.git("checkout", "--quiet", "-b", "IA-1742")
+    there.write({"fit": replace(FIT, epochs=4)})
+    assert kinds(there) == {"fit": "changed"}
+    code, printed = there.mlc("deploy", "--yes", "--allow-dirty")
+    assert code == 3 and "this is branch IA-1742, and what is deployed follows main" in printed
+
+
+def test_what_is_foreign_is_refused(there: World) -> None:
+    there.write({"fit": FIT})
+    there.deploy()
+    text = (there.checkout.folder / "mlc.toml").read_text()
+    (there.checkout.folder / "more").mkdir()
+    other = there.checkout.folder / "more" / "mlc.toml"
+    other.write_text(text.replace("ia-algorithms", "other-project"))
+    (there.checkout.folder / "more" / "fit.yaml").write_text(replace(FIT, epochs=8).spec("fit"))
+    with contextlib.chdir(there.checkout.folder / "more"):
+        assert run(("deploy", "--yes", "--allow-dirty", "fit.yaml")) == 3
+    assert marks.same(project_of(there), "ia-algorithms")
+
+
+def project_of(there: World) -> str:
+    if there.kind == "kfp":
+        (pipeline,) = there.app.pipelines.values()
+        found = marks.of_tags(pipeline.tags)
+    else:
+        (template,) = there.app.cluster.of("workflowtemplates")
+        found = marks.of_metadata(template["metadata"])
+    assert found is not None
+    return found.project
