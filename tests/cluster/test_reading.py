@@ -46,6 +46,42 @@ def test_metrics_of_kfp_come_from_its_files(kfp: Server, pipeline: Pipeline) -> 
     assert engine.metrics(one) == {"train_it.metrics": {"f1": 0.9, "loss": 0.25}}
 
 
+@pytest.mark.parametrize("road", ["server", "kubernetes"])
+def test_metrics_of_argo_come_from_its_files(
+    argo: Server,
+    kubernetes: Server,
+    cluster: Cluster,
+    pipeline: Pipeline,
+    tmp_path: Path,
+    road: str,
+) -> None:
+    """Straight to Kubernetes the Argo Server that `artifacts` names serves them."""
+    settings = EngineSettings("training", "argo", argo.url, namespace="ia")
+    if road == "kubernetes":
+        settings = replace(kubernetes_settings(kubernetes, tmp_path), artifacts=argo.url)
+    engine = connect(settings, patience=QUICK)
+    cluster.script.metrics["*/train-it"] = {"f1": 0.9, "loss": 0.25}
+    one = World(engine, argo, str).submit(pipeline)
+    assert engine.metrics(one) == {}
+    cluster.finish("ia", one.id)
+    assert engine.metrics(one) == {"train_it.metrics": {"f1": 0.9, "loss": 0.25}}
+    assert argo.count("^GET /artifact-files/") == 1
+    cluster.files.clear()
+    assert engine.metrics(one) == {}
+
+
+def test_a_step_of_argo_that_left_no_metrics_is_not_asked_for_them(
+    argo: Server, cluster: Cluster, pipeline: Pipeline
+) -> None:
+    """The server answers 500 for an artifact that is not there."""
+    engine = connect(EngineSettings("training", "argo", argo.url, namespace="ia"), patience=QUICK)
+    cluster.script.outcomes["*/train-it"] = "Failed"
+    one = World(engine, argo, str).submit(pipeline)
+    cluster.finish("ia", one.id)
+    assert engine.metrics(one) == {}
+    assert argo.count("^GET /artifact-files/") == 0
+
+
 def kubernetes_settings(server: Server, folder: Path) -> EngineSettings:
     path = write_kubeconfig(folder / "config", server.url, namespace="ia")
     return EngineSettings("laptop", "argo", via="kubernetes", kubeconfig=str(path))

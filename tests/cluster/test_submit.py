@@ -48,9 +48,11 @@ def change_the_base(there: Project) -> None:
 
 def test_from_a_branch_to_a_run_and_back(there: Project) -> None:
     """Submit, wait, compare, prune: what a changed base touches runs in the branch's experiment."""
+    there.script.metrics["*/evaluate"] = {"accuracy": 0.8125}
     first = there.data("submit", "algorithms/doc_type.yaml", "--wait")
     assert [one["run"]["status"] for one in first] == ["succeeded"]
     change_the_base(there)
+    there.script.metrics["*/evaluate"] = {"accuracy": 0.875}
     (plan,) = there.data("submit", "--branch", "--dry-run")
     assert (plan["spec"], plan["experiment"]) == ("algorithms/doc_type.yaml", BRANCH)
     done = there.mlc("submit", "--branch", "--wait", "--summary", "summary.md", "-p", "epochs=5")
@@ -72,6 +74,11 @@ def test_from_a_branch_to_a_run_and_back(there: Project) -> None:
     assert [step["name"] for step in shown["steps"]] == ["fit", "evaluate"]
     compared = there.mlc("compare", runs[0]["name"], runs[1]["name"], "--engine", "training")
     assert "epochs" in compared.stdout, compared.stderr
+    # Straight to Kubernetes nothing serves files.
+    if there.kind != "kubernetes":
+        assert "| `evaluate.metrics accuracy` | 0.875 | 0.8125 | +0.0625 |" in summary
+        (row,) = (one.split() for one in compared.stdout.splitlines() if "accuracy" in one)
+        assert row == ["evaluate.metrics", "accuracy", "0.875", "0.8125"]
     there.checkout.git("switch", "--quiet", "main")
     there.checkout.git("push", "--quiet", "origin", "--delete", BRANCH)
     pruned = there.mlc("experiments", "prune", "--yes", "--engine", "training")

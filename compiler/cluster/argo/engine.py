@@ -270,7 +270,7 @@ class Argo:
         found: dict[str, Mapping[str, float]] = {}
         for place in Nodes(data).places():
             for step, output in known:
-                if place.pod is not None and _without_rounds(place.name) == step:
+                if _without_rounds(place.name) == step and place.has_artifact(output):
                     values = self._metrics(run.id, place, output)
                     if values:
                         found[f"{place.name}.{output}"] = values

@@ -28,6 +28,12 @@ class Place(NamedTuple):
     node: Json
     pod: Json | None
 
+    def has_artifact(self, name: str) -> bool:
+        """Whether its pod has left an artifact. For one that is not there the Argo Server has no
+        answer but an error of its own."""
+        listed = at(self.pod, "outputs").get("artifacts")
+        return isinstance(listed, list) and any(at(one).get("name") == name for one in listed)
+
 
 class Nodes:
     """The step instances among the nodes of a workflow."""
