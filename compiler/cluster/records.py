@@ -55,7 +55,9 @@ class Marks:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleSpec:
-    """A schedule as a spec says it; `cron` has five fields."""
+    """A schedule as a spec says it; `cron` has five fields.
+
+    `timezone` is None where the spec says none, and where an engine does not tell (KFP)."""
 
     name: str
     cron: str

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from compiler.cluster.errors import EngineError
 from compiler.cluster.records import Needs, Survey
+from compiler.cluster.transport import Patience
 from compiler.quantities import quantity
 from compiler.settings import EngineSettings
 
@@ -14,13 +15,18 @@ if TYPE_CHECKING:
     from compiler.cluster.kubernetes import Kubernetes
 
 
-def survey(settings: EngineSettings, needs: Needs, verbose: bool = False) -> Survey:
+def survey(
+    settings: EngineSettings,
+    needs: Needs,
+    verbose: bool = False,
+    patience: Patience | None = None,
+) -> Survey:
     """Everything that is missing, and what could not be asked."""
     from compiler.cluster import kubernetes
 
     if not kubernetes.can_be_asked(settings):
         return Survey(is_asked=False)
-    cluster = kubernetes.connect(settings, verbose)
+    cluster = kubernetes.connect(settings, verbose, patience)
     try:
         return ask(cluster, needs)
     finally:

@@ -136,6 +136,22 @@ def test_what_can_not_be_asked_is_not_missing(kubernetes: Server, tmp_path: Path
     assert not bare.survey(NEEDS).is_asked
 
 
+@pytest.mark.parametrize("kind", ["kfp", "argo"])
+def test_what_a_spec_needs_is_asked_for_as_all_else_is(
+    kfp: Server, kubernetes: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    """As often as one is patient, and told of."""
+    settings = kubernetes_settings(kubernetes, tmp_path)
+    if kind == "kfp":
+        settings = replace(settings, kind="kfp", via="server", url=kfp.url)
+    engine = connect(settings, verbose=True, patience=QUICK)
+    kubernetes.faults.add("500", "^GET ", times=10**6)
+    with pytest.raises(EngineError):
+        engine.survey(NEEDS)
+    assert kubernetes.count("^GET ") == QUICK.tries
+    assert capsys.readouterr().err.count(f"GET {kubernetes.url}/api/v1/") == QUICK.tries
+
+
 def test_a_kubeconfig_that_is_none(tmp_path: Path) -> None:
     settings = EngineSettings("a", "argo", via="kubernetes", kubeconfig=str(tmp_path / "gone"))
     with pytest.raises(EngineError, match=r"engine `a`: can't read .*gone") as caught:

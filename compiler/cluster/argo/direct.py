@@ -31,6 +31,7 @@ class DirectRoad:
         self.cluster = cluster
         self.namespace = cluster.namespace
         self.patience = cluster.transport.patience
+        self.verbose = cluster.transport.verbose
         self._files = files
         self._objects = CustomObjectsApi(cluster.api)
         self._core = CoreV1Api(cluster.api)

@@ -105,7 +105,7 @@ class Argo:
         )
 
     def survey(self, needs: Needs) -> Survey:
-        return survey.survey(self.settings, needs)
+        return survey.survey(self.settings, needs, self.road.verbose, self.road.patience)
 
     def compiled(
         self, pipeline: Pipeline, target: TargetSettings, branch: str | None = None

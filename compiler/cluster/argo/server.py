@@ -30,6 +30,7 @@ class ServerRoad:
         self.transport = transport
         self.namespace = namespace
         self.patience = transport.patience
+        self.verbose = transport.verbose
 
     def close(self) -> None:
         self.transport.close()

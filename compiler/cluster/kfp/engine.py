@@ -64,12 +64,10 @@ class Kfp:
         self,
         settings: EngineSettings,
         transport: Transport,
-        timezone: str | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.settings = settings
         self.transport = transport
-        self.timezone = timezone
         self._client = Client(transport)
         self._ui = (settings.ui or settings.url or "").rstrip("/")
         self._sleep = sleep
@@ -120,7 +118,7 @@ class Kfp:
         )
 
     def survey(self, needs: Needs) -> Survey:
-        return survey.survey(self.settings, needs, self.transport.verbose)
+        return survey.survey(self.settings, needs, self.transport.verbose, self.transport.patience)
 
     def compiled(
         self,
@@ -330,7 +328,7 @@ class Kfp:
 
     def schedules(self, project: str, algorithm: str | None = None) -> Iterator[Schedule]:
         for data in self._recurring():
-            found = reading.schedule(data, self._ui, self.timezone)
+            found = reading.schedule(data, self._ui)
             own = found.marks
             if own is None or not marks.same(own.project, project):
                 continue
@@ -369,11 +367,11 @@ class Kfp:
             method = self._client.recurring.recurring_run_service_create_recurring_run
             doing = f"create the recurring run {name}"
             data = self._client.ask(doing, method, body, creates=True)
-            return reading.schedule(data, self._ui, self.timezone)
+            return reading.schedule(data, self._ui)
 
         def same() -> list[Schedule]:
             listed = self._recurring(filter=where(display_name=name))
-            every = (reading.schedule(data, self._ui, self.timezone) for data in listed)
+            every = (reading.schedule(data, self._ui) for data in listed)
             own = (s for s in every if s.name == name and s.marks is not None)
             found = [s for s in own if s.marks and marks.same(s.marks.project, marks_.project)]
             return sorted(found, key=lambda s: (s.created or 0.0, s.id))

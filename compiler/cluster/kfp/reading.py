@@ -117,7 +117,8 @@ def run(data: Json, ui: str, marks: Marks | None = None) -> Run:
     )
 
 
-def schedule(data: Json, ui: str, timezone: str | None) -> Schedule:
+def schedule(data: Json, ui: str) -> Schedule:
+    """Without a time zone: the server has one for all, and does not tell which."""
     own = str(data.get("recurring_run_id", ""))
     _, marks = of_description(data.get("description"))
     trigger = data.get("trigger")
@@ -137,7 +138,6 @@ def schedule(data: Json, ui: str, timezone: str | None) -> Schedule:
         spec=ScheduleSpec(
             name=name,
             cron=_five_fields(cron),
-            timezone=timezone,
             params=dict(given) if isinstance(given, Mapping) else {},
             enabled=enabled,
             overlap="forbid" if at_once == "1" else "allow",
