@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 import kubernetes.client
 import kubernetes.config
 import yaml
 from kubernetes.config import ConfigException
 
-from compiler.cluster.auth import Credentials, Secret, credentials
+from compiler.cluster.auth import Credentials, Secret, credentials, origin
 from compiler.cluster.errors import EngineError, short
 from compiler.cluster.generated import RestClient
 from compiler.cluster.transport import Patience, Tls, Transport, calling, tls_of
@@ -88,10 +90,13 @@ def connect(
         server_name=configuration.tls_server_name,
     )
     proxy = settings.proxy if settings.via == "kubernetes" else None
+    known = Credentials(lambda: _headers(settings, configuration), _origin(settings))
+    if configuration.password:
+        known.hide(configuration.password)
     transport = Transport(
         settings.name,
         configuration.host,
-        Credentials(lambda: _headers(settings, configuration)),
+        known,
         tls,
         proxy or configuration.proxy,
         patience=patience,
@@ -122,6 +127,7 @@ def _load(settings: EngineSettings, configuration: Any) -> str | None:
         kubernetes.config.load_kube_config(
             path, settings.context, configuration, persist_config=False
         )
+        _take_user_of_host(configuration)
         contexts, active = kubernetes.config.list_kube_config_contexts(path)
         chosen = next((c for c in contexts if c["name"] == settings.context), active)
         found = chosen["context"].get("namespace")
@@ -138,6 +144,30 @@ def _load(settings: EngineSettings, configuration: Any) -> str | None:
         "configuration",
         hint="look at `kubeconfig`, KUBECONFIG and `context`, or try `kubectl get pods`",
     )
+
+
+def _origin(settings: EngineSettings) -> str:
+    """Where comes from who one is to Kubernetes, in words for a message."""
+    own = settings.via == "kubernetes" and (settings.token_env or settings.token_file)
+    if own or (settings.in_cluster and settings.via == "kubernetes"):
+        return origin(settings)
+    if settings.in_cluster:
+        return "the pod's service account (`in_cluster`)"
+    where = settings.file(settings.kubeconfig) if settings.kubeconfig else None
+    of = f" of the context {settings.context}" if settings.context else ""
+    return f"the user{of} in {where or os.environ.get('KUBECONFIG') or '~/.kube/config'}"
+
+
+def _take_user_of_host(configuration: Any) -> None:
+    """A name and a password in the server's address are who one is, as kubectl has it, and stand
+    in no address that is asked or shown."""
+    parts = urlsplit(configuration.host)
+    if "@" not in parts.netloc:
+        return
+    configuration.host = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    if not configuration.username:
+        configuration.username = unquote(parts.username or "")
+        configuration.password = unquote(parts.password or "")
 
 
 def _headers(settings: EngineSettings, configuration: Any) -> Mapping[str, Secret]:

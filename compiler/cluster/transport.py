@@ -33,7 +33,15 @@ from urllib3.exceptions import (
 )
 
 from compiler.cluster.auth import Credentials
-from compiler.cluster.errors import EngineError, Lost, is_page, refusal, said_in, short
+from compiler.cluster.errors import (
+    EngineError,
+    Lost,
+    is_page,
+    login_hint,
+    refusal,
+    said_in,
+    short,
+)
 from compiler.settings import EngineSettings
 
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
@@ -349,20 +357,20 @@ class Transport:
                 f"can't {call.doing}: {self._host(url)} sends to {self.mask(short(shown))}",
                 "login page",
                 answer.status,
-                hint=_LOG_IN,
+                hint=login_hint(self.credentials.origin),
             )
         kind = answer.headers.get("Content-Type", "")
         said = self.mask(said_in(body, kind))
         if answer.status == 403 and is_page(body, kind):
             said += " of something between here and the server"
-        return refusal(call.doing, answer.status, said, self.base)
+        return refusal(call.doing, answer.status, said, self.base, self.credentials.origin)
 
     def _login_page(self, call: Call, url: str) -> EngineError:
         return EngineError(
             f"can't {call.doing}: {self._host(url)} answers with a web page, such as a login",
             "login page",
             200,
-            hint=_LOG_IN,
+            hint=login_hint(self.credentials.origin),
         )
 
     def _lost(self, call: Call, error: EngineError, problem: Exception) -> EngineError:
@@ -495,10 +503,6 @@ class Transport:
         return context
 
 
-_LOG_IN = (
-    "it wants a login of people: get a new token or new cookies, or give the address of the API "
-    "itself as `url`"
-)
 _TLS = (
     "where the company has its own certificates, name them with `ca_file`; look at the host's "
     "name in `url` too"

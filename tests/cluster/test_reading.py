@@ -159,6 +159,28 @@ def test_a_kubeconfig_that_is_none(tmp_path: Path) -> None:
     assert caught.value.reason == "configuration"
 
 
+def test_a_password_in_the_address_of_kubernetes_is_sent_and_not_shown(
+    kubernetes: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[str] = []
+    kubernetes.watch(lambda _, request, __: seen.append(request.headers["authorization"]))
+    address = kubernetes.url.replace("http://", "http://me:s3cr%21t@")
+    path = write_kubeconfig(tmp_path / "config", address)
+    settings = EngineSettings("a", "argo", via="kubernetes", kubeconfig=str(path))
+    engine = connect(settings, verbose=True, patience=QUICK)
+    engine.check()
+    assert set(seen) == {f"Basic {base64.b64encode(b'me:s3cr!t').decode()}"}
+    kubernetes.faults.add("500", "^GET ", times=10**6)
+    with pytest.raises(EngineError) as caught:
+        engine.find_experiment("x")
+    kubernetes.faults.clear()
+    kubernetes.faults.add("drop", "^GET ", times=10**6)
+    with pytest.raises(EngineError, match="connection") as broken:
+        engine.find_experiment("x")
+    said = "".join((str(caught.value), str(broken.value), *capsys.readouterr()))
+    assert f"GET {kubernetes.url}/apis" in said and "s3cr" not in said
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -6,11 +6,10 @@ from __future__ import annotations
 import itertools
 import signal
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-from cluster.scenario import ENGINES, TOKEN, Project, project
+from cluster.scenario import TOKEN, Project
 
 from compiler import frontend
 from compiler.cluster import EngineError
@@ -30,12 +29,6 @@ def wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
-
-
-@pytest.fixture(params=ENGINES)
-def there(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Project]:
-    with project(tmp_path, request.param) as found:
-        yield found
 
 
 def change_the_base(there: Project) -> None:
