@@ -23,7 +23,8 @@ _LOG_EVERY = 5.0
 
 
 class Lines:
-    """One line for each change; of several runs with the name of each."""
+    """One line for each change: of a run with its name, of a step below it; where runs are
+    several, with the name of its own."""
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self._names = names
@@ -45,7 +46,7 @@ class Lines:
         for step in event.steps:
             yield f"  {lead}{step.name}  {told(step)}"
         if event.is_new and not event.run.is_ended:
-            yield f"  {lead}{event.run.state}"
+            yield f"{name}  {event.run.state}"
 
 
 def told(step: StepState) -> str:
