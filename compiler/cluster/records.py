@@ -2,7 +2,7 @@
 
 All are read from a server or on their way to one; times are seconds since the epoch, None for not
 yet. What a server does not tell is empty. States are the local engine's words
-(`compiler.engine.events`), with those that only a server knows.
+(`compiler.engine.events`), with those that only a server knows; `deleted` is a run that was there.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ State = Literal[
     "skipped",
     "omitted",
     "interrupted",
+    "deleted",
     "unknown",
 ]
 # A run in one of these changes no more.
 ENDED: frozenset[str] = frozenset(
-    {"succeeded", "cached", "failed", "skipped", "omitted", "interrupted"}
+    {"succeeded", "cached", "failed", "skipped", "omitted", "interrupted", "deleted"}
 )
 
 

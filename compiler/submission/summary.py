@@ -11,7 +11,7 @@ from compiler.cluster.records import Marks, Run, RunQuery
 from compiler.units import duration
 from compiler.values import JsonValue, to_text
 
-_SIGNS = {"succeeded": "✅", "failed": "❌", "interrupted": "⏹️"}
+_SIGNS = {"succeeded": "✅", "failed": "❌", "interrupted": "⏹️", "deleted": "🗑️"}
 _LONGEST = 120
 _MOST_STEPS = 50
 
@@ -28,6 +28,8 @@ class Summed:
 
 def with_metrics(engine: Engine, run: Run, say: Callable[[str], None]) -> Run:
     """The run with its metrics; that they can't be had is a warning, since the rest is known."""
+    if run.state == "deleted":
+        return run
     try:
         return replace(run, metrics=engine.metrics(run))
     except EngineError as problem:

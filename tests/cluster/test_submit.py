@@ -4,12 +4,14 @@ to the engines' contracts."""
 from __future__ import annotations
 
 import itertools
+import re
 import signal
 import time
 from collections.abc import Callable
 
 import pytest
 from cluster.scenario import TOKEN, Project
+from cluster.servers.wire import Answer, Request
 
 from compiler import frontend
 from compiler.cluster import EngineError
@@ -159,6 +161,24 @@ def test_a_wait_outlives_the_engines_hiccups(there: Project) -> None:
     done = there.mlc("submit", "algorithms/doc_type.yaml", "--wait")
     assert done.returncode == 0, done.stderr
     assert there.server.faults.happened
+
+
+def test_a_wait_for_a_run_that_is_deleted_ends_and_says_so(there: Project) -> None:
+    there.script.pace = 0
+
+    def delete(_: object, request: Request, answer: Answer) -> None:
+        if answer.status == 200 and re.search(LOOK, f"{request.method} {request.path}"):
+            there.server.watchers.clear()
+            there.delete_runs()
+
+    there.server.watch(delete)
+    done = there.mlc("submit", "algorithms/doc_type.yaml", "--wait", "--summary", "summary.md")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1] == (
+        "doc_type  deleted: it is on the engine no more: someone deleted it, or its time to live "
+        "was over, before it was seen to end"
+    )
+    assert "deleted" in (there.checkout.folder / "summary.md").read_text()
 
 
 def test_interrupting_a_wait_leaves_the_run_alone(there: Project) -> None:
