@@ -76,6 +76,9 @@ def test_from_a_branch_to_a_run_and_back(there: Project) -> None:
         assert row == ["evaluate.metrics", "accuracy", "0.875", "0.8125"]
     there.checkout.git("switch", "--quiet", "main")
     there.checkout.git("push", "--quiet", "origin", "--delete", BRANCH)
+    # It is here still, and may be of work that was never pushed.
+    assert there.data("experiments", "prune", "--engine", "training") == []
+    there.checkout.git("branch", "--quiet", "-D", BRANCH)
     pruned = there.mlc("experiments", "prune", "--yes", "--engine", "training")
     assert pruned.returncode == 0, pruned.stderr
     assert BRANCH in pruned.stdout
