@@ -8,20 +8,22 @@ import re
 import signal
 import time
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 from cluster.scenario import TOKEN, Project
 from cluster.servers.wire import Answer, Request
 
 from compiler import frontend
-from compiler.cluster import EngineError
+from compiler.cluster import EngineError, Patience, connect
 from compiler.cluster.records import Marks
-from compiler.commands.engines import connected
 from compiler.submission.submit import Submission, submit
 
 pytestmark = pytest.mark.usefixtures("contracts")
 BRANCH = "IA-1742-doc-type"
 RUNS = 200
+# As often as ever, without pauses.
+AT_ONCE = Patience(pause=0.0)
 # At one run.
 LOOK = "^GET .*(/runs/[^/]+|/workflows/(default/)?doc-type[^/]+)$"
 
@@ -190,7 +192,7 @@ def test_interrupting_a_wait_leaves_the_run_alone(there: Project) -> None:
         looks = there.server.count(LOOK)
         process = there.start("submit", "algorithms/doc_type.yaml", "--wait", option)
         try:
-            wait_for(lambda looks=looks: there.server.count(LOOK) > looks + 5)  # type: ignore[misc]
+            wait_for(lambda looks=looks: there.server.count(LOOK) > looks + 3)  # type: ignore[misc]
             process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=60)
         finally:
@@ -229,7 +231,6 @@ def test_two_hundred_submissions_through_faults_are_two_hundred_runs(
     """Whatever is dropped, lost, cut or refused on the way, each is made once; a submission that
     gave up is made again, as its error says."""
     monkeypatch.setenv("ENGINE_TOKEN", TOKEN)
-    monkeypatch.setattr("time.sleep", lambda _: None)
     folder = there.checkout.folder
     found = frontend.load(folder / "algorithms/doc_type.yaml")
     assert found.pipeline is not None
@@ -241,7 +242,8 @@ def test_two_hundred_submissions_through_faults_are_two_hundred_runs(
         values = {"epochs": number + 1, "solver": "saga"}
         while True:
             try:
-                with connected(found.project.engines["training"]) as engine:
+                engine = connect(found.project.engines["training"], patience=AT_ONCE)
+                with closing(engine):
                     manifest = engine.compiled(found.pipeline, target, BRANCH)
                     wanted = Submission(manifest, marks, values, BRANCH, "")
                     submit(engine, wanted)

@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any, TypeVar
 
 from compiler.cluster import compiled, marks, survey
@@ -148,9 +149,10 @@ class Argo:
 
     def find_experiment(self, name: str) -> Experiment | None:
         selector = marks.selector(experiment=name)
-        kinds: tuple[Kind, ...] = ("workflowtemplates", "workflows")
-        every = [data for kind in kinds for data in self.road.list(kind, selector)]
-        return self._experiment(name, every) if every else None
+        # Templates say whether it is archived; of runs, which are many, one tells that it is there.
+        some = list(self.road.list("workflowtemplates", selector))
+        some = some or list(islice(self.road.list("workflows", selector), 1))
+        return self._experiment(name, some) if some else None
 
     def create_experiment(self, name: str, description: str, marks_: Marks) -> Experiment:
         found = self.find_experiment(name)
