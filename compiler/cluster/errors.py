@@ -25,6 +25,7 @@ Reason = Literal[
     "proxy",
     "login page",
     "garbled",
+    "misshapen",
     "version",
     "configuration",
     "lost",

@@ -15,6 +15,7 @@ import kubernetes.config
 import yaml
 from kubernetes.config import ConfigException
 
+from compiler.cluster.answers import Shape, at
 from compiler.cluster.auth import Credentials, Secret, credentials, origin
 from compiler.cluster.errors import EngineError, short
 from compiler.cluster.generated import RestClient
@@ -39,11 +40,12 @@ class Kubernetes(NamedTuple):
         *given: Any,
         creates: bool = False,
         repeatable: bool = False,
+        shape: Shape = "mapping",
         **named: Any,
     ) -> Any:
-        """What a method of the generated client brings, as plain data."""
+        """What a method of the generated client brings, as plain data by its shape."""
         with calling(doing, creates=creates, repeatable=repeatable):
-            return method(*given, _preload_content=False, **named).json()
+            return method(*given, _preload_content=False, **named).json(shape)
 
     def found(self, doing: str, method: Any, *given: Any, **named: Any) -> Any:
         """As `ask`; None where there is no such thing."""
@@ -55,16 +57,16 @@ class Kubernetes(NamedTuple):
             raise
 
     def pages(
-        self, doing: str, method: Any, *given: Any, **named: Any
+        self, doing: str, shape: Shape, method: Any, *given: Any, **named: Any
     ) -> Iterator[Mapping[str, Any]]:
-        """The items of a list, page by page."""
+        """The items of a list, page by page; `shape` is that of a page."""
         token = None
         while True:
             if token:
                 named["_continue"] = token
-            page = self.ask(doing, method, *given, limit=_PAGE, **named)
-            yield from (item for item in page.get("items") or () if isinstance(item, Mapping))
-            token = (page.get("metadata") or {}).get("continue")
+            page = self.ask(doing, method, *given, shape=shape, limit=_PAGE, **named)
+            yield from page.get("items", ())
+            token = at(page, "metadata").get("continue")
             if not token:
                 return
 

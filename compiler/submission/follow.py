@@ -15,7 +15,7 @@ FIRST_WAIT, LONGEST_WAIT, GROWTH = 1.0, 10.0, 1.2
 # Seconds for which an engine may not answer before that is taken for its end.
 PATIENCE = 600.0
 # What asking again does not change.
-_FOR_GOOD = frozenset({"forbidden", "refused", "configuration", "version"})
+_FOR_GOOD = frozenset({"forbidden", "refused", "misshapen", "configuration", "version"})
 _DELETED = (
     "it is on the engine no more: someone deleted it, or its time to live was over, before it was "
     "seen to end"

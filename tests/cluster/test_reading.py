@@ -17,9 +17,12 @@ from cluster.world import MARKS, QUICK, SPEC, World
 from local import loaded, pipeline_of
 
 from compiler.cluster import connect, marks
+from compiler.cluster.answers import Garbled, read
 from compiler.cluster.argo.nodes import Nodes
 from compiler.cluster.argo.reading import run as argo_run
+from compiler.cluster.argo.shapes import OBJECTS
 from compiler.cluster.errors import EngineError
+from compiler.cluster.kfp import shapes
 from compiler.cluster.kfp.reading import Tasks
 from compiler.cluster.kfp.reading import run as kfp_run
 from compiler.cluster.kfp.specs import TaskOf
@@ -298,8 +301,35 @@ def test_rounds_of_kfp_by_either_way_it_tells_them() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("data", [{}, {"status": None, "spec": 3, "run_details": [], "error": ""}])
+@pytest.mark.parametrize("data", [{}, {"status": None, "spec": None, "error": None, "x": 3}])
 def test_what_is_left_out_does_no_harm(data: dict[str, Any]) -> None:
-    assert kfp_run(data, "").state == "waiting"
-    assert argo_run(data, "", "ia").state == "waiting"
-    assert kfp_run({**data, "finished_at": "1970-01-01T00:00:00Z"}, "").ended is None
+    of_kfp = read(shapes.RUN, {"run_id": "1", **data})
+    of_argo = read(OBJECTS["workflows"], {"metadata": {"name": "w"}, **data})
+    assert kfp_run(of_kfp, "").state == "waiting"
+    assert argo_run(of_argo, "", "ia").state == "waiting"
+    for never in ("1970-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "today"):
+        assert kfp_run({**of_kfp, "finished_at": never}, "").ended is None
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ([], "it is a list, where a mapping has to be"),
+        ({"runs": {}}, "`runs` is a mapping, where a list has to be"),
+        ({"runs": [{}]}, "`runs[0].run_id` is left out, where a name has to be"),
+        ({"runs": [{"run_id": ""}]}, "`runs[0].run_id` is empty, where a name has to be"),
+        (
+            {"runs": [{"run_id": "1"}, {"run_id": "2", "error": {"message": 3}}]},
+            "`runs[1].error.message` is a number, where a",
+        ),
+        (
+            {"runs": [{"run_id": "1", "state": True}]},
+            "`runs[0].state` is true or false, where a",
+        ),
+        ({"runs": [None]}, "`runs[0]` is null, where a mapping has to be"),
+    ],
+)
+def test_what_is_garbled_is_told_by_its_place(data: Any, said: str) -> None:
+    with pytest.raises(Garbled) as caught:
+        read(shapes.PAGES["runs"], data)
+    assert str(caught.value).startswith(said)

@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from compiler.cluster import compiled, marks, survey
+from compiler.cluster.answers import at, seconds
 from compiler.cluster.argo import objects, reading
 from compiler.cluster.argo.nodes import Nodes, Place
 from compiler.cluster.argo.road import WORDS, Json, Kind, Road
@@ -140,7 +141,7 @@ class Argo:
         kinds: tuple[Kind, ...] = ("workflowtemplates", "workflows")
         for kind in kinds:
             for data in self.road.list(kind, selector):
-                own = marks.of_metadata(reading.at(data, "metadata"))
+                own = marks.of_metadata(at(data, "metadata"))
                 name = (own.experiment or own.branch) if own else ""
                 if name:
                     found.setdefault(name, []).append(data)
@@ -197,7 +198,7 @@ class Argo:
         self._own(version.marks, f"the template {version.id}")
         self.road.delete("workflowtemplates", version.id)
         for part in list(self.road.list("workflowtemplates", f"{objects.PART}={version.id}")):
-            self.road.delete("workflowtemplates", part["metadata"]["name"])
+            self.road.delete("workflowtemplates", at(part, "metadata").get("name", ""))
 
     def find_run(self, key: str) -> Run | None:
         for data in self.road.list("workflows", marks.selector(key=key)):
@@ -232,7 +233,7 @@ class Argo:
     def run(self, id: str, steps: Mapping[str, str] | None = None) -> Run:
         data = self._workflow(id)
         found = replace(self._run(data), steps=tuple(Nodes(data, steps).states()))
-        if not found.steps and reading.at(data, "status").get("offloadNodeStatusVersion"):
+        if not found.steps and at(data, "status").get("offloadNodeStatusVersion"):
             said = "its steps are kept in Argo's database: only the Argo Server can tell them"
             found = replace(found, message=found.message or said)
         return found
@@ -317,7 +318,7 @@ class Argo:
             return self.road.find(kind, name)
 
         def change(old: Json) -> Json | None:
-            own = marks.of_metadata(reading.at(old, "metadata"))
+            own = marks.of_metadata(at(old, "metadata"))
             self._own(own, f"the {WORDS[kind]} {name}", project)
             if objects.says_the_same(old, body):
                 return None
@@ -347,7 +348,7 @@ class Argo:
         self._own(schedule.marks, f"the cron workflow {schedule.id}")
 
         def change(old: Json) -> Json | None:
-            spec = old.get("spec") or {}
+            spec = at(old, "spec")
             if bool(spec.get("suspend")) == suspend:
                 return None
             return {**old, "spec": {**spec, "suspend": suspend}}
@@ -361,16 +362,16 @@ class Argo:
         selector = marks.selector(project=experiment.marks.project, experiment=experiment.name)
 
         def change(old: Json) -> Json | None:
-            labels = dict(reading.at(old, "metadata", "labels"))
+            labels = dict(at(old, "metadata", "labels"))
             if (labels.get(objects.ARCHIVED) == "true") == archived:
                 return None
             labels.pop(objects.ARCHIVED, None)
             if archived:
                 labels[objects.ARCHIVED] = "true"
-            return {**old, "metadata": {**old["metadata"], "labels": labels}}
+            return {**old, "metadata": {**at(old, "metadata"), "labels": labels}}
 
         for data in list(self.road.list("workflowtemplates", selector)):
-            self._change("workflowtemplates", data["metadata"]["name"], change)
+            self._change("workflowtemplates", at(data, "metadata").get("name", ""), change)
 
     def _once(self, find: Callable[[], _T | None], create: Callable[[], _T]) -> _T:
         return once(find, create, self.road.patience, self._sleep)
@@ -419,17 +420,17 @@ class Argo:
 
     def _experiment(self, name: str, every: Iterable[Json]) -> Experiment:
         every = list(every)
-        metadata = [reading.at(data, "metadata") for data in every]
+        metadata = [at(data, "metadata") for data in every]
         templates = [m for d, m in zip(every, metadata, strict=True) if _is_template(d)]
         runs = [self._run(data) for data in every if not _is_template(data)]
         own = next((m for m in map(marks.of_metadata, metadata) if m is not None), None)
-        created = [t for m in metadata if (t := reading.seconds(m.get("creationTimestamp")))]
+        created = [t for m in metadata if (t := seconds(m.get("creationTimestamp")))]
         return Experiment(
             id=name,
             name=name,
             marks=own,
             archived=bool(templates)
-            and all(reading.at(m, "labels").get(objects.ARCHIVED) == "true" for m in templates),
+            and all(at(m, "labels").get(objects.ARCHIVED) == "true" for m in templates),
             created=min(created, default=None),
             last_run=max((run.created for run in runs if run.created), default=None),
             url=reading.link(
@@ -450,12 +451,12 @@ class Argo:
 
 def _is_template(data: Json) -> bool:
     # Items of a list may not say their kind; a run refers to a template.
-    return "templates" in reading.at(data, "spec")
+    return "templates" in at(data, "spec")
 
 
 def _bare(data: Json) -> Mapping[str, JsonValue]:
     """An object as it was made, without what Kubernetes writes on it."""
-    metadata: Any = reading.at(data, "metadata")
+    metadata: Any = at(data, "metadata")
     kept = {k: metadata[k] for k in ("name", "labels", "annotations") if k in metadata}
     return {
         "apiVersion": objects.API,

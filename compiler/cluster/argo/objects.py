@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from compiler.cluster import marks
+from compiler.cluster.answers import at
 from compiler.cluster.argo.road import Json
 from compiler.cluster.records import Experiment, Manifest, Marks, ScheduleSpec, Version
 from compiler.targets.argo.schedules import cron_workflow_name
@@ -108,11 +109,11 @@ def cron_workflow(
 
 def replacement(old: Json, new: Json) -> dict[str, Any]:
     """`new` in the place of `old`: what others wrote on it, its status and its version stay."""
-    before = old.get("metadata") or {}
+    before = at(old, "metadata")
     metadata = {**before, **new["metadata"]}
     for key in ("labels", "annotations"):
         # What mlc wrote once and does not now is gone.
-        others = {n: v for n, v in (before.get(key) or {}).items() if not n.startswith("mlc/")}
+        others = {n: v for n, v in at(before, key).items() if not n.startswith("mlc/")}
         metadata[key] = {**others, **(new["metadata"].get(key) or {})}
     return {**old, **new, "metadata": metadata}
 
@@ -121,10 +122,9 @@ def says_the_same(old: Json, new: Json) -> bool:
     """Whether an object has all that `new` says, and its spec nothing else."""
     if old.get("spec") != new.get("spec"):
         return False
-    have, want = old.get("metadata") or {}, new["metadata"]
+    have, want = at(old, "metadata"), new["metadata"]
     return all(
-        (want.get(key) or {}).items() <= (have.get(key) or {}).items()
-        for key in ("labels", "annotations")
+        (want.get(key) or {}).items() <= at(have, key).items() for key in ("labels", "annotations")
     )
 
 
@@ -148,4 +148,4 @@ def _parameters(params: Mapping[str, JsonValue]) -> list[dict[str, str]]:
 
 def own_templates(found: Iterable[Json]) -> Iterator[Json]:
     """Those that runs start from, of a list of templates."""
-    return (t for t in found if PART not in ((t.get("metadata") or {}).get("labels") or {}))
+    return (t for t in found if PART not in at(t, "metadata", "labels"))

@@ -18,9 +18,10 @@ from typing import Any, TypeVar
 import kfp_server_api as api
 
 from compiler.cluster import compiled, marks, survey
+from compiler.cluster.answers import at
 from compiler.cluster.auth import credentials
 from compiler.cluster.errors import EngineError
-from compiler.cluster.kfp import logs, metrics, reading
+from compiler.cluster.kfp import logs, metrics, reading, shapes
 from compiler.cluster.kfp.client import Client, Json, where
 from compiler.cluster.kfp.reading import Tasks
 from compiler.cluster.kfp.specs import TaskOf, tasks_of
@@ -82,8 +83,12 @@ class Kfp:
 
     def check(self) -> Health:
         client = self._client
-        said = client.ask("ask for the server's health", client.health.healthz_service_get_healthz)
-        version = str(said.get("tag_name") or "")
+        said = client.ask(
+            "ask for the server's health",
+            client.health.healthz_service_get_healthz,
+            shape=shapes.HEALTH,
+        )
+        version = said.get("tag_name", "")
         version = "" if version == "unknown" else version
         number = re.match(r"v?(\d+)\.(\d+)", version)
         if number and (int(number[1]), int(number[2])) < _OLDEST:
@@ -93,7 +98,7 @@ class Kfp:
                 "version",
                 hint="ask who runs the cluster for a newer one",
             )
-        multi_user = bool(said.get("multi_user"))
+        multi_user = said.get("multi_user", False)
         if multi_user and not self.settings.namespace:
             raise EngineError(
                 f"the KFP server of engine `{self.settings.name}` has several users, each with "
@@ -164,7 +169,14 @@ class Kfp:
             )
             method = client.experiments.experiment_service_create_experiment
             return reading.experiment(
-                client.ask(f"create the experiment {name}", method, body, creates=True), self._ui
+                client.ask(
+                    f"create the experiment {name}",
+                    method,
+                    body,
+                    creates=True,
+                    shape=shapes.EXPERIMENT,
+                ),
+                self._ui,
             )
 
         return self._once(lambda: self.find_experiment(name), create)
@@ -202,7 +214,7 @@ class Kfp:
     def version(self, version: Version) -> Version:
         data = self._version_data(version.pipeline, version.id)
         spec = data.get("pipeline_spec") if data else None
-        if data is None or not isinstance(spec, Mapping):
+        if data is None or spec is None:
             raise EngineError(f"there is no version {version.name} any more", "not found", 404)
         beside = "platform_spec" in spec and "pipeline_spec" in spec
         documents = (spec["pipeline_spec"], spec["platform_spec"]) if beside else (spec,)
@@ -240,7 +252,9 @@ class Kfp:
             self._found(doing, service.pipeline_service_delete_pipeline, version.pipeline)
 
     def find_run(self, key: str) -> Run | None:
-        data = self._found("look for the run", self._get_run, str(uuid.uuid5(_RUNS, key)))
+        data = self._found(
+            "look for the run", self._get_run, str(uuid.uuid5(_RUNS, key)), shape=shapes.RUN
+        )
         return None if data is None else self._run(data)
 
     def create_run(
@@ -265,12 +279,13 @@ class Kfp:
                 service_account=self.settings.service_account,
             )
             method = client.runs.run_service_create_run
-            return self._run(client.ask(f"start the run {name}", method, body, creates=True))
+            doing = f"start the run {name}"
+            return self._run(client.ask(doing, method, body, creates=True, shape=shapes.RUN))
 
         return self._once(lambda: self.find_run(marks_.key), create)
 
     def run(self, id: str, steps: Mapping[str, str] | None = None) -> Run:  # noqa: ARG002
-        data = self._client.ask(f"read the run {id}", self._get_run, id)
+        data = self._read_run(id)
         return replace(self._run(data), steps=tuple(Tasks(data, self._tasks(data)).steps()))
 
     def runs(self, query: RunQuery) -> Iterator[Run]:
@@ -300,12 +315,12 @@ class Kfp:
             # A server refuses to stop what has ended, or is about to.
             if problem.reason not in ("refused", "server"):
                 raise
-            now = self._run(self._client.ask(f"read the run {id}", self._get_run, id))
+            now = self._run(self._read_run(id))
             if not now.is_ended and now.state != "stopping":
                 raise
 
     def log(self, run: Run, step: str, follow: bool = False) -> Iterator[str]:
-        data = self._client.ask(f"read the run {run.id}", self._get_run, run.id)
+        data = self._read_run(run.id)
         tasks = Tasks(data, self._tasks(data))
         found = next((s for s in tasks.steps() if s.name == step), None)
         if found is None:
@@ -314,7 +329,7 @@ class Kfp:
             yield from logs.read(self.transport, run.id, pod, self._namespace, follow)
 
     def metrics(self, run: Run) -> Mapping[str, Mapping[str, float]]:
-        data = self._client.ask(f"read the run {run.id}", self._get_run, run.id)
+        data = self._read_run(run.id)
         files = self.transport
         if self.settings.artifacts:
             own = replace(self.settings, url=self.settings.artifacts)
@@ -366,7 +381,7 @@ class Kfp:
             )
             method = self._client.recurring.recurring_run_service_create_recurring_run
             doing = f"create the recurring run {name}"
-            data = self._client.ask(doing, method, body, creates=True)
+            data = self._client.ask(doing, method, body, creates=True, shape=shapes.RECURRING)
             return reading.schedule(data, self._ui)
 
         def same() -> list[Schedule]:
@@ -444,7 +459,9 @@ class Kfp:
     def _pipeline(self, name: str) -> Json | None:
         method = self._client.pipelines.pipeline_service_get_pipeline_by_name
         doing = f"look for the pipeline {name}"
-        found: Json | None = self._found(doing, method, name, namespace=self._namespace)
+        found: Json | None = self._found(
+            doing, method, name, namespace=self._namespace, shape=shapes.PIPELINE
+        )
         return found
 
     def _create_pipeline(self, manifest: Manifest, marks_: Marks) -> Json:
@@ -458,14 +475,14 @@ class Kfp:
         )
         method = self._client.pipelines.pipeline_service_create_pipeline
         doing = f"create the pipeline {manifest.name}"
-        made: Json = self._client.ask(doing, method, body, creates=True)
+        made: Json = self._client.ask(doing, method, body, creates=True, shape=shapes.PIPELINE)
         return made
 
     def _list_versions(self, pipeline: Json, **named: Any) -> Iterator[Json]:
         return self._client.pages(
             "list versions",
             self._client.pipelines.pipeline_service_list_pipeline_versions,
-            pipeline["pipeline_id"],
+            pipeline.get("pipeline_id", ""),
             of="pipeline_versions",
             sort_by=_NEWEST,
             **named,
@@ -489,10 +506,11 @@ class Kfp:
                 str(path),
                 name=marks_.version,
                 display_name=marks_.version,
-                pipelineid=pipeline["pipeline_id"],
+                pipelineid=pipeline.get("pipeline_id", ""),
                 description=manifest.description or None,
                 tags=to_json(dict(marks.tags(marks_))),
                 creates=True,
+                shape=shapes.VERSION,
             )
         return self._version(data)
 
@@ -502,7 +520,7 @@ class Kfp:
     def _version_data(self, pipeline: str, id: str) -> Json | None:
         if id not in self._versions:
             method = self._client.pipelines.pipeline_service_get_pipeline_version
-            found = self._found("read a version", method, pipeline, id)
+            found = self._found("read a version", method, pipeline, id, shape=shapes.VERSION)
             if found is None:
                 return None
             self._versions[id] = found
@@ -513,16 +531,20 @@ class Kfp:
         method: Callable[..., Any] = self._client.runs.run_service_get_run
         return method
 
+    def _read_run(self, id: str) -> Json:
+        data: Json = self._client.ask(f"read the run {id}", self._get_run, id, shape=shapes.RUN)
+        return data
+
     def _run(self, data: Json) -> Run:
         return reading.run(data, self._ui)
 
     def _tasks(self, run: Json) -> dict[str, TaskOf]:
         """The steps of a run by task, from its own spec or that of its version."""
         spec = run.get("pipeline_spec")
-        reference = run.get("pipeline_version_reference")
-        if not spec and isinstance(reference, Mapping):
+        reference = at(run, "pipeline_version_reference")
+        if not spec:
             ids = (reference.get("pipeline_id", ""), reference.get("pipeline_version_id", ""))
-            data = self._version_data(str(ids[0]), str(ids[1])) if all(ids) else None
+            data = self._version_data(*ids) if all(ids) else None
             spec = data.get("pipeline_spec") if data else None
         return tasks_of(spec)
 
