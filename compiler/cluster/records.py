@@ -78,7 +78,8 @@ class Manifest:
     schedules. `steps` gives the spec's names of steps and loops by those of the engine's tasks
     where the engine does not tell them itself. `nullable` names the params that may be null.
     `metrics` are the outputs of type metrics, as (step, output); `loops` the tasks that are loops.
-    `size` is in bytes, of the largest object that the engine has to store.
+    `size` is in bytes, of the largest object that the engine has to store, and `most` what it
+    takes of one, with the state of a run.
     """
 
     algorithm: str
@@ -91,6 +92,7 @@ class Manifest:
     loops: frozenset[str] = frozenset()
     schedules: tuple[ScheduleSpec, ...] = ()
     size: int = 0
+    most: int = 0
 
 
 @dataclass(frozen=True, slots=True)

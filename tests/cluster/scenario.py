@@ -103,6 +103,19 @@ class Project:
             return [run.display_name for run in self.app.runs.values()]
         return [name for plural, _, name in self.app.cluster.all if plural == "workflows"]
 
+    def kubernetes(self) -> tuple[Cluster, Server]:
+        """What there is of Kubernetes itself; of KFP's one is made and named in the settings."""
+        if self.kind == "kubernetes":
+            return self.app.cluster, self.server
+        cluster = Cluster()
+        server = Server(Kubernetes(cluster))
+        folder = self.checkout.folder
+        path = write_kubeconfig(folder.parent / "kubeconfig", server.url)
+        file = folder / "mlc.toml"
+        line = 'token_env = "ENGINE_TOKEN"\n'
+        file.write_text(file.read_text().replace(line, f'{line}kubeconfig = "{path}"\n'))
+        return cluster, server
+
     def delete_runs(self) -> None:
         """What someone else does meanwhile."""
         if self.kind == "kfp":

@@ -134,6 +134,73 @@ def test_nothing_is_made_of_what_is_wrong(there: Project) -> None:
     )
 
 
+NEEDY = """\
+apiVersion: mlc/v1
+kind: Algorithm
+name: needy
+description: Wants what is not there.
+image: registry.example.com/ia:1
+steps:
+  fit:
+    command: [fit, LONG]
+    env: {TOKEN: "${{ secrets.hub.token }}", KEY: "${{ secrets.store.key }}"}
+    resources: {cpu: 64, memory: 1Gi, gpu: 2}
+    volumes:
+      models: {claim: model-store, mount: /models}
+      words: {config_map: stop-words, mount: /words}
+    pod: {node_selector: {pool: large}}
+"""
+
+
+def test_all_that_is_missing_is_told_at_once_and_nothing_is_made(there: Project) -> None:
+    """By KFP and straight to Kubernetes, which is asked in both cases."""
+    if there.kind == "argo":
+        pytest.skip("the settings of an Argo Server lead to no Kubernetes")
+    spec = there.checkout.folder / "algorithms/needy.yaml"
+    # A spec is small, and in JSON each of these becomes two characters.
+    words = ["'%s'" % ('"' * 50_000)] * (11 if there.kind == "kubernetes" else 0)
+    spec.write_text(NEEDY.replace("LONG", ", ".join(["hard", *words])))
+    there.checkout.commit("Need much")
+    there.checkout.git("push", "--quiet")
+    file = there.checkout.folder / "mlc.toml"
+    table = "[engines.training]\n"
+    file.write_text(file.read_text().replace(table, f'{table}service_account = "trainer"\n'))
+    cluster, server = there.kubernetes()
+    with server:
+        kubernetes = server.app
+        kubernetes.add("secrets", "default", "hub", data={"user": "eA=="})
+        kubernetes.add("nodes", "", "n1", status={"allocatable": {"nvidia.com/gpu": "1"}})
+        cluster.all[("nodes", "", "n1")]["metadata"]["labels"] = {"pool": "large"}
+        kubernetes.add("resourcequotas", "default", "team", status={"hard": {"cpu": "8"}})
+        kubernetes.denied.add(("create", "cronworkflows"))
+        done = there.mlc("submit", "algorithms/needy.yaml")
+    assert done.returncode == 1, done.stderr
+    told = [line.strip() for line in done.stderr.splitlines()]
+    assert "training lacks what this needs; nothing was made:" in told, done.stderr[-1500:]
+    start = told.index("training lacks what this needs; nothing was made:")
+    of_argo = [
+        "no right to create cronworkflows in the namespace default",
+        "the manifest of needy has much, and the engine takes at most 1024: put long texts "
+        "into the image, or split the algorithm",
+    ]
+    told = [re.sub(r"has \d+ KiB", "has much", line) for line in told[start + 1 :]]
+    assert sorted(told) == sorted(
+        [
+            "the secret `hub` has no key `token`; it has `user`",
+            "there is no secret `store` in the namespace default",
+            "there is no config map `stop-words` in the namespace default",
+            "there is no persistent volume claim `model-store` in the namespace default",
+            "there is no service account `trainer` in the namespace default",
+            "there is no node of 2 nvidia.com/gpu among those with pool=large; the most is 1",
+            "the quota `team` allows 8 of cpu in all, and one step wants 64",
+            *(of_argo if there.kind == "kubernetes" else []),
+        ]
+    )
+    assert there.run_names() == []
+    changing = "^(POST|PUT|PATCH|DELETE) .*(pipelines|experiments|runs|workflow)"
+    assert not there.server.count(changing)
+
+
 def test_an_image_of_the_commit_is_of_what_is_pushed(there: Project) -> None:
     spec = there.checkout.folder / "algorithms/other.yaml"
     spec.write_text(spec.read_text().replace("ia:1", "ia:${{ git.short_commit }}"))

@@ -6,7 +6,6 @@ experiment is a label: it is there as long as a template or a run carries it.
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -41,7 +40,8 @@ from compiler.ir import Pipeline
 from compiler.settings import EngineSettings, TargetSettings
 from compiler.targets import argo
 from compiler.targets.argo.names import task_names
-from compiler.values import JsonValue
+from compiler.targets.argo.support import MOST_BYTES
+from compiler.values import JsonValue, to_json
 
 _T = TypeVar("_T")
 # The plural forms of schedules and mutexes that mlc writes.
@@ -132,7 +132,8 @@ class Argo:
                 if name in compiled.loops((*pipeline.nodes, *pipeline.finally_nodes))
             ),
             schedules=compiled.schedules(pipeline),
-            size=max((len(json.dumps(d).encode()) for d in documents), default=0),
+            size=max((len(to_json(dict(d)).encode()) for d in documents), default=0),
+            most=MOST_BYTES,
         )
 
     def experiments(self, project: str) -> Iterator[Experiment]:

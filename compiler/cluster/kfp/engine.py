@@ -49,6 +49,8 @@ _T = TypeVar("_T")
 _OLDEST = (2, 17)
 _RUNS = uuid.UUID("6f1f2c52-6b1e-5c53-9a40-0d9bd0e1a7c4")
 _MOST_AT_ONCE = 10
+# Of a file that is uploaded.
+_LARGEST_FILE = 32 << 20
 _NEWEST = "created_at desc"
 
 
@@ -142,6 +144,7 @@ class Kfp:
             metrics=compiled.metrics(pipeline),
             schedules=compiled.schedules(pipeline),
             size=len(text.encode()),
+            most=_LARGEST_FILE,
         )
 
     def experiments(self, project: str) -> Iterator[Experiment]:
