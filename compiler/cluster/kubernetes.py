@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -92,7 +94,17 @@ def connect(
         server_name=configuration.tls_server_name,
     )
     proxy = settings.proxy if settings.via == "kubernetes" else None
-    known = Credentials(lambda: _headers(settings, configuration), _origin(settings))
+    is_fresh = True
+
+    def read() -> Mapping[str, Secret]:
+        """A kubeconfig is read anew, since a program that it names may have a new token by now."""
+        nonlocal is_fresh
+        if not is_fresh and not settings.in_cluster:
+            _load(settings, configuration)
+        is_fresh = False
+        return _headers(settings, configuration)
+
+    known = Credentials(read, _origin(settings))
     if configuration.password:
         known.hide(configuration.password)
     transport = Transport(
@@ -126,9 +138,16 @@ def _load(settings: EngineSettings, configuration: Any) -> str | None:
             kubernetes.config.load_incluster_config(client_configuration=configuration)
             return _NAMESPACE.read_text().strip() if _NAMESPACE.exists() else None
         path = str(settings.file(settings.kubeconfig)) if settings.kubeconfig else None
-        kubernetes.config.load_kube_config(
-            path, settings.context, configuration, persist_config=False
-        )
+        with _problems() as problems:
+            kubernetes.config.load_kube_config(
+                path, settings.context, configuration, persist_config=False
+            )
+        if problems and not configuration.api_key:
+            raise EngineError(
+                f"engine `{settings.name}`: no token for Kubernetes: {short(problems[0])}",
+                "configuration",
+                hint="the kubeconfig names a program that gives one: run that by hand, or log in",
+            )
         _take_user_of_host(configuration)
         contexts, active = kubernetes.config.list_kube_config_contexts(path)
         chosen = next((c for c in contexts if c["name"] == settings.context), active)
@@ -146,6 +165,23 @@ def _load(settings: EngineSettings, configuration: Any) -> str | None:
         "configuration",
         hint="look at `kubeconfig`, KUBECONFIG and `context`, or try `kubectl get pods`",
     )
+
+
+@contextmanager
+def _problems() -> Iterator[list[str]]:
+    """What the client logs where a program that gives a token fails; it goes on without one."""
+    found: list[str] = []
+
+    class Kept(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            found.append(record.getMessage())
+
+    handler = Kept(logging.ERROR)
+    logging.getLogger().addHandler(handler)
+    try:
+        yield found
+    finally:
+        logging.getLogger().removeHandler(handler)
 
 
 def _origin(settings: EngineSettings) -> str:
@@ -175,14 +211,12 @@ def _take_user_of_host(configuration: Any) -> None:
 def _headers(settings: EngineSettings, configuration: Any) -> Mapping[str, Secret]:
     """What the client's own configuration says; it renews tokens by its own hooks.
 
-    A kubeconfig is read anew, since a helper program in it may have a new token. A token that the
-    settings name goes to Kubernetes only where that is the engine: never another server's.
+    A token that the settings name goes to Kubernetes only where that is the engine: never another
+    server's.
     """
     own: dict[str, Secret] = {}
     if settings.via == "kubernetes" and (settings.token_env or settings.token_file):
         return credentials(settings).headers()
-    if not settings.in_cluster:
-        _load(settings, configuration)
     for name in ("authorization", "BearerToken"):
         value = configuration.get_api_key_with_prefix(name)
         if value:

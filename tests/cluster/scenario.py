@@ -55,10 +55,12 @@ class Project:
     checkout: Checkout
     server: Server
     kind: str
+    # What python is told to run.
+    program: tuple[str, ...] = ("-m", "compiler")
 
     def mlc(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [sys.executable, "-m", "compiler", *arguments],
+            [sys.executable, *self.program, *arguments],
             cwd=self.checkout.folder,
             env=variables() | {"ENGINE_TOKEN": TOKEN} | env,
             capture_output=True,
@@ -72,7 +74,7 @@ class Project:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "compiler", *arguments],
+            [sys.executable, *self.program, *arguments],
             cwd=self.checkout.folder,
             env=variables() | {"ENGINE_TOKEN": TOKEN},
             stdout=subprocess.PIPE,
