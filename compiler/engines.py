@@ -23,6 +23,9 @@ _TEXTS = (
     "ca_file", "client_cert", "client_key", "proxy", "service_account", "artifacts",
 )  # fmt: skip
 _URLS = ("url", "ui", "proxy", "artifacts")
+_IDENTITY_HINT = (
+    "no secret stands in a configuration: use `token_env`, `token_file` or `cookies_env`"
+)
 
 
 def read_engines(node: Mapping, root: Path) -> tuple[dict[str, EngineSettings], list[Diagnostic]]:
@@ -73,7 +76,7 @@ def _problems(name: str, table: Mapping, span: Span) -> Iterator[Diagnostic]:
         hint = 'or, for Argo, say `via = "kubernetes"`'
         yield error("MLC901", f"engine `{name}` needs a `url`", span, hint=hint)
     for key in _URLS:
-        yield from _url(name, key, table.get(key))
+        yield from _url(f"engine `{name}`", key, table.get(key), _IDENTITY_HINT)
     first = [key for key in _IDENTITIES if key in table.entries]
     if len(first) > 1:
         message = f"engine `{name}` takes only one of {listing(_IDENTITIES)}"
@@ -96,7 +99,7 @@ def _problems(name: str, table: Mapping, span: Span) -> Iterator[Diagnostic]:
         yield error("MLC901", message, _span(table, "kubeconfig"), hint="leave one of them out")
 
 
-def _url(name: str, key: str, node: Node | None) -> Iterator[Diagnostic]:
+def _url(who: str, key: str, node: Node | None, hint: str) -> Iterator[Diagnostic]:
     written = text(node)
     if node is None or written is None:
         return
@@ -109,11 +112,10 @@ def _url(name: str, key: str, node: Node | None) -> Iterator[Diagnostic]:
     except ValueError:
         host, has_secret = None, False
     if has_secret:
-        message = f"engine `{name}`: `{key}` has a name or a password in it"
-        hint = "no secret stands in a configuration: use `token_env`, `token_file` or `cookies_env`"
+        message = f"{who}: `{key}` has a name or a password in it"
         yield error("MLC901", message, node.span, hint=hint)
     elif not host:
-        message = f"engine `{name}`: `{key}` names no host"
+        message = f"{who}: `{key}` names no host"
         yield error("MLC901", message, node.span, hint="such as https://kubeflow.example.com")
 
 
@@ -134,6 +136,8 @@ def read_tickets(node: Mapping | None) -> tuple[TicketSettings | None, list[Diag
         except re.error as problem:
             message = f"`pattern` is no regular expression: {problem}"
             problems.append(error("MLC901", message, pattern.span))
+    hint = "no secret stands in a configuration: use `token_env`"
+    problems += _url("tickets", "url", node.get("url"), hint)
     if provider == "jira" and "url" not in node.entries:
         problems.append(error("MLC901", "tickets of Jira need a `url`", node.span))
     if provider != "jira" and "project" not in node.entries:

@@ -41,6 +41,11 @@ def test_an_engine_as_data(tmp_path: Path) -> None:
         (ENGINE + 'client_key = "b"\n', "4: engine `a` has a `client_key` and no `client_cert`"),
         (ENGINE.replace("x.ex", "me:pw@x.ex"), "3: engine `a`: `url` has a name or a password"),
         (ENGINE + 'proxy = "http://me:pw@x"\n', "4: engine `a`: `proxy` has a name or a passw"),
+        (
+            '[tickets]\nprovider = "jira"\nurl = "https://me:pw@x.example"\n',
+            "3: tickets: `url` has a name or a password in it (no secret stands in a conf",
+        ),
+        ('[tickets]\nprovider = "jira"\nurl = "https://:9"\n', "3: tickets: `url` names no host"),
         (ENGINE.replace("x.example", ":9"), "3: engine `a`: `url` names no host"),
         (ENGINE.replace("kfp", "argo") + 'context = "c"\n', "4: engine `a`: `context` says not"),
         (

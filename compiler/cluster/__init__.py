@@ -69,7 +69,8 @@ class Engine(Protocol):
         """All that carry the project's mark, archived ones too."""
 
     def find_experiment(self, name: str) -> Experiment | None:
-        """By its name; of several the one that is not archived."""
+        """By its name; of several the one that is not archived. Without `last_run` where that
+        costs a look at all runs."""
 
     def create_experiment(self, name: str, description: str, marks: Marks) -> Experiment:
         """Make it, or take the one there is."""

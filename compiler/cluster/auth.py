@@ -57,9 +57,13 @@ Reader = Callable[[], Mapping[str, Secret]]
 
 @dataclass(slots=True)
 class Credentials:
-    """Headers that say who one is, by a function that reads them; and every secret ever read."""
+    """Headers that say who one is, by a function that reads them; and every secret ever read.
+
+    `origin` says in words where they come from; it is empty where nothing says who one is.
+    """
 
     read: Reader
+    origin: str = ""
     _headers: Mapping[str, Secret] | None = None
     _seen: dict[Secret, None] = field(default_factory=dict)
 
@@ -118,7 +122,23 @@ def _parts(value: str) -> Iterator[str]:
 
 def credentials(settings: EngineSettings) -> Credentials:
     """What the settings say of a server's token and cookies; none where they say nothing."""
-    return Credentials(lambda: _headers(settings))
+    return Credentials(lambda: _headers(settings), origin(settings))
+
+
+def origin(settings: EngineSettings) -> str:
+    """What of the settings says who one is, in words for a message."""
+    found = []
+    if settings.token_env:
+        found.append(f"the token in the variable {settings.token_env} (`token_env`)")
+    elif settings.token_file:
+        found.append(f"the token in {settings.file(settings.token_file)} (`token_file`)")
+    elif settings.in_cluster:
+        found.append(f"the pod's token in {_pod_token(settings)} (`in_cluster`)")
+    if settings.cookies_env:
+        found.append(f"the cookies in the variable {settings.cookies_env} (`cookies_env`)")
+    if settings.client_cert:
+        found.append(f"the certificate {settings.file(settings.client_cert)} (`client_cert`)")
+    return " and ".join(found)
 
 
 def _headers(settings: EngineSettings) -> Mapping[str, Secret]:
@@ -150,10 +170,14 @@ def _token(settings: EngineSettings) -> str:
     if settings.token_file:
         return _file(settings, settings.file(settings.token_file))
     if settings.in_cluster:
-        usual = _KFP_TOKEN if settings.kind == "kfp" else _KUBERNETES_TOKEN
-        own = os.environ.get(_KFP_TOKEN_VARIABLE) if settings.kind == "kfp" else None
-        return _file(settings, Path(own or usual))
+        return _file(settings, _pod_token(settings))
     return ""
+
+
+def _pod_token(settings: EngineSettings) -> Path:
+    if settings.kind == "kfp":
+        return Path(os.environ.get(_KFP_TOKEN_VARIABLE) or _KFP_TOKEN)
+    return Path(_KUBERNETES_TOKEN)
 
 
 def _variable(settings: EngineSettings, key: str, name: str) -> str:

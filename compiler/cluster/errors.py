@@ -25,6 +25,7 @@ Reason = Literal[
     "proxy",
     "login page",
     "garbled",
+    "misshapen",
     "version",
     "configuration",
     "lost",
@@ -69,27 +70,39 @@ def of_status(status: int) -> Reason:
     return _OF_STATUS.get(status, "server" if status >= 500 else "refused")
 
 
-def refusal(what: str, status: int, said: str, url: str) -> EngineError:
+def refusal(what: str, status: int, said: str, url: str, origin: str = "") -> EngineError:
     """The error of an answer that is no success.
 
-    `what` is what was tried, `said` what the server said of it, `url` its address.
+    `what` is what was tried, `said` what the server said of it, `url` its address, `origin` where
+    comes from who one is (`Credentials.origin`).
     """
     reason = of_status(status)
     told = f": {said}" if said else ""
-    return EngineError(f"can't {what}: HTTP {status}{told}", reason, status, _hint(reason, url))
+    return EngineError(
+        f"can't {what}: HTTP {status}{told}", reason, status, _hint(reason, url, origin)
+    )
 
 
-def _hint(reason: Reason, url: str) -> str:
+def login_hint(origin: str) -> str:
+    """What to do where a server wants a person to log in."""
+    which = f"{origin} may be too old" if origin else "nothing says who one is"
+    return f"it wants a login of people: {which}, or give the address of the API itself as `url`"
+
+
+def _hint(reason: Reason, url: str, origin: str) -> str:
     match reason:
+        case "unauthenticated" if origin:
+            return f"{origin} may be wrong or too old: get a new one"
         case "unauthenticated":
             return (
-                "the token or cookies are missing, wrong or too old: get new ones and set the "
-                "variable or file that `token_env`, `token_file` or `cookies_env` names"
+                "nothing says who one is: name a variable or a file with `token_env`, "
+                "`token_file` or `cookies_env`"
             )
         case "forbidden":
+            by = f" by {origin}" if origin else ""
             return (
-                "one is known there, but has no right to this: ask who runs the cluster for a "
-                "role in the namespace, or look whether `namespace` is the right one"
+                f"one is known there{by}, but has no right to this: ask who runs the cluster for "
+                "a role in the namespace, or look whether `namespace` is the right one"
             )
         case "not found":
             return (

@@ -2,7 +2,7 @@
 
 All are read from a server or on their way to one; times are seconds since the epoch, None for not
 yet. What a server does not tell is empty. States are the local engine's words
-(`compiler.engine.events`), with those that only a server knows.
+(`compiler.engine.events`), with those that only a server knows; `deleted` is a run that was there.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ State = Literal[
     "skipped",
     "omitted",
     "interrupted",
+    "deleted",
     "unknown",
 ]
 # A run in one of these changes no more.
 ENDED: frozenset[str] = frozenset(
-    {"succeeded", "cached", "failed", "skipped", "omitted", "interrupted"}
+    {"succeeded", "cached", "failed", "skipped", "omitted", "interrupted", "deleted"}
 )
 
 
@@ -57,7 +58,9 @@ class Marks:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleSpec:
-    """A schedule as a spec says it; `cron` has five fields."""
+    """A schedule as a spec says it; `cron` has five fields.
+
+    `timezone` is None where the spec says none, and where an engine does not tell (KFP)."""
 
     name: str
     cron: str
@@ -77,7 +80,8 @@ class Manifest:
     schedules. `steps` gives the spec's names of steps and loops by those of the engine's tasks
     where the engine does not tell them itself. `nullable` names the params that may be null.
     `metrics` are the outputs of type metrics, as (step, output); `loops` the tasks that are loops.
-    `size` is in bytes, of the largest object that the engine has to store.
+    `size` is in bytes, of the largest object that the engine has to store, and `most` what it
+    takes of one, with the state of a run.
     """
 
     algorithm: str
@@ -90,6 +94,7 @@ class Manifest:
     loops: frozenset[str] = frozenset()
     schedules: tuple[ScheduleSpec, ...] = ()
     size: int = 0
+    most: int = 0
 
 
 @dataclass(frozen=True, slots=True)

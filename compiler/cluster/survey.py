@@ -5,22 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from compiler.cluster.answers import Fields, Shape, Values, at, page, texts
 from compiler.cluster.errors import EngineError
 from compiler.cluster.records import Needs, Survey
+from compiler.cluster.transport import Patience
 from compiler.quantities import quantity
 from compiler.settings import EngineSettings
 
 if TYPE_CHECKING:
     from compiler.cluster.kubernetes import Kubernetes
 
+_KEYED = Fields({"data": "mapping", "binaryData": "mapping"})
+_METADATA = Fields({"name": "text", "labels": Values("text")})
+_CONTINUE: dict[str, Shape] = {"metadata": Fields(texts("continue"))}
+_AMOUNTS = Values("amount")
+_NODE = Fields({"metadata": _METADATA, "status": Fields({"allocatable": _AMOUNTS})})
+_HARD = Fields({"hard": _AMOUNTS})
+_QUOTA = Fields({"metadata": _METADATA, "status": _HARD, "spec": _HARD})
+_NODES, _QUOTAS = page("items", _NODE, _CONTINUE), page("items", _QUOTA, _CONTINUE)
 
-def survey(settings: EngineSettings, needs: Needs, verbose: bool = False) -> Survey:
+
+def survey(
+    settings: EngineSettings,
+    needs: Needs,
+    verbose: bool = False,
+    patience: Patience | None = None,
+) -> Survey:
     """Everything that is missing, and what could not be asked."""
     from compiler.cluster import kubernetes
 
     if not kubernetes.can_be_asked(settings):
         return Survey(is_asked=False)
-    cluster = kubernetes.connect(settings, verbose)
+    cluster = kubernetes.connect(settings, verbose, patience)
     try:
         return ask(cluster, needs)
     finally:
@@ -52,10 +68,11 @@ def ask(cluster: Kubernetes, needs: Needs) -> Survey:
             if _ask(cluster, f"read the {kind} {name}", unknown, method, name, space) is None:
                 missing.append(f"there is no {kind} `{name}` in the namespace {space}")
     if needs.gpus:
-        nodes = _list(cluster, "list nodes", unknown, core.list_node)
+        nodes = _list(cluster, "list nodes", _NODES, unknown, core.list_node)
         missing += _gpus(needs, nodes)
     if needs.cpu or needs.memory or needs.gpus:
-        quotas = _list(cluster, "read quotas", unknown, core.list_namespaced_resource_quota, space)
+        method = core.list_namespaced_resource_quota
+        quotas = _list(cluster, "read quotas", _QUOTAS, unknown, method, space)
         missing += _quotas(needs, quotas or ())
     return Survey(tuple(missing), tuple(unknown))
 
@@ -72,7 +89,7 @@ def _ask(
     *given: str,
 ) -> Mapping[str, Any] | None:
     try:
-        found: Mapping[str, Any] | None = cluster.found(doing, method, *given)
+        found: Mapping[str, Any] | None = cluster.found(doing, method, *given, shape=_KEYED)
     except EngineError as problem:
         if problem.reason not in ("forbidden", "unauthenticated"):
             raise
@@ -82,10 +99,15 @@ def _ask(
 
 
 def _list(
-    cluster: Kubernetes, doing: str, unknown: list[str], method: Callable[..., Any], *given: str
+    cluster: Kubernetes,
+    doing: str,
+    shape: Shape,
+    unknown: list[str],
+    method: Callable[..., Any],
+    *given: str,
 ) -> list[Mapping[str, Any]] | None:
     try:
-        return list(cluster.pages(doing, method, *given))
+        return list(cluster.pages(doing, shape, method, *given))
     except EngineError as problem:
         if problem.reason not in ("forbidden", "unauthenticated"):
             raise
@@ -100,7 +122,7 @@ def _keys(
         yield f"there is no {kind} `{name}` in the namespace {space}"
     elif found is not _UNASKED:
         # Names of keys alone; what stands under them is let go at once.
-        have = {*(found.get("data") or {}), *(found.get("binaryData") or {})}
+        have = {*at(found, "data"), *at(found, "binaryData")}
         for key in sorted(keys - have):
             known = ", ".join(f"`{k}`" for k in sorted(have)) or "none"
             yield f"the {kind} `{name}` has no key `{key}`; it has {known}"
@@ -123,13 +145,12 @@ def _gpus(needs: Needs, nodes: list[Mapping[str, Any]] | None) -> Iterator[str]:
 
 
 def _has_labels(node: Mapping[str, Any], labels: tuple[tuple[str, str], ...]) -> bool:
-    own = (node.get("metadata") or {}).get("labels") or {}
+    own = at(node, "metadata", "labels")
     return all(own.get(key) == value for key, value in labels)
 
 
 def _allocatable(node: Mapping[str, Any], resource: str) -> float:
-    status = node.get("status") or {}
-    return _amount((status.get("allocatable") or {}).get(resource, "0"))
+    return _amount(at(node, "status", "allocatable").get(resource, "0"))
 
 
 def _quotas(needs: Needs, quotas: Any) -> Iterator[str]:
@@ -138,9 +159,9 @@ def _quotas(needs: Needs, quotas: Any) -> Iterator[str]:
     for resource, _, count in needs.gpus:
         wanted[f"requests.{resource}"] = max(wanted.get(f"requests.{resource}", 0), count)
     for quota in quotas:
-        hard = (quota.get("status") or {}).get("hard") or (quota.get("spec") or {}).get("hard")
-        name = (quota.get("metadata") or {}).get("name", "")
-        for resource, text in sorted((hard or {}).items()):
+        hard = at(quota, "status", "hard") or at(quota, "spec", "hard")
+        name = at(quota, "metadata").get("name", "")
+        for resource, text in sorted(hard.items()):
             if wanted.get(resource, 0) > _amount(text):
                 yield (
                     f"the quota `{name}` allows {text} of {resource} in all, and one step wants "

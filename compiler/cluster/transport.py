@@ -32,8 +32,18 @@ from urllib3.exceptions import (
     SSLError,
 )
 
+from compiler.cluster import answers
+from compiler.cluster.answers import Garbled, Shape
 from compiler.cluster.auth import Credentials
-from compiler.cluster.errors import EngineError, Lost, is_page, refusal, said_in, short
+from compiler.cluster.errors import (
+    EngineError,
+    Lost,
+    is_page,
+    login_hint,
+    refusal,
+    said_in,
+    short,
+)
 from compiler.settings import EngineSettings
 
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
@@ -88,6 +98,8 @@ class Response:
     reason: str
     headers: Mapping[str, str]
     data: Any
+    asked: str = ""
+    call: Call = _UNSAID
 
     @property
     def response(self) -> Response:
@@ -100,9 +112,21 @@ class Response:
     def getheader(self, name: str, default: str | None = None) -> str | None:
         return self.headers.get(name, default)
 
-    def json(self) -> Any:
-        """The data; an empty answer is an empty mapping."""
-        return json.loads(self.data) if self.data else {}
+    def json(self, shape: Shape = "mapping") -> Any:
+        """The data by its shape; an empty answer is an empty mapping.
+
+        Raises:
+            EngineError: it is not as its shape; Lost where something was to be made by it.
+        """
+        try:
+            return answers.read(shape, json.loads(self.data) if self.data else {})
+        except Garbled as problem:
+            what = f"the server's answer to {self.asked} is garbled: {problem}"
+            if self.call.creates:
+                what = f"can't tell whether it worked to {self.call.doing}: {what}"
+                raise Lost(what) from None
+            hint = "look whether mlc or the server is the older one, and what stands between them"
+            raise EngineError(what, "misshapen", self.status, hint) from None
 
 
 class Tls(NamedTuple):
@@ -163,8 +187,9 @@ class Transport:
         *,
         creates: bool = False,
         repeatable: bool = False,
+        shape: Shape = "mapping",
     ) -> Any:
-        """The data that a request for JSON brings; see `Call`.
+        """The data that a request for JSON brings, by its shape; see `Call`.
 
         Raises:
             EngineError: as it says.
@@ -172,7 +197,7 @@ class Transport:
         call = Call(doing, creates, repeatable)
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"} if data is not None else {}
-        return self.request(call, method, self._url(path, query), data, headers).json()
+        return self.request(call, method, self._url(path, query), data, headers).json(shape)
 
     def lines(
         self,
@@ -259,6 +284,7 @@ class Transport:
             if 200 <= answer.status < 300:
                 found = self._success(call, answer, url, stream, wants_json)
                 if isinstance(found, Response):
+                    found.asked, found.call = f"{method} {self.mask(urlsplit(url).path)}", call
                     return found
                 if is_last or not may_repeat or found.reason == "login page":
                     raise self._after(call, found, answer.status)
@@ -320,8 +346,8 @@ class Transport:
             if is_page(data, kind):
                 return self._login_page(call, url)
             try:
-                json.loads(data or b"{}")
-            except ValueError:
+                found = json.loads(data or b"{}")
+            except (ValueError, RecursionError):
                 size = len(data)
                 return EngineError(
                     f"can't {call.doing}: the answer of {self._host(url)} is broken off or no "
@@ -331,6 +357,9 @@ class Transport:
                     hint="run the command again; if it stays so, look at what stands between "
                     "here and the server",
                 )
+            if b"\\ud" in data.lower():
+                # Half a character, which no terminal and no file takes.
+                data = json.dumps(found, ensure_ascii=False).encode("utf-8", "replace")
         return Response(answer.status, answer.reason or "", answer.headers, data)
 
     def _refused(
@@ -349,20 +378,20 @@ class Transport:
                 f"can't {call.doing}: {self._host(url)} sends to {self.mask(short(shown))}",
                 "login page",
                 answer.status,
-                hint=_LOG_IN,
+                hint=login_hint(self.credentials.origin),
             )
         kind = answer.headers.get("Content-Type", "")
         said = self.mask(said_in(body, kind))
         if answer.status == 403 and is_page(body, kind):
             said += " of something between here and the server"
-        return refusal(call.doing, answer.status, said, self.base)
+        return refusal(call.doing, answer.status, said, self.base, self.credentials.origin)
 
     def _login_page(self, call: Call, url: str) -> EngineError:
         return EngineError(
             f"can't {call.doing}: {self._host(url)} answers with a web page, such as a login",
             "login page",
             200,
-            hint=_LOG_IN,
+            hint=login_hint(self.credentials.origin),
         )
 
     def _lost(self, call: Call, error: EngineError, problem: Exception) -> EngineError:
@@ -495,10 +524,6 @@ class Transport:
         return context
 
 
-_LOG_IN = (
-    "it wants a login of people: get a new token or new cookies, or give the address of the API "
-    "itself as `url`"
-)
 _TLS = (
     "where the company has its own certificates, name them with `ca_file`; look at the host's "
     "name in `url` too"

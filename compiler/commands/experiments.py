@@ -11,7 +11,7 @@ from compiler.commands import console
 from compiler.commands.engines import connected, here, settings_of
 from compiler.commands.remote import when
 from compiler.commands.tables import columns
-from compiler.submission.branch import read_branch, remote_branches
+from compiler.submission.branch import local_branches, read_branch, remote_branches
 from compiler.submission.key import experiment_name
 
 
@@ -25,16 +25,20 @@ def list_experiments(name: str | None, *, style: str, verbose: bool = False) -> 
 
 
 def prune(name: str | None, *, dry_run: bool, yes: bool, style: str, verbose: bool = False) -> int:
-    """Archive the experiments of branches that the remote has no more, after showing them.
+    """Archive the experiments of branches that are gone, after showing them.
 
-    Runs are neither stopped nor deleted.
+    A branch is gone where neither the remote nor this checkout has it: one that was never pushed is
+    at work here. Runs are neither stopped nor deleted, and the next submission to an archived
+    experiment brings it back.
 
     Raises:
         MlcError: the remote can't be asked for its branches.
     """
     project = here()
     branch = read_branch(project.root)
-    names = (*remote_branches(branch), branch.name, branch.default or "")
+    # CI knows the branch's name where git has none checked out.
+    known = (branch.name, branch.default or "")
+    names = (*remote_branches(branch), *local_branches(branch), *known)
     there = {experiment_name(name) for name in names}
     with connected(settings_of(project, name), verbose) as engine:
         gone = [

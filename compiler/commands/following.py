@@ -23,7 +23,8 @@ _LOG_EVERY = 5.0
 
 
 class Lines:
-    """One line for each change; of several runs with the name of each."""
+    """One line for each change: of a run with its name, of a step below it; where runs are
+    several, with the name of its own."""
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self._names = names
@@ -44,8 +45,10 @@ class Lines:
         lead = f"{name}  " if self._widths else ""
         for step in event.steps:
             yield f"  {lead}{step.name}  {told(step)}"
+        if event.is_put_away:
+            yield f"note: {name.strip()} was archived on the engine; it goes on"
         if event.is_new and not event.run.is_ended:
-            yield f"  {lead}{event.run.state}"
+            yield f"{name}  {event.run.state}"
 
 
 def told(step: StepState) -> str:
@@ -131,6 +134,11 @@ class _Drawn:
                 self._console.print(line, style="yellow", markup=False)
             return
         self._runs[event.run.id] = event.run
+        if event.is_put_away:
+            name = self._names.get(event.run.id, event.run.name)
+            self._console.print(
+                f"note: {name} was archived on the engine; it goes on", markup=False
+            )
         self._listen(event)
 
     def _listen(self, event: Looked) -> None:

@@ -40,6 +40,8 @@ class Asked(Protocol):
     def style(self) -> str: ...
     @property
     def quiet(self) -> bool: ...
+    @property
+    def verbose(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,9 @@ def prepare(
         if plain.pipeline is None or run.pipeline is None or bare.pipeline is None:
             continue
         losses = targets.losses(plain.pipeline, document.project, [settings.kind])
-        diagnostics += frontend.settle(losses, run)
+        settled = frontend.settle(losses, run)
+        # What a target does less well is told where one compiles, and is known by then.
+        diagnostics += settled if asked.verbose else [d for d in settled if has_errors([d])]
         missing = _missing(run.pipeline, inputs)
         diagnostics += missing
         if missing:

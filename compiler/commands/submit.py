@@ -87,7 +87,8 @@ def submit_specs(request: Request) -> int:
     description = _description(request, project, name)
     with connected(settings, request.verbose) as engine:
         submissions = [one.submission(engine, experiment, description, branch) for one in prepared]
-        found = preflight(engine, [one.pipeline for one in prepared])
+        manifests = [submission.manifest for submission in submissions]
+        found = preflight(engine, [one.pipeline for one in prepared], manifests)
         for line in found.unknown:
             request.say(f"note: {line}")
         if found.missing:

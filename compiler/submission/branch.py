@@ -55,6 +55,12 @@ def remote_branches(branch: Branch) -> tuple[str, ...]:
     return tuple(sorted(ref.removeprefix("refs/heads/") for ref in refs if ref))
 
 
+def local_branches(branch: Branch) -> tuple[str, ...]:
+    """The branches of this checkout, pushed or not; those that other worktrees of it have too."""
+    answer = ask(branch.root, "for-each-ref", "--format=%(refname)", "refs/heads/")
+    return tuple(sorted(ref.removeprefix("refs/heads/") for ref in answer.text.split()))
+
+
 class MergeBase(NamedTuple):
     """The commit where a branch left another, `against`."""
 

@@ -1,13 +1,13 @@
-"""What would go wrong on the cluster, told at once and before anything is made there. What an
-engine's limits refuse of a manifest is told earlier, when it is compiled."""
+"""What would go wrong on the cluster, told at once and before anything is made there. What a
+target can't express is told earlier, when it is compiled."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from compiler.cluster import Engine
-from compiler.cluster.records import Health
+from compiler.cluster.records import Health, Manifest
 from compiler.ir import Pipeline
 from compiler.submission.needs import needs_of, together
 
@@ -21,8 +21,11 @@ class Findings:
     unknown: tuple[str, ...]
 
 
-def preflight(engine: Engine, pipelines: Sequence[Pipeline]) -> Findings:
-    """Ask the engine, and Kubernetes where it can be asked, for all that runs of these need.
+def preflight(
+    engine: Engine, pipelines: Sequence[Pipeline], manifests: Iterable[Manifest] = ()
+) -> Findings:
+    """Ask the engine, and Kubernetes where it can be asked, for all that runs of these need, and
+    whether it stores what they are compiled to.
 
     Raises:
         EngineError: the engine can't be reached, or one is not let in.
@@ -30,6 +33,15 @@ def preflight(engine: Engine, pipelines: Sequence[Pipeline]) -> Findings:
     health = engine.check()
     account = engine.settings.service_account
     survey = engine.survey(together([needs_of(pipeline, account) for pipeline in pipelines]))
-    missing = dict.fromkeys((*health.missing, *survey.missing))
+    missing = dict.fromkeys((*health.missing, *survey.missing, *_too_large(manifests)))
     unknown = dict.fromkeys((*health.notes, *survey.unknown))
     return Findings(health, tuple(missing), tuple(unknown))
+
+
+def _too_large(manifests: Iterable[Manifest]) -> Iterator[str]:
+    for one in manifests:
+        if one.most and one.size > one.most:
+            yield (
+                f"the manifest of {one.algorithm} has {one.size // 1024} KiB, and the engine takes "
+                f"at most {one.most // 1024}: put long texts into the image, or split the algorithm"
+            )

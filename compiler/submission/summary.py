@@ -12,7 +12,7 @@ from compiler.gates import Verdict
 from compiler.units import duration
 from compiler.values import JsonValue, to_text
 
-_SIGNS = {"succeeded": "✅", "failed": "❌", "interrupted": "⏹️"}
+_SIGNS = {"succeeded": "✅", "failed": "❌", "interrupted": "⏹️", "deleted": "🗑️"}
 _VERDICTS = {"passed": "✅", "failed": "❌", "open": "➖"}
 _LONGEST = 120
 _MOST_STEPS = 50
@@ -38,6 +38,8 @@ def last_good(engine: Engine, marks: Marks, branch: str, run: Run) -> Run | None
 
 def with_metrics(engine: Engine, run: Run, say: Callable[[str], None]) -> Run:
     """The run with its metrics; that they can't be had is a warning, since the rest is known."""
+    if run.state == "deleted":
+        return run
     try:
         return replace(run, metrics=engine.metrics(run))
     except EngineError as problem:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cluster.scenario import ENGINES, Project, project
 from cluster.servers.argo import Argo
 from cluster.servers.contract import VARIABLE, contracts_folder
 from cluster.servers.kfp import Kfp
@@ -83,3 +84,9 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     engine = connect(settings, patience=QUICK)
     yield World(engine, server, finish)
     engine.close()
+
+
+@pytest.fixture(params=ENGINES)
+def there(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Project]:
+    with project(tmp_path, request.param) as found:
+        yield found

@@ -55,10 +55,12 @@ class Project:
     checkout: Checkout
     server: Server
     kind: str
+    # What python is told to run.
+    program: tuple[str, ...] = ("-m", "compiler")
 
     def mlc(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [sys.executable, "-m", "compiler", *arguments],
+            [sys.executable, *self.program, *arguments],
             cwd=self.checkout.folder,
             env=variables() | {"ENGINE_TOKEN": TOKEN} | env,
             capture_output=True,
@@ -72,7 +74,7 @@ class Project:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "compiler", *arguments],
+            [sys.executable, *self.program, *arguments],
             cwd=self.checkout.folder,
             env=variables() | {"ENGINE_TOKEN": TOKEN},
             stdout=subprocess.PIPE,
@@ -102,6 +104,28 @@ class Project:
         if self.kind == "kfp":
             return [run.display_name for run in self.app.runs.values()]
         return [name for plural, _, name in self.app.cluster.all if plural == "workflows"]
+
+    def kubernetes(self) -> tuple[Cluster, Server]:
+        """What there is of Kubernetes itself; of KFP's one is made and named in the settings."""
+        if self.kind == "kubernetes":
+            return self.app.cluster, self.server
+        cluster = Cluster()
+        server = Server(Kubernetes(cluster))
+        folder = self.checkout.folder
+        path = write_kubeconfig(folder.parent / "kubeconfig", server.url)
+        file = folder / "mlc.toml"
+        line = 'token_env = "ENGINE_TOKEN"\n'
+        file.write_text(file.read_text().replace(line, f'{line}kubeconfig = "{path}"\n'))
+        return cluster, server
+
+    def delete_runs(self) -> None:
+        """What someone else does meanwhile."""
+        if self.kind == "kfp":
+            self.app.runs.clear()
+            return
+        for plural, namespace, name in list(self.app.cluster.all):
+            if plural == "workflows":
+                self.app.cluster.delete(plural, namespace, name)
 
 
 @contextmanager

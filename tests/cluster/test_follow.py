@@ -38,6 +38,41 @@ def test_a_run_that_cannot_be_read_ends_the_wait_while_others_can(
     assert [event for event in told if isinstance(event, Away)] != []
 
 
+def test_a_run_that_is_deleted_has_ended_with_that(world: World, pipeline: Pipeline) -> None:
+    """The other one is followed on; a 404 of what stands before the server is no deletion."""
+    well, gone = world.submit(pipeline, "k1"), world.submit(pipeline, "k2")
+    world.server.faults.add("404", f"^GET .*{well.id}$", skip=1)
+    told: list[Event] = []
+
+    def listen(event: Event) -> None:
+        told.append(event)
+        if isinstance(event, Looked) and event.run.id == gone.id and len(told) < 3:
+            world.delete(gone.id)
+
+    one, other = follow(world.engine, [well, gone], listen, wait=0.01)
+    assert (one.state, other.state) == ("succeeded", "deleted")
+    assert "it is on the engine no more" in other.message
+    said: list[str] = []
+    assert with_metrics(world.engine, other, said.append) == other and not said
+
+
+def test_an_archived_run_is_followed_on(world: World, pipeline: Pipeline) -> None:
+    if not world.is_kfp:
+        pytest.skip("Argo archives no runs that go on")
+    run = world.submit(pipeline)
+    told: list[Event] = []
+
+    def listen(event: Event) -> None:
+        told.append(event)
+        if len(told) == 1:
+            world.server.app.runs[run.id].storage_state = "ARCHIVED"
+
+    (ended,) = follow(world.engine, [run], listen, wait=0.01)
+    assert ended.state == "succeeded"
+    away = [isinstance(event, Looked) and event.is_put_away for event in told]
+    assert away.count(True) == 1
+
+
 def test_metrics_that_cannot_be_had_are_a_warning(world: World, pipeline: Pipeline) -> None:
     """What a run came to is known without them."""
     run = world.submit(pipeline)

@@ -17,9 +17,12 @@ from cluster.world import MARKS, QUICK, SPEC, World
 from local import loaded, pipeline_of
 
 from compiler.cluster import connect, marks
+from compiler.cluster.answers import Garbled, read
 from compiler.cluster.argo.nodes import Nodes
 from compiler.cluster.argo.reading import run as argo_run
+from compiler.cluster.argo.shapes import OBJECTS
 from compiler.cluster.errors import EngineError
+from compiler.cluster.kfp import shapes
 from compiler.cluster.kfp.reading import Tasks
 from compiler.cluster.kfp.reading import run as kfp_run
 from compiler.cluster.kfp.specs import TaskOf
@@ -44,6 +47,42 @@ def test_metrics_of_kfp_come_from_its_files(kfp: Server, pipeline: Pipeline) -> 
     assert engine.metrics(one) == {}
     app.finish(one.id)
     assert engine.metrics(one) == {"train_it.metrics": {"f1": 0.9, "loss": 0.25}}
+
+
+@pytest.mark.parametrize("road", ["server", "kubernetes"])
+def test_metrics_of_argo_come_from_its_files(
+    argo: Server,
+    kubernetes: Server,
+    cluster: Cluster,
+    pipeline: Pipeline,
+    tmp_path: Path,
+    road: str,
+) -> None:
+    """Straight to Kubernetes the Argo Server that `artifacts` names serves them."""
+    settings = EngineSettings("training", "argo", argo.url, namespace="ia")
+    if road == "kubernetes":
+        settings = replace(kubernetes_settings(kubernetes, tmp_path), artifacts=argo.url)
+    engine = connect(settings, patience=QUICK)
+    cluster.script.metrics["*/train-it"] = {"f1": 0.9, "loss": 0.25}
+    one = World(engine, argo, str).submit(pipeline)
+    assert engine.metrics(one) == {}
+    cluster.finish("ia", one.id)
+    assert engine.metrics(one) == {"train_it.metrics": {"f1": 0.9, "loss": 0.25}}
+    assert argo.count("^GET /artifact-files/") == 1
+    cluster.files.clear()
+    assert engine.metrics(one) == {}
+
+
+def test_a_step_of_argo_that_left_no_metrics_is_not_asked_for_them(
+    argo: Server, cluster: Cluster, pipeline: Pipeline
+) -> None:
+    """The server answers 500 for an artifact that is not there."""
+    engine = connect(EngineSettings("training", "argo", argo.url, namespace="ia"), patience=QUICK)
+    cluster.script.outcomes["*/train-it"] = "Failed"
+    one = World(engine, argo, str).submit(pipeline)
+    cluster.finish("ia", one.id)
+    assert engine.metrics(one) == {}
+    assert argo.count("^GET /artifact-files/") == 0
 
 
 def kubernetes_settings(server: Server, folder: Path) -> EngineSettings:
@@ -100,11 +139,49 @@ def test_what_can_not_be_asked_is_not_missing(kubernetes: Server, tmp_path: Path
     assert not bare.survey(NEEDS).is_asked
 
 
+@pytest.mark.parametrize("kind", ["kfp", "argo"])
+def test_what_a_spec_needs_is_asked_for_as_all_else_is(
+    kfp: Server, kubernetes: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    """As often as one is patient, and told of."""
+    settings = kubernetes_settings(kubernetes, tmp_path)
+    if kind == "kfp":
+        settings = replace(settings, kind="kfp", via="server", url=kfp.url)
+    engine = connect(settings, verbose=True, patience=QUICK)
+    kubernetes.faults.add("500", "^GET ", times=10**6)
+    with pytest.raises(EngineError):
+        engine.survey(NEEDS)
+    assert kubernetes.count("^GET ") == QUICK.tries
+    assert capsys.readouterr().err.count(f"GET {kubernetes.url}/api/v1/") == QUICK.tries
+
+
 def test_a_kubeconfig_that_is_none(tmp_path: Path) -> None:
     settings = EngineSettings("a", "argo", via="kubernetes", kubeconfig=str(tmp_path / "gone"))
     with pytest.raises(EngineError, match=r"engine `a`: can't read .*gone") as caught:
         connect(settings)
     assert caught.value.reason == "configuration"
+
+
+def test_a_password_in_the_address_of_kubernetes_is_sent_and_not_shown(
+    kubernetes: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[str] = []
+    kubernetes.watch(lambda _, request, __: seen.append(request.headers["authorization"]))
+    address = kubernetes.url.replace("http://", "http://me:s3cr%21t@")
+    path = write_kubeconfig(tmp_path / "config", address)
+    settings = EngineSettings("a", "argo", via="kubernetes", kubeconfig=str(path))
+    engine = connect(settings, verbose=True, patience=QUICK)
+    engine.check()
+    assert set(seen) == {f"Basic {base64.b64encode(b'me:s3cr!t').decode()}"}
+    kubernetes.faults.add("500", "^GET ", times=10**6)
+    with pytest.raises(EngineError) as caught:
+        engine.find_experiment("x")
+    kubernetes.faults.clear()
+    kubernetes.faults.add("drop", "^GET ", times=10**6)
+    with pytest.raises(EngineError, match="connection") as broken:
+        engine.find_experiment("x")
+    said = "".join((str(caught.value), str(broken.value), *capsys.readouterr()))
+    assert f"GET {kubernetes.url}/apis" in said and "s3cr" not in said
 
 
 @pytest.mark.parametrize(
@@ -224,8 +301,35 @@ def test_rounds_of_kfp_by_either_way_it_tells_them() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("data", [{}, {"status": None, "spec": 3, "run_details": [], "error": ""}])
+@pytest.mark.parametrize("data", [{}, {"status": None, "spec": None, "error": None, "x": 3}])
 def test_what_is_left_out_does_no_harm(data: dict[str, Any]) -> None:
-    assert kfp_run(data, "").state == "waiting"
-    assert argo_run(data, "", "ia").state == "waiting"
-    assert kfp_run({**data, "finished_at": "1970-01-01T00:00:00Z"}, "").ended is None
+    of_kfp = read(shapes.RUN, {"run_id": "1", **data})
+    of_argo = read(OBJECTS["workflows"], {"metadata": {"name": "w"}, **data})
+    assert kfp_run(of_kfp, "").state == "waiting"
+    assert argo_run(of_argo, "", "ia").state == "waiting"
+    for never in ("1970-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "today"):
+        assert kfp_run({**of_kfp, "finished_at": never}, "").ended is None
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ([], "it is a list, where a mapping has to be"),
+        ({"runs": {}}, "`runs` is a mapping, where a list has to be"),
+        ({"runs": [{}]}, "`runs[0].run_id` is left out, where a name has to be"),
+        ({"runs": [{"run_id": ""}]}, "`runs[0].run_id` is empty, where a name has to be"),
+        (
+            {"runs": [{"run_id": "1"}, {"run_id": "2", "error": {"message": 3}}]},
+            "`runs[1].error.message` is a number, where a",
+        ),
+        (
+            {"runs": [{"run_id": "1", "state": True}]},
+            "`runs[0].state` is true or false, where a",
+        ),
+        ({"runs": [None]}, "`runs[0]` is null, where a mapping has to be"),
+    ],
+)
+def test_what_is_garbled_is_told_by_its_place(data: Any, said: str) -> None:
+    with pytest.raises(Garbled) as caught:
+        read(shapes.PAGES["runs"], data)
+    assert str(caught.value).startswith(said)

@@ -4,23 +4,26 @@ to the engines' contracts."""
 from __future__ import annotations
 
 import itertools
+import re
 import signal
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import closing
 
 import pytest
-from cluster.scenario import ENGINES, TOKEN, Project, project
+from cluster.scenario import TOKEN, Project
+from cluster.servers.wire import Answer, Request
 
 from compiler import frontend
-from compiler.cluster import EngineError
+from compiler.cluster import EngineError, Patience, connect
 from compiler.cluster.records import Marks
-from compiler.commands.engines import connected
 from compiler.submission.submit import Submission, submit
 
 pytestmark = pytest.mark.usefixtures("contracts")
 BRANCH = "IA-1742-doc-type"
 RUNS = 200
+# As often as ever, without pauses.
+AT_ONCE = Patience(pause=0.0)
 # At one run.
 LOOK = "^GET .*(/runs/[^/]+|/workflows/(default/)?doc-type[^/]+)$"
 
@@ -30,12 +33,6 @@ def wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
-
-
-@pytest.fixture(params=ENGINES)
-def there(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Project]:
-    with project(tmp_path, request.param) as found:
-        yield found
 
 
 def change_the_base(there: Project) -> None:
@@ -48,9 +45,11 @@ def change_the_base(there: Project) -> None:
 
 def test_from_a_branch_to_a_run_and_back(there: Project) -> None:
     """Submit, wait, compare, prune: what a changed base touches runs in the branch's experiment."""
+    there.script.metrics["*/evaluate"] = {"accuracy": 0.8125}
     first = there.data("submit", "algorithms/doc_type.yaml", "--wait")
     assert [one["run"]["status"] for one in first] == ["succeeded"]
     change_the_base(there)
+    there.script.metrics["*/evaluate"] = {"accuracy": 0.875}
     (plan,) = there.data("submit", "--branch", "--dry-run")
     assert (plan["spec"], plan["experiment"]) == ("algorithms/doc_type.yaml", BRANCH)
     done = there.mlc("submit", "--branch", "--wait", "--summary", "summary.md", "-p", "epochs=5")
@@ -72,12 +71,34 @@ def test_from_a_branch_to_a_run_and_back(there: Project) -> None:
     assert [step["name"] for step in shown["steps"]] == ["fit", "evaluate"]
     compared = there.mlc("compare", runs[0]["name"], runs[1]["name"], "--engine", "training")
     assert "epochs" in compared.stdout, compared.stderr
+    # Straight to Kubernetes nothing serves files.
+    if there.kind != "kubernetes":
+        assert "| `evaluate.metrics accuracy` | 0.875 | 0.8125 | +0.0625 |" in summary
+        (row,) = (one.split() for one in compared.stdout.splitlines() if "accuracy" in one)
+        assert row == ["evaluate.metrics", "accuracy", "0.875", "0.8125"]
     there.checkout.git("switch", "--quiet", "main")
     there.checkout.git("push", "--quiet", "origin", "--delete", BRANCH)
+    # It is here still, and may be of work that was never pushed.
+    assert there.data("experiments", "prune", "--engine", "training") == []
+    there.checkout.git("branch", "--quiet", "-D", BRANCH)
     pruned = there.mlc("experiments", "prune", "--yes", "--engine", "training")
     assert pruned.returncode == 0, pruned.stderr
     assert BRANCH in pruned.stdout
     assert there.data("experiments", "prune", "--engine", "training") == []
+
+
+def test_what_is_told_of_a_run_says_of_what(there: Project) -> None:
+    """A line for each change, each with a name; what the target does less well is told by
+    `compile`, and here where one asks for it."""
+    file = there.checkout.folder / "mlc.toml"
+    file.write_text(file.read_text().replace("accept =", "# accept ="))
+    done = there.mlc("submit", "algorithms/doc_type.yaml", "--wait")
+    assert done.returncode == 0, done.stderr
+    assert "MLC702" not in done.stderr
+    assert "doc_type  waiting" in done.stderr.splitlines()
+    assert not [line for line in done.stderr.splitlines() if len(line.split()) < 2]
+    done = there.mlc("submit", "algorithms/doc_type.yaml", "--dry-run", "--verbose")
+    assert "MLC702" in done.stderr
 
 
 def test_the_same_again_is_the_run_that_was_made(there: Project) -> None:
@@ -111,6 +132,73 @@ def test_nothing_is_made_of_what_is_wrong(there: Project) -> None:
     assert not there.server.count(
         "^(POST|PUT|PATCH|DELETE) .*(pipelines|experiments|runs|workflows)"
     )
+
+
+NEEDY = """\
+apiVersion: mlc/v1
+kind: Algorithm
+name: needy
+description: Wants what is not there.
+image: registry.example.com/ia:1
+steps:
+  fit:
+    command: [fit, LONG]
+    env: {TOKEN: "${{ secrets.hub.token }}", KEY: "${{ secrets.store.key }}"}
+    resources: {cpu: 64, memory: 1Gi, gpu: 2}
+    volumes:
+      models: {claim: model-store, mount: /models}
+      words: {config_map: stop-words, mount: /words}
+    pod: {node_selector: {pool: large}}
+"""
+
+
+def test_all_that_is_missing_is_told_at_once_and_nothing_is_made(there: Project) -> None:
+    """By KFP and straight to Kubernetes, which is asked in both cases."""
+    if there.kind == "argo":
+        pytest.skip("the settings of an Argo Server lead to no Kubernetes")
+    spec = there.checkout.folder / "algorithms/needy.yaml"
+    # A spec is small, and in JSON each of these becomes two characters.
+    words = ["'%s'" % ('"' * 50_000)] * (11 if there.kind == "kubernetes" else 0)
+    spec.write_text(NEEDY.replace("LONG", ", ".join(["hard", *words])))
+    there.checkout.commit("Need much")
+    there.checkout.git("push", "--quiet")
+    file = there.checkout.folder / "mlc.toml"
+    table = "[engines.training]\n"
+    file.write_text(file.read_text().replace(table, f'{table}service_account = "trainer"\n'))
+    cluster, server = there.kubernetes()
+    with server:
+        kubernetes = server.app
+        kubernetes.add("secrets", "default", "hub", data={"user": "eA=="})
+        kubernetes.add("nodes", "", "n1", status={"allocatable": {"nvidia.com/gpu": "1"}})
+        cluster.all[("nodes", "", "n1")]["metadata"]["labels"] = {"pool": "large"}
+        kubernetes.add("resourcequotas", "default", "team", status={"hard": {"cpu": "8"}})
+        kubernetes.denied.add(("create", "cronworkflows"))
+        done = there.mlc("submit", "algorithms/needy.yaml")
+    assert done.returncode == 1, done.stderr
+    told = [line.strip() for line in done.stderr.splitlines()]
+    assert "training lacks what this needs; nothing was made:" in told, done.stderr[-1500:]
+    start = told.index("training lacks what this needs; nothing was made:")
+    of_argo = [
+        "no right to create cronworkflows in the namespace default",
+        "the manifest of needy has much, and the engine takes at most 1024: put long texts "
+        "into the image, or split the algorithm",
+    ]
+    told = [re.sub(r"has \d+ KiB", "has much", line) for line in told[start + 1 :]]
+    assert sorted(told) == sorted(
+        [
+            "the secret `hub` has no key `token`; it has `user`",
+            "there is no secret `store` in the namespace default",
+            "there is no config map `stop-words` in the namespace default",
+            "there is no persistent volume claim `model-store` in the namespace default",
+            "there is no service account `trainer` in the namespace default",
+            "there is no node of 2 nvidia.com/gpu among those with pool=large; the most is 1",
+            "the quota `team` allows 8 of cpu in all, and one step wants 64",
+            *(of_argo if there.kind == "kubernetes" else []),
+        ]
+    )
+    assert there.run_names() == []
+    changing = "^(POST|PUT|PATCH|DELETE) .*(pipelines|experiments|runs|workflow)"
+    assert not there.server.count(changing)
 
 
 def test_an_image_of_the_commit_is_of_what_is_pushed(there: Project) -> None:
@@ -147,13 +235,31 @@ def test_a_wait_outlives_the_engines_hiccups(there: Project) -> None:
     assert there.server.faults.happened
 
 
+def test_a_wait_for_a_run_that_is_deleted_ends_and_says_so(there: Project) -> None:
+    there.script.pace = 0
+
+    def delete(_: object, request: Request, answer: Answer) -> None:
+        if answer.status == 200 and re.search(LOOK, f"{request.method} {request.path}"):
+            there.server.watchers.clear()
+            there.delete_runs()
+
+    there.server.watch(delete)
+    done = there.mlc("submit", "algorithms/doc_type.yaml", "--wait", "--summary", "summary.md")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1] == (
+        "doc_type  deleted: it is on the engine no more: someone deleted it, or its time to live "
+        "was over, before it was seen to end"
+    )
+    assert "deleted" in (there.checkout.folder / "summary.md").read_text()
+
+
 def test_interrupting_a_wait_leaves_the_run_alone(there: Project) -> None:
     there.script.pace = 0
     for option, cancelled in (("--quiet", False), ("--cancel-on-interrupt", True)):
         looks = there.server.count(LOOK)
         process = there.start("submit", "algorithms/doc_type.yaml", "--wait", option)
         try:
-            wait_for(lambda looks=looks: there.server.count(LOOK) > looks + 5)  # type: ignore[misc]
+            wait_for(lambda looks=looks: there.server.count(LOOK) > looks + 3)  # type: ignore[misc]
             process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=60)
         finally:
@@ -192,7 +298,6 @@ def test_two_hundred_submissions_through_faults_are_two_hundred_runs(
     """Whatever is dropped, lost, cut or refused on the way, each is made once; a submission that
     gave up is made again, as its error says."""
     monkeypatch.setenv("ENGINE_TOKEN", TOKEN)
-    monkeypatch.setattr("time.sleep", lambda _: None)
     folder = there.checkout.folder
     found = frontend.load(folder / "algorithms/doc_type.yaml")
     assert found.pipeline is not None
@@ -204,7 +309,8 @@ def test_two_hundred_submissions_through_faults_are_two_hundred_runs(
         values = {"epochs": number + 1, "solver": "saga"}
         while True:
             try:
-                with connected(found.project.engines["training"]) as engine:
+                engine = connect(found.project.engines["training"], patience=AT_ONCE)
+                with closing(engine):
                     manifest = engine.compiled(found.pipeline, target, BRANCH)
                     wanted = Submission(manifest, marks, values, BRANCH, "")
                     submit(engine, wanted)

@@ -123,7 +123,7 @@ def test_the_server_says_how_long_to_wait(server: Loopback) -> None:
     ("status", "reason", "hint"),
     [
         (400, "refused", ""),
-        (401, "unauthenticated", "get new ones"),
+        (401, "unauthenticated", "nothing says who one is"),
         (403, "forbidden", "a role in the namespace"),
         (404, "not found", "`namespace`"),
         (409, "conflict", "run the command again"),

@@ -64,6 +64,14 @@ class World:
         app: Any = self.server.app
         (app if self.is_kfp else app.cluster).script.pace = 0
 
+    def delete(self, id: str) -> None:
+        """What someone else does to a run meanwhile."""
+        app: Any = self.server.app
+        if self.is_kfp:
+            del app.runs[id]
+        else:
+            app.cluster.delete("workflows", "default", id)
+
     def submit(self, pipeline: Pipeline, key: str = "k1", branch: str | None = None) -> Run:
         version, manifest, experiment = self.published(pipeline, branch)
         params = {"rows": 7, "label": None}

@@ -7,8 +7,10 @@ from typing import Any
 
 from kubernetes.client import AuthorizationV1Api, CoreV1Api, CustomObjectsApi, V1DeleteOptions
 
+from compiler.cluster.answers import at
 from compiler.cluster.argo.road import WORDS, Json, Kind
 from compiler.cluster.argo.server import ServerRoad
+from compiler.cluster.argo.shapes import OBJECTS, PAGES, REVIEW
 from compiler.cluster.errors import EngineError
 from compiler.cluster.kubernetes import Kubernetes
 from compiler.cluster.transport import CALL, calling
@@ -31,6 +33,7 @@ class DirectRoad:
         self.cluster = cluster
         self.namespace = cluster.namespace
         self.patience = cluster.transport.patience
+        self.verbose = cluster.transport.verbose
         self._files = files
         self._objects = CustomObjectsApi(cluster.api)
         self._core = CoreV1Api(cluster.api)
@@ -46,7 +49,8 @@ class DirectRoad:
     def rights(self) -> tuple[str, ...]:
         try:
             method = self._objects.list_namespaced_custom_object
-            self.cluster.ask("list workflows", method, *self._place("workflows"), limit=1)
+            place = self._place("workflows")
+            self.cluster.ask("list workflows", method, *place, shape=PAGES["workflows"], limit=1)
         except EngineError as problem:
             if problem.reason == "not found":
                 raise EngineError(
@@ -66,20 +70,30 @@ class DirectRoad:
     def find(self, kind: Kind, name: str) -> Json | None:
         method = self._objects.get_namespaced_custom_object
         doing = f"read the {WORDS[kind]} {name}"
-        found: Json | None = self.cluster.found(doing, method, *self._place(kind), name)
+        found: Json | None = self.cluster.found(
+            doing, method, *self._place(kind), name, shape=OBJECTS[kind]
+        )
         return found
 
     def list(self, kind: Kind, selector: str = "") -> Iterator[Json]:
         named = {"label_selector": selector} if selector else {}
         method = self._objects.list_namespaced_custom_object
-        return self.cluster.pages(f"list {WORDS[kind]}s", method, *self._place(kind), **named)
+        return self.cluster.pages(
+            f"list {WORDS[kind]}s", PAGES[kind], method, *self._place(kind), **named
+        )
 
     def create(self, kind: Kind, body: Json) -> Json:
         method = self._objects.create_namespaced_custom_object
         doing = f"create the {WORDS[kind]} {body['metadata']['name']}"
         place = self._place(kind)
         made: Json = self.cluster.ask(
-            doing, method, *place, body, creates=True, field_validation="Strict"
+            doing,
+            method,
+            *place,
+            body,
+            creates=True,
+            shape=OBJECTS[kind],
+            field_validation="Strict",
         )
         return made
 
@@ -87,7 +101,9 @@ class DirectRoad:
         method = self._objects.replace_namespaced_custom_object
         name = body["metadata"]["name"]
         doing = f"update the {WORDS[kind]} {name}"
-        made: Json = self.cluster.ask(doing, method, *self._place(kind), name, body)
+        made: Json = self.cluster.ask(
+            doing, method, *self._place(kind), name, body, shape=OBJECTS[kind]
+        )
         return made
 
     def delete(self, kind: Kind, name: str) -> None:
@@ -138,9 +154,11 @@ class DirectRoad:
         }
         method = AuthorizationV1Api(self.cluster.api).create_self_subject_access_review
         try:
-            answer = self.cluster.ask("ask for one's rights", method, review, repeatable=True)
+            answer = self.cluster.ask(
+                "ask for one's rights", method, review, repeatable=True, shape=REVIEW
+            )
         except EngineError as problem:
             if problem.reason in ("forbidden", "not found"):
                 return True
             raise
-        return bool((answer.get("status") or {}).get("allowed"))
+        return bool(at(answer, "status").get("allowed"))

@@ -6,14 +6,15 @@ experiment is a label: it is there as long as a template or a run carries it.
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any, TypeVar
 
 from compiler.cluster import compiled, marks, survey
+from compiler.cluster.answers import at, seconds
 from compiler.cluster.argo import objects, reading
 from compiler.cluster.argo.nodes import Nodes, Place
 from compiler.cluster.argo.road import WORDS, Json, Kind, Road
@@ -39,7 +40,8 @@ from compiler.ir import Pipeline
 from compiler.settings import EngineSettings, TargetSettings
 from compiler.targets import argo
 from compiler.targets.argo.names import task_names
-from compiler.values import JsonValue
+from compiler.targets.argo.support import MOST_BYTES
+from compiler.values import JsonValue, to_json
 
 _T = TypeVar("_T")
 # The plural forms of schedules and mutexes that mlc writes.
@@ -109,7 +111,7 @@ class Argo:
         )
 
     def survey(self, needs: Needs) -> Survey:
-        return survey.survey(self.settings, needs)
+        return survey.survey(self.settings, needs, self.road.verbose, self.road.patience)
 
     def compiled(
         self, pipeline: Pipeline, target: TargetSettings, branch: str | None = None
@@ -134,7 +136,8 @@ class Argo:
                 if name in compiled.loops((*pipeline.nodes, *pipeline.finally_nodes))
             ),
             schedules=compiled.schedules(pipeline),
-            size=max((len(json.dumps(d).encode()) for d in documents), default=0),
+            size=max((len(to_json(dict(d)).encode()) for d in documents), default=0),
+            most=MOST_BYTES,
         )
 
     def experiments(self, project: str) -> Iterator[Experiment]:
@@ -143,7 +146,7 @@ class Argo:
         kinds: tuple[Kind, ...] = ("workflowtemplates", "workflows")
         for kind in kinds:
             for data in self.road.list(kind, selector):
-                own = marks.of_metadata(reading.at(data, "metadata"))
+                own = marks.of_metadata(at(data, "metadata"))
                 name = (own.experiment or own.branch) if own else ""
                 if name:
                     found.setdefault(name, []).append(data)
@@ -152,9 +155,10 @@ class Argo:
 
     def find_experiment(self, name: str) -> Experiment | None:
         selector = marks.selector(experiment=name)
-        kinds: tuple[Kind, ...] = ("workflowtemplates", "workflows")
-        every = [data for kind in kinds for data in self.road.list(kind, selector)]
-        return self._experiment(name, every) if every else None
+        # Templates say whether it is archived; of runs, which are many, one tells that it is there.
+        some = list(self.road.list("workflowtemplates", selector))
+        some = some or list(islice(self.road.list("workflows", selector), 1))
+        return self._experiment(name, some) if some else None
 
     def create_experiment(self, name: str, description: str, marks_: Marks) -> Experiment:
         found = self.find_experiment(name)
@@ -207,7 +211,7 @@ class Argo:
         self._own(version.marks, f"the template {version.id}")
         self.road.delete("workflowtemplates", version.id)
         for part in list(self.road.list("workflowtemplates", f"{objects.PART}={version.id}")):
-            self.road.delete("workflowtemplates", part["metadata"]["name"])
+            self.road.delete("workflowtemplates", at(part, "metadata").get("name", ""))
 
     def find_run(self, key: str) -> Run | None:
         for data in self.road.list("workflows", marks.selector(key=key)):
@@ -242,7 +246,7 @@ class Argo:
     def run(self, id: str, steps: Mapping[str, str] | None = None) -> Run:
         data = self._workflow(id)
         found = replace(self._run(data), steps=tuple(Nodes(data, steps).states()))
-        if not found.steps and reading.at(data, "status").get("offloadNodeStatusVersion"):
+        if not found.steps and at(data, "status").get("offloadNodeStatusVersion"):
             said = "its steps are kept in Argo's database: only the Argo Server can tell them"
             found = replace(found, message=found.message or said)
         return found
@@ -282,7 +286,7 @@ class Argo:
         found: dict[str, Mapping[str, float]] = {}
         for place in Nodes(data).places():
             for step, output in known:
-                if place.pod is not None and _without_rounds(place.name) == step:
+                if _without_rounds(place.name) == step and place.has_artifact(output):
                     values = self._metrics(run.id, place, output)
                     if values:
                         found[f"{place.name}.{output}"] = values
@@ -327,7 +331,7 @@ class Argo:
             return self.road.find(kind, name)
 
         def change(old: Json) -> Json | None:
-            own = marks.of_metadata(reading.at(old, "metadata"))
+            own = marks.of_metadata(at(old, "metadata"))
             self._own(own, f"the {WORDS[kind]} {name}", project)
             if objects.says_the_same(old, body):
                 return None
@@ -357,7 +361,7 @@ class Argo:
         self._own(schedule.marks, f"the cron workflow {schedule.id}")
 
         def change(old: Json) -> Json | None:
-            spec = old.get("spec") or {}
+            spec = at(old, "spec")
             if bool(spec.get("suspend")) == suspend:
                 return None
             return {**old, "spec": {**spec, "suspend": suspend}}
@@ -371,16 +375,16 @@ class Argo:
         selector = marks.selector(project=experiment.marks.project, experiment=experiment.name)
 
         def change(old: Json) -> Json | None:
-            labels = dict(reading.at(old, "metadata", "labels"))
+            labels = dict(at(old, "metadata", "labels"))
             if (labels.get(objects.ARCHIVED) == "true") == archived:
                 return None
             labels.pop(objects.ARCHIVED, None)
             if archived:
                 labels[objects.ARCHIVED] = "true"
-            return {**old, "metadata": {**old["metadata"], "labels": labels}}
+            return {**old, "metadata": {**at(old, "metadata"), "labels": labels}}
 
         for data in list(self.road.list("workflowtemplates", selector)):
-            self._change("workflowtemplates", data["metadata"]["name"], change)
+            self._change("workflowtemplates", at(data, "metadata").get("name", ""), change)
 
     def _once(self, find: Callable[[], _T | None], create: Callable[[], _T]) -> _T:
         return once(find, create, self.road.patience, self._sleep)
@@ -429,17 +433,17 @@ class Argo:
 
     def _experiment(self, name: str, every: Iterable[Json]) -> Experiment:
         every = list(every)
-        metadata = [reading.at(data, "metadata") for data in every]
+        metadata = [at(data, "metadata") for data in every]
         templates = [m for d, m in zip(every, metadata, strict=True) if _is_template(d)]
         runs = [self._run(data) for data in every if not _is_template(data)]
         own = next((m for m in map(marks.of_metadata, metadata) if m is not None), None)
-        created = [t for m in metadata if (t := reading.seconds(m.get("creationTimestamp")))]
+        created = [t for m in metadata if (t := seconds(m.get("creationTimestamp")))]
         return Experiment(
             id=name,
             name=name,
             marks=own,
             archived=bool(templates)
-            and all(reading.at(m, "labels").get(objects.ARCHIVED) == "true" for m in templates),
+            and all(at(m, "labels").get(objects.ARCHIVED) == "true" for m in templates),
             created=min(created, default=None),
             last_run=max((run.created for run in runs if run.created), default=None),
             url=reading.link(
@@ -460,12 +464,12 @@ class Argo:
 
 def _is_template(data: Json) -> bool:
     # Items of a list may not say their kind; a run refers to a template.
-    return "templates" in reading.at(data, "spec")
+    return "templates" in at(data, "spec")
 
 
 def _bare(data: Json) -> Mapping[str, JsonValue]:
     """An object as it was made, without what Kubernetes writes on it."""
-    metadata: Any = reading.at(data, "metadata")
+    metadata: Any = at(data, "metadata")
     kept = {k: metadata[k] for k in ("name", "labels", "annotations") if k in metadata}
     return {
         "apiVersion": objects.API,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from compiler.cluster.answers import at, seconds, unpacked
 from compiler.cluster.argo.objects import LOOPS
-from compiler.cluster.argo.reading import STATES, at, known_steps, noted, seconds
+from compiler.cluster.argo.reading import STATES, known_steps, noted
 from compiler.cluster.argo.road import Json
+from compiler.cluster.argo.shapes import NODES
 from compiler.cluster.compiled import plain
 from compiler.cluster.errors import short
 from compiler.cluster.records import StepState
@@ -28,13 +27,18 @@ class Place(NamedTuple):
     node: Json
     pod: Json | None
 
+    def has_artifact(self, name: str) -> bool:
+        """Whether its pod has left an artifact. For one that is not there the Argo Server has no
+        answer but an error of its own."""
+        return any(one.get("name") == name for one in at(self.pod, "outputs").get("artifacts", ()))
+
 
 class Nodes:
     """The step instances among the nodes of a workflow."""
 
     def __init__(self, data: Json, steps: Mapping[str, str] | None = None) -> None:
         self.data = data
-        self.run = str(at(data, "metadata").get("name", ""))
+        self.run = at(data, "metadata").get("name", "")
         self.nodes = _nodes(at(data, "status"))
         self.steps = dict(steps) if steps else known_steps(data)
         loops = noted(data, LOOPS)
@@ -62,12 +66,12 @@ class Nodes:
         """
         tries = [node for node in self._tries(place.node) if node.get("type") == "Pod"]
         old = at(self.data, "metadata", "annotations").get(_POD_NAMES) == "v1"
-        return [(str(n["id"]),) if old else (self._pod_name(n), str(n["id"])) for n in tries]
+        return [(n["id"],) if old else (self._pod_name(n), n["id"]) for n in tries]
 
     def _pod_name(self, node: Json) -> str:
         """`RUN-TEMPLATE-NUMBER`, cut as Argo cuts it."""
-        run, _, number = str(node["id"]).rpartition("-")
-        template = str(node.get("templateName") or at(node, "templateRef").get("template") or "")
+        run, _, number = node["id"].rpartition("-")
+        template = node.get("templateName") or at(node, "templateRef").get("template", "")
         if run and number.isdigit():
             name = f"{run}-{template}" if template else run
             return f"{name[: 253 - 11]}-{number}"
@@ -78,19 +82,19 @@ class Nodes:
         rounds: list[str] = []
         around: Json | None = node
         seen: set[str] = set()
-        while around is not None and around.get("id") not in seen:
-            seen.add(str(around.get("id")))
-            number = _DISPLAYED.fullmatch(str(around.get("displayName", "")))
+        while around is not None and around["id"] not in seen:
+            seen.add(around["id"])
+            number = _DISPLAYED.fullmatch(around.get("displayName", ""))
             if number is not None and number[2] is not None:
                 rounds.insert(0, number[2])
-            around = self.nodes.get(str(around.get("boundaryID", "")))
+            around = self.nodes.get(around.get("boundaryID", ""))
         task = _task(node)
         name = self.steps.get(task, plain(task))
         return Place(".".join([name, *rounds]), node, tries[-1] if tries else None)
 
     def _state(self, place: Place) -> StepState:
         node = place.node
-        found = STATES.get(str(node.get("phase", "")), "unknown")
+        found = STATES.get(node.get("phase", ""), "unknown")
         if found == "succeeded" and at(node, "memoizationStatus").get("hit"):
             found = "cached"
         tries = self._tries(node)
@@ -101,15 +105,15 @@ class Nodes:
             state=found,
             started=seconds(node.get("startedAt")),
             ended=seconds(node.get("finishedAt")),
-            message=short(str(node.get("message", ""))),
+            message=short(node.get("message", "")),
             tries=max(len(tries), 1),
-            node=str(node.get("id", "")),
+            node=node.get("id", ""),
         )
 
     def _tries(self, node: Json) -> list[Json]:
         if node.get("type") != "Retry":
             return [node] if node.get("type") == "Pod" else []
-        children = (self.nodes.get(str(child)) for child in node.get("children") or ())
+        children = (self.nodes.get(child) for child in node.get("children", ()))
         return [child for child in children if child is not None]
 
     def _counts(self, node: Json) -> bool:
@@ -125,30 +129,22 @@ class Nodes:
 
     def _is_round(self, node: Json) -> bool:
         """Whether a node stands for the rounds of a loop, which has none."""
-        around = self.nodes.get(str(node.get("boundaryID", "")))
+        around = self.nodes.get(node.get("boundaryID", ""))
         return (
             around is not None
-            and "(" not in str(around.get("displayName", ""))
+            and "(" not in around.get("displayName", "")
             and _task(around) in self.loops
         )
 
 
 def _nodes(status: Any) -> dict[str, Json]:
     """The nodes of a status, packed where they were many."""
-    nodes = status.get("nodes")
-    packed = status.get("compressedNodes")
-    if not nodes and isinstance(packed, str) and packed:
-        try:
-            nodes = json.loads(gzip.decompress(base64.b64decode(packed)))
-        except (ValueError, OSError, EOFError):
-            nodes = None
-    if not isinstance(nodes, Mapping):
-        return {}
-    return {str(k): {"id": str(k), **n} for k, n in nodes.items() if isinstance(n, Mapping)}
+    nodes = status.get("nodes") or unpacked(NODES, status.get("compressedNodes"))
+    return {key: {"id": key, **node} for key, node in nodes.items()}
 
 
 def _task(node: Json) -> str:
-    found = _DISPLAYED.fullmatch(str(node.get("displayName", "")))
+    found = _DISPLAYED.fullmatch(node.get("displayName", ""))
     return found[1] if found else ""
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from compiler.cluster import marks
+from compiler.cluster.answers import at
 from compiler.cluster.argo.road import Json
 from compiler.cluster.records import Experiment, Manifest, Marks, ScheduleSpec, Version
 from compiler.targets.argo.schedules import cron_workflow_name
@@ -110,11 +111,11 @@ def cron_workflow(
 
 def replacement(old: Json, new: Json) -> dict[str, Any]:
     """`new` in the place of `old`: what others wrote on it, its status and its version stay."""
-    before = old.get("metadata") or {}
+    before = at(old, "metadata")
     metadata = {**before, **new["metadata"]}
     for key in ("labels", "annotations"):
         # What mlc wrote once and does not now is gone.
-        others = {n: v for n, v in (before.get(key) or {}).items() if not n.startswith("mlc/")}
+        others = {n: v for n, v in at(before, key).items() if not n.startswith("mlc/")}
         metadata[key] = {**others, **(new["metadata"].get(key) or {})}
     return {**old, **new, "metadata": metadata}
 
@@ -123,10 +124,9 @@ def says_the_same(old: Json, new: Json) -> bool:
     """Whether an object has all that `new` says, and its spec nothing else."""
     if old.get("spec") != new.get("spec"):
         return False
-    have, want = old.get("metadata") or {}, new["metadata"]
+    have, want = at(old, "metadata"), new["metadata"]
     return all(
-        (want.get(key) or {}).items() <= (have.get(key) or {}).items()
-        for key in ("labels", "annotations")
+        (want.get(key) or {}).items() <= at(have, key).items() for key in ("labels", "annotations")
     )
 
 
@@ -150,4 +150,4 @@ def _parameters(params: Mapping[str, JsonValue]) -> list[dict[str, str]]:
 
 def part_of(template: Json) -> str:
     """The template that runs start from and this one is a part of; empty for such a one itself."""
-    return str(((template.get("metadata") or {}).get("labels") or {}).get(PART, ""))
+    return str(at(template, "metadata", "labels").get(PART, ""))

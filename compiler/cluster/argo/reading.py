@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from compiler.cluster import marks
+from compiler.cluster.answers import at, seconds
 from compiler.cluster.argo.objects import ARCHIVED, METRICS, STEPS, TITLE
 from compiler.cluster.argo.road import Json
 from compiler.cluster.errors import short
@@ -30,31 +30,10 @@ _STOPPED = re.compile(r"Stopped with strategy", re.IGNORECASE)
 _CRON_LABEL = "workflows.argoproj.io/cron-workflow"
 
 
-def seconds(text: Any) -> float | None:
-    if not isinstance(text, str) or not text:
-        return None
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except (ValueError, OverflowError):
-        return None
-
-
-def at(data: Any, *keys: str) -> Json:
-    """The mapping that stands under keys; an empty one where none does."""
-    for key in keys:
-        data = data.get(key) if isinstance(data, Mapping) else None
-    return data if isinstance(data, Mapping) else {}
-
-
 def _parameters(data: Any) -> dict[str, JsonValue]:
     """Arguments by name; values are text there."""
-    given = at(data, "arguments").get("parameters")
-    listed = given if isinstance(given, list) else []
-    return {
-        str(p["name"]): str(p.get("value", ""))
-        for p in listed
-        if isinstance(p, Mapping) and "name" in p
-    }
+    given = at(data, "arguments").get("parameters", ())
+    return {p["name"]: str(p.get("value", "")) for p in given if "name" in p}
 
 
 def link(ui: str, path: str) -> str:
@@ -65,7 +44,7 @@ def link(ui: str, path: str) -> str:
 def version(data: Json, ui: str, namespace: str) -> Version:
     metadata = at(data, "metadata")
     own = marks.of_metadata(metadata)
-    name = str(metadata.get("name", ""))
+    name = metadata.get("name", "")
     return Version(
         id=name,
         pipeline=name,
@@ -81,21 +60,21 @@ def version(data: Json, ui: str, namespace: str) -> Version:
 def run(data: Json, ui: str, namespace: str) -> Run:
     metadata, status = at(data, "metadata"), at(data, "status")
     own = marks.of_metadata(metadata)
-    name = str(metadata.get("name", ""))
+    name = metadata.get("name", "")
     return Run(
         id=name,
-        name=str(at(metadata, "annotations").get(TITLE) or name),
+        name=at(metadata, "annotations").get(TITLE) or name,
         state=state_of(data),
-        raw_state=str(status.get("phase", "")),
-        message=short(str(status.get("message", ""))),
+        raw_state=status.get("phase", ""),
+        message=short(status.get("message", "")),
         experiment=own.experiment if own else "",
         marks=own,
-        version=str(at(data, "spec", "workflowTemplateRef").get("name", "")),
+        version=at(data, "spec", "workflowTemplateRef").get("name", ""),
         params=_parameters(at(data, "spec")),
         created=seconds(metadata.get("creationTimestamp")),
         started=seconds(status.get("startedAt")),
         ended=seconds(status.get("finishedAt")),
-        schedule=str(at(metadata, "labels").get(_CRON_LABEL, "")),
+        schedule=at(metadata, "labels").get(_CRON_LABEL, ""),
         archived=at(metadata, "labels").get(ARCHIVED) == "true",
         url=link(ui, f"workflows/{namespace}/{name}"),
     )
@@ -103,9 +82,9 @@ def run(data: Json, ui: str, namespace: str) -> Run:
 
 def state_of(data: Json) -> State:
     spec, status = at(data, "spec"), at(data, "status")
-    phase = str(status.get("phase", ""))
+    phase = status.get("phase", "")
     found = STATES.get(phase, "unknown")
-    if found == "failed" and _STOPPED.search(str(status.get("message", ""))):
+    if found == "failed" and _STOPPED.search(status.get("message", "")):
         return "interrupted"
     if found in ("waiting", "running"):
         if spec.get("shutdown"):
@@ -118,10 +97,10 @@ def state_of(data: Json) -> State:
 def schedule(data: Json, ui: str, namespace: str) -> Schedule:
     metadata, spec = at(data, "metadata"), at(data, "spec")
     own = marks.of_metadata(metadata)
-    name = str(metadata.get("name", ""))
-    crons = [str(c) for c in spec.get("schedules") or [spec.get("schedule", "")]]
+    name = metadata.get("name", "")
+    crons = spec.get("schedules") or [spec.get("schedule", "")]
     inner = at(spec, "workflowSpec")
-    template = str(at(inner, "workflowTemplateRef").get("name", ""))
+    template = at(inner, "workflowTemplateRef").get("name", "")
     enabled = spec.get("suspend") is not True
     return Schedule(
         id=name,
@@ -129,7 +108,7 @@ def schedule(data: Json, ui: str, namespace: str) -> Schedule:
         spec=ScheduleSpec(
             name=own.schedule if own and own.schedule else name,
             cron=crons[0],
-            timezone=str(spec["timezone"]) if spec.get("timezone") else None,
+            timezone=spec.get("timezone") or None,
             params=_parameters(inner),
             enabled=enabled,
             overlap="forbid" if spec.get("concurrencyPolicy") == "Forbid" else "allow",
@@ -141,7 +120,7 @@ def schedule(data: Json, ui: str, namespace: str) -> Schedule:
         experiment=own.experiment if own else "",
         marks=own,
         created=seconds(metadata.get("creationTimestamp")),
-        revision=str(metadata.get("resourceVersion", "")),
+        revision=metadata.get("resourceVersion", ""),
         url=link(ui, f"cron-workflows/{namespace}/{name}"),
     )
 

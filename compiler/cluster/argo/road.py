@@ -21,6 +21,7 @@ class Road(Protocol):
 
     namespace: str
     patience: Patience
+    verbose: bool
 
     def close(self) -> None: ...
 

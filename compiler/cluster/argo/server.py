@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 from urllib.parse import quote
 
+from compiler.cluster.answers import Garbled, at, read
 from compiler.cluster.argo.road import WORDS, Json, Kind
+from compiler.cluster.argo.shapes import LOG_LINE, OBJECTS, PAGES, VERSION
 from compiler.cluster.errors import EngineError
 from compiler.cluster.transport import Transport
 
@@ -30,24 +31,31 @@ class ServerRoad:
         self.transport = transport
         self.namespace = namespace
         self.patience = transport.patience
+        self.verbose = transport.verbose
 
     def close(self) -> None:
         self.transport.close()
 
     def version(self) -> str:
-        found = self.transport.json("ask for the server's version", "GET", "/api/v1/version")
-        return str(found.get("version") or "")
+        found = self.transport.json(
+            "ask for the server's version", "GET", "/api/v1/version", shape=VERSION
+        )
+        return str(found.get("version", ""))
 
     def rights(self) -> tuple[str, ...]:
         """The server tells of no rights; it is asked for a list, which wants one."""
         query = {"listOptions.limit": "1"}
-        self.transport.json("list workflows", "GET", self._path("workflows"), query=query)
+        path, shape = self._path("workflows"), PAGES["workflows"]
+        self.transport.json("list workflows", "GET", path, query=query, shape=shape)
         return ()
 
     def find(self, kind: Kind, name: str) -> Json | None:
         try:
             found: Json = self.transport.json(
-                f"read the {WORDS[kind]} {name}", "GET", self._path(kind, name)
+                f"read the {WORDS[kind]} {name}",
+                "GET",
+                self._path(kind, name),
+                shape=OBJECTS[kind],
             )
         except EngineError as problem:
             if problem.reason == "not found":
@@ -61,9 +69,10 @@ class ServerRoad:
             query["listOptions.labelSelector"] = selector
         while True:
             doing = f"list {WORDS[kind]}s"
-            page = self.transport.json(doing, "GET", self._path(kind), query=query)
-            yield from (item for item in page.get("items") or () if isinstance(item, Mapping))
-            token = (page.get("metadata") or {}).get("continue")
+            path, shape = self._path(kind), PAGES[kind]
+            page = self.transport.json(doing, "GET", path, query=query, shape=shape)
+            yield from page.get("items", ())
+            token = at(page, "metadata").get("continue")
             if not token or token == query.get("listOptions.continue"):
                 return
             query["listOptions.continue"] = token
@@ -72,7 +81,12 @@ class ServerRoad:
         name = body["metadata"]["name"]
         given = {"namespace": self.namespace, _FIELDS[kind]: body}
         made: Json = self.transport.json(
-            f"create the {WORDS[kind]} {name}", "POST", self._path(kind), given, creates=True
+            f"create the {WORDS[kind]} {name}",
+            "POST",
+            self._path(kind),
+            given,
+            creates=True,
+            shape=OBJECTS[kind],
         )
         return made
 
@@ -80,7 +94,9 @@ class ServerRoad:
         name = body["metadata"]["name"]
         given = {"namespace": self.namespace, "name": name, _FIELDS[kind]: body}
         doing = f"update the {WORDS[kind]} {name}"
-        made: Json = self.transport.json(doing, "PUT", self._path(kind, name), given)
+        made: Json = self.transport.json(
+            doing, "PUT", self._path(kind, name), given, shape=OBJECTS[kind]
+        )
         return made
 
     def delete(self, kind: Kind, name: str) -> None:
@@ -124,16 +140,19 @@ class ServerRoad:
 def _content(line: str, pod: str) -> Iterator[str]:
     """A line of a log in its envelope, `{"result": {"content": …}}`."""
     try:
-        data: Any = json.loads(line)
-    except ValueError:
+        data = read(LOG_LINE, json.loads(line))
+    except (ValueError, RecursionError):
         return
-    error = data.get("error") if isinstance(data, Mapping) else None
-    if isinstance(error, Mapping):
+    except Garbled as problem:
         raise EngineError(
-            f"can't read the log of {pod}: {error.get('message', 'the server broke off')}",
-            "not found" if error.get("http_code") == 404 else "server",
-            int(error.get("http_code") or 0),
+            f"a line of the log of {pod} is garbled: {problem}", "misshapen"
+        ) from None
+    if "error" in data:
+        status = int(data["error"].get("http_code", 0))
+        raise EngineError(
+            f"can't read the log of {pod}: {data['error'].get('message', 'the server broke off')}",
+            "not found" if status == 404 else "server",
+            status,
         )
-    result = data.get("result") if isinstance(data, Mapping) else None
-    if isinstance(result, Mapping):
-        yield str(result.get("content", ""))
+    if "result" in data:
+        yield data["result"].get("content", "")

@@ -8,7 +8,9 @@ from typing import Any
 
 import kfp_server_api as api
 
+from compiler.cluster.answers import Shape
 from compiler.cluster.generated import RestClient
+from compiler.cluster.kfp.shapes import PAGES
 from compiler.cluster.transport import Transport, calling
 
 Json = Mapping[str, Any]
@@ -38,12 +40,14 @@ class Client:
         *given: Any,
         creates: bool = False,
         repeatable: bool = False,
+        shape: Shape = "mapping",
         **named: Any,
     ) -> Any:
-        """What a method of the generated client brings; what is None is left out of the query."""
+        """What a method of the generated client brings, by its shape; what is None is left out of
+        the query."""
         named = {name: value for name, value in named.items() if value is not None}
         with calling(doing, creates=creates, repeatable=repeatable):
-            return method(*given, _preload_content=False, **named).json()
+            return method(*given, _preload_content=False, **named).json(shape)
 
     def pages(
         self, doing: str, method: Callable[..., Any], *given: Any, of: str, **named: Any
@@ -51,11 +55,10 @@ class Client:
         """The items of a list called `of`, page by page; none twice where the list moves."""
         token, seen = None, set()
         while True:
-            page = self.ask(
-                doing, method, *given, page_size=_PAGE, page_token=token or None, **named
-            )
-            for item in page.get(of) or ():
-                if isinstance(item, Mapping) and (mark := _id(item)) not in seen:
+            named |= {"page_size": _PAGE, "page_token": token or None}
+            page = self.ask(doing, method, *given, shape=PAGES[of], **named)
+            for item in page.get(of, ()):
+                if (mark := _id(item)) not in seen:
                     seen.add(mark)
                     yield item
             following = page.get("next_page_token")

@@ -20,9 +20,10 @@ from typing import Any, TypeVar
 import kfp_server_api as api
 
 from compiler.cluster import compiled, marks, survey
+from compiler.cluster.answers import at
 from compiler.cluster.auth import credentials
 from compiler.cluster.errors import EngineError
-from compiler.cluster.kfp import logs, metrics, reading
+from compiler.cluster.kfp import logs, metrics, reading, shapes
 from compiler.cluster.kfp.client import Client, Json, where
 from compiler.cluster.kfp.reading import Tasks
 from compiler.cluster.kfp.specs import TaskOf, tasks_of
@@ -50,6 +51,8 @@ _T = TypeVar("_T")
 _OLDEST = (2, 17)
 _RUNS = uuid.UUID("6f1f2c52-6b1e-5c53-9a40-0d9bd0e1a7c4")
 _MOST_AT_ONCE = 10
+# Of a file that is uploaded.
+_LARGEST_FILE = 32 << 20
 _NEWEST = "created_at desc"
 # A project has as many pipelines as algorithms, and each lists its versions by itself.
 _LISTS_AT_ONCE = 8
@@ -68,12 +71,10 @@ class Kfp:
         self,
         settings: EngineSettings,
         transport: Transport,
-        timezone: str | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.settings = settings
         self.transport = transport
-        self.timezone = timezone
         self._client = Client(transport)
         self._ui = (settings.ui or settings.url or "").rstrip("/")
         self._sleep = sleep
@@ -93,8 +94,12 @@ class Kfp:
 
     def check(self) -> Health:
         client = self._client
-        said = client.ask("ask for the server's health", client.health.healthz_service_get_healthz)
-        version = str(said.get("tag_name") or "")
+        said = client.ask(
+            "ask for the server's health",
+            client.health.healthz_service_get_healthz,
+            shape=shapes.HEALTH,
+        )
+        version = said.get("tag_name", "")
         version = "" if version == "unknown" else version
         number = re.match(r"v?(\d+)\.(\d+)", version)
         if number and (int(number[1]), int(number[2])) < _OLDEST:
@@ -104,7 +109,7 @@ class Kfp:
                 "version",
                 hint="ask who runs the cluster for a newer one",
             )
-        multi_user = bool(said.get("multi_user"))
+        multi_user = said.get("multi_user", False)
         if multi_user and not self.settings.namespace:
             raise EngineError(
                 f"the KFP server of engine `{self.settings.name}` has several users, each with "
@@ -129,7 +134,7 @@ class Kfp:
         )
 
     def survey(self, needs: Needs) -> Survey:
-        return survey.survey(self.settings, needs, self.transport.verbose)
+        return survey.survey(self.settings, needs, self.transport.verbose, self.transport.patience)
 
     def compiled(
         self,
@@ -148,6 +153,7 @@ class Kfp:
             metrics=compiled.metrics(pipeline),
             schedules=compiled.schedules(pipeline),
             size=len(text.encode()),
+            most=_LARGEST_FILE,
         )
 
     def experiments(self, project: str) -> Iterator[Experiment]:
@@ -175,7 +181,14 @@ class Kfp:
             )
             method = client.experiments.experiment_service_create_experiment
             return reading.experiment(
-                client.ask(f"create the experiment {name}", method, body, creates=True), self._ui
+                client.ask(
+                    f"create the experiment {name}",
+                    method,
+                    body,
+                    creates=True,
+                    shape=shapes.EXPERIMENT,
+                ),
+                self._ui,
             )
 
         return self._once(lambda: self.find_experiment(name), create)
@@ -213,7 +226,7 @@ class Kfp:
     def version(self, version: Version) -> Version:
         data = self._version_data(version.pipeline, version.id)
         spec = data.get("pipeline_spec") if data else None
-        if data is None or not isinstance(spec, Mapping):
+        if data is None or spec is None:
             raise EngineError(f"there is no version {version.name} any more", "not found", 404)
         beside = "platform_spec" in spec and "pipeline_spec" in spec
         documents = (spec["pipeline_spec"], spec["platform_spec"]) if beside else (spec,)
@@ -251,7 +264,9 @@ class Kfp:
             self._found(doing, service.pipeline_service_delete_pipeline, version.pipeline)
 
     def find_run(self, key: str) -> Run | None:
-        data = self._found("look for the run", self._get_run, str(uuid.uuid5(_RUNS, key)))
+        data = self._found(
+            "look for the run", self._get_run, str(uuid.uuid5(_RUNS, key)), shape=shapes.RUN
+        )
         return None if data is None else self._run(data)
 
     def create_run(
@@ -276,12 +291,13 @@ class Kfp:
                 service_account=self.settings.service_account,
             )
             method = client.runs.run_service_create_run
-            return self._run(client.ask(f"start the run {name}", method, body, creates=True))
+            doing = f"start the run {name}"
+            return self._run(client.ask(doing, method, body, creates=True, shape=shapes.RUN))
 
         return self._once(lambda: self.find_run(marks_.key), create)
 
     def run(self, id: str, steps: Mapping[str, str] | None = None) -> Run:  # noqa: ARG002
-        data = self._client.ask(f"read the run {id}", self._get_run, id)
+        data = self._read_run(id)
         return replace(self._run(data), steps=tuple(Tasks(data, self._tasks(data)).steps()))
 
     def runs(self, query: RunQuery) -> Iterator[Run]:
@@ -311,12 +327,12 @@ class Kfp:
             # A server refuses to stop what has ended, or is about to.
             if problem.reason not in ("refused", "server"):
                 raise
-            now = self._run(self._client.ask(f"read the run {id}", self._get_run, id))
+            now = self._run(self._read_run(id))
             if not now.is_ended and now.state != "stopping":
                 raise
 
     def log(self, run: Run, step: str, follow: bool = False) -> Iterator[str]:
-        data = self._client.ask(f"read the run {run.id}", self._get_run, run.id)
+        data = self._read_run(run.id)
         tasks = Tasks(data, self._tasks(data))
         found = next((s for s in tasks.steps() if s.name == step), None)
         if found is None:
@@ -325,7 +341,7 @@ class Kfp:
             yield from logs.read(self.transport, run.id, pod, self._namespace, follow)
 
     def metrics(self, run: Run) -> Mapping[str, Mapping[str, float]]:
-        data = self._client.ask(f"read the run {run.id}", self._get_run, run.id)
+        data = self._read_run(run.id)
         files = self.transport
         if self.settings.artifacts:
             own = replace(self.settings, url=self.settings.artifacts)
@@ -342,7 +358,7 @@ class Kfp:
         name = f"{algorithm.replace('_', '-')}--" if algorithm is not None else ""
         named = {"filter": where(display_name__has=name)} if name else {}
         for data in self._recurring(**named):
-            found = reading.schedule(data, self._ui, self.timezone)
+            found = reading.schedule(data, self._ui)
             own = found.marks
             if own is None or not marks.same(own.project, project):
                 continue
@@ -383,12 +399,12 @@ class Kfp:
             )
             method = self._client.recurring.recurring_run_service_create_recurring_run
             doing = f"create the recurring run {name}"
-            data = self._client.ask(doing, method, body, creates=True)
-            return reading.schedule(data, self._ui, self.timezone)
+            data = self._client.ask(doing, method, body, creates=True, shape=shapes.RECURRING)
+            return reading.schedule(data, self._ui)
 
         def same() -> list[Schedule]:
             listed = self._recurring(filter=where(display_name=name))
-            every = (reading.schedule(data, self._ui, self.timezone) for data in listed)
+            every = (reading.schedule(data, self._ui) for data in listed)
             own = (s for s in every if s.name == name and s.marks is not None)
             found = [s for s in own if s.marks and marks.same(s.marks.project, marks_.project)]
             return sorted(found, key=lambda s: (s.created or 0.0, s.id))
@@ -465,7 +481,9 @@ class Kfp:
     def _pipeline(self, name: str) -> Json | None:
         method = self._client.pipelines.pipeline_service_get_pipeline_by_name
         doing = f"look for the pipeline {name}"
-        found: Json | None = self._found(doing, method, name, namespace=self._namespace)
+        found: Json | None = self._found(
+            doing, method, name, namespace=self._namespace, shape=shapes.PIPELINE
+        )
         return found
 
     def _create_pipeline(self, manifest: Manifest, marks_: Marks) -> Json:
@@ -479,14 +497,14 @@ class Kfp:
         )
         method = self._client.pipelines.pipeline_service_create_pipeline
         doing = f"create the pipeline {manifest.name}"
-        made: Json = self._client.ask(doing, method, body, creates=True)
+        made: Json = self._client.ask(doing, method, body, creates=True, shape=shapes.PIPELINE)
         return made
 
     def _list_versions(self, pipeline: Json, **named: Any) -> Iterator[Json]:
         return self._client.pages(
             "list versions",
             self._client.pipelines.pipeline_service_list_pipeline_versions,
-            pipeline["pipeline_id"],
+            pipeline.get("pipeline_id", ""),
             of="pipeline_versions",
             sort_by=_NEWEST,
             **named,
@@ -510,10 +528,11 @@ class Kfp:
                 str(path),
                 name=marks_.version,
                 display_name=marks_.version,
-                pipelineid=pipeline["pipeline_id"],
+                pipelineid=pipeline.get("pipeline_id", ""),
                 description=manifest.description or None,
                 tags=to_json(dict(marks.tags(marks_))),
                 creates=True,
+                shape=shapes.VERSION,
             )
         return self._version(data)
 
@@ -523,7 +542,7 @@ class Kfp:
     def _version_data(self, pipeline: str, id: str) -> Json | None:
         if id not in self._versions:
             method = self._client.pipelines.pipeline_service_get_pipeline_version
-            found = self._found("read a version", method, pipeline, id)
+            found = self._found("read a version", method, pipeline, id, shape=shapes.VERSION)
             if found is None:
                 return None
             self._versions[id] = found
@@ -534,16 +553,20 @@ class Kfp:
         method: Callable[..., Any] = self._client.runs.run_service_get_run
         return method
 
+    def _read_run(self, id: str) -> Json:
+        data: Json = self._client.ask(f"read the run {id}", self._get_run, id, shape=shapes.RUN)
+        return data
+
     def _run(self, data: Json) -> Run:
         return reading.run(data, self._ui)
 
     def _tasks(self, run: Json) -> dict[str, TaskOf]:
         """The steps of a run by task, from its own spec or that of its version."""
         spec = run.get("pipeline_spec")
-        reference = run.get("pipeline_version_reference")
-        if not spec and isinstance(reference, Mapping):
+        reference = at(run, "pipeline_version_reference")
+        if not spec:
             ids = (reference.get("pipeline_id", ""), reference.get("pipeline_version_id", ""))
-            data = self._version_data(str(ids[0]), str(ids[1])) if all(ids) else None
+            data = self._version_data(*ids) if all(ids) else None
             spec = data.get("pipeline_spec") if data else None
         return tasks_of(spec)
 

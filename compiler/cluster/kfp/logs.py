@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 
 from compiler.cluster.errors import EngineError
+from compiler.cluster.kfp.shapes import ARCHIVED_LOG
 from compiler.cluster.transport import Transport
 
 # A host that has no such way says so by any of these.
@@ -37,7 +38,7 @@ def read(
 
     def of_archive() -> Iterator[str]:
         path = f"/apis/v2beta1/runs/{run}/nodes/{pod}/artifacts/main-logs:read"
-        data = transport.json(doing, "GET", path).get("data") or ""
+        data = transport.json(doing, "GET", path, shape=ARCHIVED_LOG).get("data", "")
         try:
             text = base64.b64decode(data).decode("utf-8", "replace")
         except ValueError:

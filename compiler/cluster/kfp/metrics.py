@@ -7,17 +7,16 @@ tell, or no one serves, is left out.
 
 from __future__ import annotations
 
-import base64
-import gzip
-import json
 import re
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import Any
 from urllib.parse import urlsplit
 
+from compiler.cluster.answers import at, nested, unpacked
 from compiler.cluster.compiled import numbers
 from compiler.cluster.errors import EngineError
+from compiler.cluster.kfp import shapes
+from compiler.cluster.kfp.client import Json
 from compiler.cluster.kfp.specs import TaskOf
 from compiler.cluster.transport import Transport
 
@@ -40,88 +39,71 @@ def read(
         return {}
     try:
         path = f"/apis/v1beta1/runs/{run}"
-        data = transport.json(f"read the workflow of the run {run}", "GET", path)
+        data = transport.json(
+            f"read the workflow of the run {run}", "GET", path, shape=shapes.DETAIL
+        )
     except EngineError as problem:
         if problem.reason in _ABSENT:
             return {}
         raise
     found: dict[str, Mapping[str, float]] = {}
-    for name, address in sorted(_addresses(_workflow(data), known)):
+    for name, address in sorted(_addresses(_nodes(data), known)):
         values = numbers(_file(files, address, namespace))
         if values:
             found[name] = values
     return found
 
 
-def _workflow(data: Any) -> Any:
-    runtime = data.get("pipeline_runtime") if isinstance(data, Mapping) else None
-    text = runtime.get("workflow_manifest") if isinstance(runtime, Mapping) else None
-    return _json(text)
+def _nodes(data: Json) -> Mapping[str, Json]:
+    """The nodes of a run's workflow, packed where they were many."""
+    manifest = at(data, "pipeline_runtime").get("workflow_manifest")
+    status = at(nested(shapes.WORKFLOW, manifest), "status")
+    found: Mapping[str, Json] = status.get("nodes") or unpacked(
+        shapes.NODES, status.get("compressedNodes")
+    )
+    return found
 
 
-def _addresses(workflow: Any, known: Mapping[str, TaskOf]) -> Iterator[tuple[str, str]]:
+def _addresses(nodes: Mapping[str, Json], known: Mapping[str, TaskOf]) -> Iterator[tuple[str, str]]:
     """Where the metrics of each step instance are, as URIs."""
-    nodes = _nodes(workflow)
     for node in nodes.values():
-        task = str(node.get("displayName", "")).removesuffix(_DRIVER)
+        task = node.get("displayName", "").removesuffix(_DRIVER)
         own = known.get(task)
         if own is None or f"{task}{_DRIVER}" != node.get("displayName"):
             continue
         rounds = _rounds(node, nodes, own.loops)
-        outputs = _executor_input(node).get("outputs")
-        artifacts = outputs.get("artifacts") if isinstance(outputs, Mapping) else None
+        artifacts = at(_executor_input(node), "outputs", "artifacts")
         for output in own.metrics:
-            listed = (artifacts or {}).get(output)
-            for artifact in (listed or {}).get("artifacts") or ():
-                if isinstance(artifact, Mapping) and artifact.get("uri"):
-                    name = ".".join([own.step, *rounds, output])
-                    yield name, str(artifact["uri"])
+            for artifact in at(artifacts, output).get("artifacts", ()):
+                if artifact.get("uri"):
+                    yield ".".join([own.step, *rounds, output]), artifact["uri"]
 
 
-def _nodes(workflow: Any) -> dict[str, Mapping[str, Any]]:
-    status = workflow.get("status") if isinstance(workflow, Mapping) else None
-    status = status if isinstance(status, Mapping) else {}
-    nodes = status.get("nodes")
-    packed = status.get("compressedNodes")
-    if not nodes and isinstance(packed, str) and packed:
-        try:
-            nodes = _json(gzip.decompress(base64.b64decode(packed)))
-        except (ValueError, OSError, EOFError):
-            nodes = None
-    given = nodes.items() if isinstance(nodes, Mapping) else ()
-    return {str(name): node for name, node in given if isinstance(node, Mapping)}
-
-
-def _executor_input(driver: Mapping[str, Any]) -> Mapping[str, Any]:
+def _executor_input(driver: Json) -> Json:
     """What a driver tells the step's launcher; nothing where the step's results were reused."""
-    outputs = driver.get("outputs")
-    given = outputs.get("parameters") if isinstance(outputs, Mapping) else None
-    for parameter in given or ():
-        if not isinstance(parameter, Mapping) or parameter.get("name") != "pod-spec-patch":
+    for parameter in at(driver, "outputs").get("parameters", ()):
+        if parameter.get("name") != "pod-spec-patch":
             continue
-        patch = _json(parameter.get("value"))
-        containers = patch.get("containers") if isinstance(patch, Mapping) else None
-        for container in containers or ():
-            words = [*(container.get("command") or ()), *(container.get("args") or ())]
+        patch = nested(shapes.PATCH, parameter.get("value"))
+        for container in patch.get("containers", ()):
+            words = [*container.get("command", ()), *container.get("args", ())]
             for word, following in pairwise(words):
-                found = _json(following) if word == _INPUT else None
-                if isinstance(found, Mapping):
+                if word == _INPUT:
+                    found: Json = nested(shapes.EXECUTOR_INPUT, following)
                     return found
     return {}
 
 
-def _rounds(
-    node: Mapping[str, Any], nodes: Mapping[str, Mapping[str, Any]], loops: int
-) -> list[str]:
+def _rounds(node: Json, nodes: Mapping[str, Json], loops: int) -> list[str]:
     rounds: list[str] = []
-    around = nodes.get(str(node.get("boundaryID", "")))
+    around = nodes.get(node.get("boundaryID", ""))
     seen: set[int] = set()
     while around is not None and id(around) not in seen and len(rounds) < loops:
         seen.add(id(around))
-        number = _ROUND.search(str(around.get("displayName", "")))
+        number = _ROUND.search(around.get("displayName", ""))
         if number is not None:
             rounds.insert(0, number[1])
-        around = nodes.get(str(around.get("boundaryID", "")))
+        around = nodes.get(around.get("boundaryID", ""))
     return rounds
 
 
@@ -137,10 +119,3 @@ def _file(files: Transport, address: str, namespace: str | None) -> bytes | None
         if problem.reason in _ABSENT:
             return None
         raise
-
-
-def _json(text: Any) -> Any:
-    try:
-        return json.loads(text) if isinstance(text, (str, bytes)) and text else None
-    except ValueError:
-        return None

@@ -27,7 +27,7 @@ from compiler.values import to_json, to_text
 
 # etcd takes objects of 1.5 MiB, Argo's own limit is 1 MiB; a workflow that runs holds its
 # templates and the state of each step.
-_MOST_BYTES = 1024 * 1024
+MOST_BYTES = 1024 * 1024
 _BUDGET = 700 * 1024
 _ALL = "the algorithm"
 
@@ -265,9 +265,9 @@ def _of_whole(
     yield from _of_templates(found, pipeline)
     size = sum(len(to_json(d).encode()) for d in found)
     if size > _BUDGET:
-        limit = "more than etcd stores" if size > _MOST_BYTES else "near what etcd stores"
+        limit = "more than etcd stores" if size > MOST_BYTES else "near what etcd stores"
         reason = (
-            f"{size // 1024} KiB as JSON, {limit} ({_MOST_BYTES // 1024} KiB with the state of "
+            f"{size // 1024} KiB as JSON, {limit} ({MOST_BYTES // 1024} KiB with the state of "
             "the run): put long scripts into the image, or split the algorithm"
         )
         yield weaker("size", _ALL, pipeline.span, reason)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .access import Access
+from .argo_files import PREFIX, serve_file
 from .argo_lists import list_workflows
 from .argo_submit import submitted_workflow
 from .contract import ARGO, Contract, load_contract
@@ -68,6 +69,8 @@ class Argo:
         return Answer(http, _error(_CODES.get(http, 13), message).body)
 
     def answer(self, request: Request) -> Answer:
+        if request.path.startswith(PREFIX):
+            return serve_file(self.cluster, request)
         for method, pattern, handler in _ROUTES:
             found = pattern.fullmatch(request.path)
             if found and method == request.method:

@@ -27,6 +27,8 @@ class Script:
     logs: dict[str, str] = field(default_factory=dict)
     # Output parameters of a task: name -> value, both strings.
     outputs: dict[str, dict[str, str]] = field(default_factory=dict)
+    # Values that a task writes as its metrics artifact.
+    metrics: dict[str, dict[str, float]] = field(default_factory=dict)
     # Keep the nodes packed, as the controller does with a status that grew too large.
     compress: bool = False
     # How many steps a stream of events shows before it ends.
@@ -44,6 +46,8 @@ class Cluster(Objects):
         super().__init__(*args, **kwargs)
         self.script = Script()
         self.archive: dict[str, Json] = {}
+        # The object store's, by key.
+        self.files: dict[str, bytes] = {}
         # Workflows by name that were retried; a task of theirs that fails once succeeds now.
         self.retried: set[str] = set()
 
@@ -193,6 +197,7 @@ class Cluster(Objects):
         running = [n for n in nodes.values() if n["phase"] == "Running" and n["type"] == "Pod"]
         for node in running:
             self._end_node(node, name, "Failed" if shutdown else "")
+            self._keep_artifacts(node, name, spec)
             pod = self.find("pods", namespace, pod_name(name, node))
             if pod is not None:
                 pod["status"]["phase"] = node["phase"]
@@ -244,6 +249,23 @@ class Cluster(Objects):
         if outputs and phase == "Succeeded":
             pairs = [{"name": key, "value": value} for key, value in outputs.items()]
             node["outputs"]["parameters"] = pairs
+
+    def _keep_artifacts(self, node: Json, workflow: str, spec: Json) -> None:
+        """What a step wrote goes to the object store, and its node tells where."""
+        metrics = self.script.pick(self.script.metrics, workflow, node["displayName"], {})
+        if node["phase"] != "Succeeded":
+            return
+        (template,) = (t for t in spec["templates"] if t["name"] == node["templateName"])
+        kept = []
+        for artifact in template.get("outputs", {}).get("artifacts", []):
+            is_metrics = "metrics" in artifact["name"]
+            if is_metrics and not metrics:
+                continue
+            key = f"{workflow}/{node['id']}/{artifact['name']}"
+            self.files[key] = json.dumps(metrics).encode() if is_metrics else b"written\n"
+            kept.append({**artifact, "s3": {"key": key}})
+        if kept:
+            node["outputs"]["artifacts"] = kept
 
     def _end(self, one: Json, nodes: dict[str, Json], phase: str, message: str) -> None:
         status, meta = one["status"], one["metadata"]
