@@ -65,6 +65,7 @@ CODES: dict[str, str] = {
     "MLC347": "profile that changes nothing",
     "MLC348": "setting that no step takes",
     "MLC351": "source glob that matches no file",
+    "MLC360": "output that a command is not told of",
     "MLC401": "expression syntax",
     "MLC402": "type mismatch",
     "MLC403": "null where text is wanted",
@@ -137,7 +138,7 @@ CODES: dict[str, str] = {
 WARNINGS = frozenset(
     {
         *("MLC340", "MLC341", "MLC342", "MLC343", "MLC344", "MLC345", "MLC346", "MLC347", "MLC348"),
-        *("MLC351", "MLC410", "MLC603", "MLC611", "MLC612", "MLC613", "MLC621", "MLC622"),
+        *("MLC351", "MLC360", "MLC410", "MLC603", "MLC611", "MLC612", "MLC613", "MLC621", "MLC622"),
         *("MLC630", "MLC631", "MLC632", "MLC633", "MLC634"),
         *("MLC635", "MLC636", "MLC637", "MLC638", "MLC702", "MLC703", "MLC913"),
         *("MLC930", "MLC931", "MLC932", "MLC933", "MLC934"),

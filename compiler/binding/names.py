@@ -387,6 +387,7 @@ class _Binder:
             broken = self.scope.broken.get("step outputs", frozenset())
             none = "the step declares no `outputs`"
             raise self.unknown("MLC302", "output", name, known, broken, none)
+        self.scope.reads.add(("paths", self.scope.step or "", name.name))
         return ex.OutputPath(name.name, self.span(path))
 
     def run(self, path: Path) -> ex.Expr:

@@ -136,7 +136,8 @@ class Scope:
     which gets `added_inputs`: those that a used algorithm has defaults for and is not given.
 
     `reads` is what expressions of the file name, as `(key, step, name)`: `("params", "", NAME)`,
-    `("inputs", STEP, NAME)` with no step for those of the file, `("outputs", STEP, NAME)`.
+    `("inputs", STEP, NAME)` with no step for those of the file, `("outputs", STEP, NAME)`, and
+    `("paths", STEP, NAME)` for a step's own outputs, of which it is told the paths.
 
     In a component `component_params` are the types of its params, which are inputs of the one step
     there. What its caller sets over it stands in other files than `file`, and sees `caller`.

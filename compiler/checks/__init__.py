@@ -30,7 +30,7 @@ from compiler.checks.schedules import schedules
 from compiler.checks.skipping import skipped_outputs
 from compiler.checks.sources import unmatched_sources as unmatched_sources
 from compiler.checks.timing import caches, retries, run_timeout
-from compiler.checks.unused import unread_inputs, unread_params, untaken_outputs
+from compiler.checks.unused import unread_inputs, unread_params, untaken_outputs, untold_outputs
 from compiler.diagnostics import Diagnostic
 from compiler.graph import Graph
 from compiler.ir import Pipeline, Step
@@ -66,6 +66,7 @@ REVIEWS: tuple[Callable[[Pipeline, Set[Read]], Iterator[Diagnostic]], ...] = (
     unread_params,
     unread_inputs,
     untaken_outputs,
+    untold_outputs,
     impossible_values,
     empty_loops,
 )
