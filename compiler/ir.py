@@ -253,7 +253,7 @@ class Cache(NamedTuple):
 
 class Step(NamedTuple):
     """A step. `when` is a boolean expression, those of the groups around it included; it holds
-    no `InputRef`. `needs` are nodes of the same level.
+    no `InputRef`. `needs` are nodes of the same level; `need_spans` tells where each is asked.
     """
 
     name: str
@@ -274,6 +274,7 @@ class Step(NamedTuple):
     span: Span
     when: Expr | None = None
     image_span: Span | None = None
+    need_spans: tuple[tuple[str, Span], ...] = ()
 
     def input(self, name: str) -> Input:
         return next(i for i in self.inputs if i.name == name)
@@ -320,6 +321,7 @@ class Loop(NamedTuple):
     needs: tuple[str, ...]
     description: str
     span: Span
+    need_spans: tuple[tuple[str, Span], ...] = ()
 
 
 Node: TypeAlias = Step | Loop

@@ -356,7 +356,7 @@ class _Binder:
             hint = "let the step write its items as an output, which is collected"
             message = "the items of several lists are not known before the run"
             raise self.fail("MLC308", message, path, hint)
-        self.scope.items_used.add(step.name)
+        self.scope.items_used.setdefault(step.name, self.span(path))
         return signature.items._replace(span=self.span(path))
 
     def outside_of(self, signature: Signature) -> int:

@@ -125,7 +125,7 @@ class Scope:
     for, `flawed` names the steps with something wrong in them.
 
     `removed` tells where entries of a base were taken out, by key (`steps`, `params`, `inputs`) and
-    name. `items_used` names the steps whose `items` were asked for since it was emptied.
+    name. `items_used` tells where the `items` of which steps were asked for since it was emptied.
 
     `level` names the loops around what is bound now and `each` their items. In `finally`,
     `steps` are those of `finally` and `main_steps` those that it can't take anything from.
@@ -163,7 +163,7 @@ class Scope:
     component_params: dict[str, ex.ValueType] = field(default_factory=dict)
     file: SourceFile | None = None
     caller: Scope | None = None
-    items_used: set[str] = field(default_factory=set)
+    items_used: dict[str, Span] = field(default_factory=dict)
     reads: set[Read] = field(default_factory=set)
     step: str | None = None
     step_inputs: dict[str, ex.Type | None] = field(default_factory=dict)

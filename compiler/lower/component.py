@@ -76,7 +76,7 @@ def component_step(
         each={},
         given={},
         component_params={p.name: type_of(p) for p in interface.params.values()},
-        items_used=set(),
+        items_used={},
         reads=set(),
         file=spec.file,
         caller=scope,

@@ -10,7 +10,7 @@ from compiler import ir, mending
 from compiler.binding import Scope, bind_condition
 from compiler.compose import Library
 from compiler.diagnostics import Related, error, has_errors, listing, nearest
-from compiler.lower.needs import Needs
+from compiler.lower.needs import Need, Needs
 from compiler.lower.outline import Lists, bind_lists
 from compiler.lower.step import lower_step
 from compiler.lower.used import lower_used
@@ -26,7 +26,7 @@ class Around(NamedTuple):
     file."""
 
     when: tuple[ex.Expr, ...] = ()
-    needs: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
 
 
 def lower_nodes(
@@ -104,7 +104,12 @@ class _Lowering(NamedTuple):
             when = () if looped else self.condition(node)
             used, given = lower_used(name, node, scope, self.project, self.library)
             used = [_under((*around.when, *when), part) for part in used]
-            strict = (group[0].step for e in given for group in ex.wanted(e) if len(group) == 1)
+            strict = (
+                Need(group[0].step, group[0].span)
+                for e in given
+                for group in ex.wanted(e)
+                if len(group) == 1
+            )
             return self.settled(used, around.needs, strict)
         step = lower_step(name, node, scope, self.project)
         conditions = around.when if looped else (*around.when, *self.condition(node))
@@ -116,10 +121,11 @@ class _Lowering(NamedTuple):
         return () if bound is None else (bound,)
 
     def settled(
-        self, nodes: list[ir.Node], needs: Iterable[str], steps: Iterable[str] = ()
+        self, nodes: list[ir.Node], needs: Iterable[Need], steps: Iterable[Need] = ()
     ) -> list[ir.Node]:
         """Note what nodes of the present level need: names of the file, and of steps."""
-        names, steps = (*needs, *sorted(self.scope.items_used)), tuple(steps)
+        items = (Need(name, span) for name, span in sorted(self.scope.items_used.items()))
+        names, steps = (*needs, *items), tuple(steps)
         for node in nodes:
             self.needs.ask(self.scope.level, node.name, names, steps)
         self.scope.items_used.clear()
@@ -164,14 +170,13 @@ def form_of(name: Scalar, node: Mapping, scope: Scope, forms: tuple[str, ...] = 
     return form
 
 
-def _needs(node: Node | None, scope: Scope) -> tuple[str, ...]:
-    needs: list[str] = []
+def _needs(node: Node | None, scope: Scope) -> tuple[Need, ...]:
+    needs: dict[str, Need] = {}
     for item in node.items if isinstance(node, Sequence) else ():
         if not isinstance(item, Scalar) or item.text in scope.broken["steps"]:
             continue
         if item.text in scope.steps:
-            if item.text not in needs:
-                needs.append(item.text)
+            needs.setdefault(item.text, Need(item.text, item.span))
         elif scope.main_steps is not None and item.text in scope.main_steps:
             message = f"`{item.text}` is no step of `finally`, which runs after all others anyway"
             scope.diagnostics.append(error("MLC308", message, item.span))
@@ -183,7 +188,7 @@ def _needs(node: Node | None, scope: Scope) -> tuple[str, ...]:
             fix = mending.respelled(item.file, item.span, item.text, scope.steps, near)
             found = error("MLC301", message, item.span, hint=hint, related=related, fix=fix)
             scope.diagnostics.append(found)
-    return tuple(needs)
+    return tuple(needs.values())
 
 
 def _has_broken(node: Mapping) -> bool:

@@ -142,7 +142,7 @@ def _algorithm_scope(
         main_steps=None if scope.main_steps is None else frozenset(),
         prefix=f"{scope.prefix}{name.text}.",
         given=given,
-        items_used=set(),
+        items_used={},
         reads=set(),
         root=scope.root or scope,
     )
