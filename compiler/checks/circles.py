@@ -23,7 +23,8 @@ def _cycles(found: graph.Graph, level: tuple[str, ...]) -> Iterator[Diagnostic]:
         first = steps[way[0]]
         if len(way) == 2:
             message = f"step `{way[0]}` waits for itself"
-            related = (Related("here", _reason(first, way[0], found, level)),)
+            place = _reason(first, way[0], found, level)
+            related: tuple[Related, ...] = (Related("here", place),)
         else:
             message = f"steps wait for each other: {' → '.join(f'`{name}`' for name in way)}"
             related = tuple(
