@@ -8,7 +8,16 @@ from compiler import expr as ex
 from compiler import mending
 from compiler.binding import operators
 from compiler.binding.places import place
-from compiler.binding.scope import ALL_ROOTS, COMPILED, GIT_FIELDS, ROOTS, Scope, Signature, Where
+from compiler.binding.scope import (
+    ALL_ROOTS,
+    COMPILED,
+    GIT_FIELDS,
+    ROOTS,
+    Misspelt,
+    Scope,
+    Signature,
+    Where,
+)
 from compiler.diagnostics import Fix, Related, Span, error, listing, nearest
 from compiler.expressions import Accessor, Constant, Items, Operation, Path, Syntax
 from compiler.nodes import Scalar
@@ -314,6 +323,7 @@ class _Binder:
                 else (f"its outputs are {listing(known)}" if known else none)
             )
             message = f"step `{step.name}` has no output `{output.name}`"
+            self.note_misspelt(self.scope.prefix + step.name, output, near)
             fix = self.respelled(output, known, near)
             raise self.fail("MLC302", message, output, hint, related, fix)
         found = signature.outputs[output.name]
@@ -386,9 +396,17 @@ class _Binder:
             known = list(self.scope.step_outputs)
             broken = self.scope.broken.get("step outputs", frozenset())
             none = "the step declares no `outputs`"
+            self.note_misspelt(self.scope.step or "", name, nearest(name.name, known), is_own=True)
             raise self.unknown("MLC302", "output", name, known, broken, none)
         self.scope.reads.add(("paths", self.scope.step or "", name.name))
         return ex.OutputPath(name.name, self.span(path))
+
+    def note_misspelt(
+        self, step: str, part: Accessor, near: str | None, *, is_own: bool = False
+    ) -> None:
+        if near is not None and not self.scope.is_used:
+            found = Misspelt(step, part.name, near, self.span(part), is_own)
+            self.scope.misspelt.append(found)
 
     def run(self, path: Path) -> ex.Expr:
         (name,) = self.names(path, "run.FIELD", 1)

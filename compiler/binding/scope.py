@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from compiler import expr as ex
 from compiler.diagnostics import Diagnostic, Related, Span
@@ -29,6 +29,18 @@ class Where(StrEnum):
 
 
 Read: TypeAlias = tuple[str, str, str]
+
+
+class Misspelt(NamedTuple):
+    """An output that a step does not declare, and the declared one that is near to it; `is_own`
+    where the step itself asks for its path."""
+
+    step: str
+    name: str
+    near: str
+    span: Span
+    is_own: bool
+
 
 _RUN_TIME = ("params", "inputs", "steps", "each", "run")
 COMPILED = ("git", "algorithm")
@@ -138,6 +150,7 @@ class Scope:
     `reads` is what expressions of the file name, as `(key, step, name)`: `("params", "", NAME)`,
     `("inputs", STEP, NAME)` with no step for those of the file, `("outputs", STEP, NAME)`, and
     `("paths", STEP, NAME)` for a step's own outputs, of which it is told the paths.
+    `misspelt` are outputs that are nearly there.
 
     In a component `component_params` are the types of its params, which are inputs of the one step
     there. What its caller sets over it stands in other files than `file`, and sees `caller`.
@@ -165,6 +178,7 @@ class Scope:
     caller: Scope | None = None
     items_used: dict[str, Span] = field(default_factory=dict)
     reads: set[Read] = field(default_factory=set)
+    misspelt: list[Misspelt] = field(default_factory=list)
     step: str | None = None
     step_inputs: dict[str, ex.Type | None] = field(default_factory=dict)
     step_values: dict[str, ex.Expr] = field(default_factory=dict)

@@ -19,6 +19,7 @@ from compiler.checks.images import images
 from compiler.checks.injection import injection
 from compiler.checks.kubernetes import labels, objects, tolerations, user
 from compiler.checks.machines import amounts, gpu_nodes
+from compiler.checks.misspelt import settle_sides as settle_sides
 from compiler.checks.mounts import mounts, shared_memory
 from compiler.checks.overlays import changes_nothing as changes_nothing
 from compiler.checks.overlays import idle_settings as idle_settings

@@ -85,6 +85,13 @@ def python_signature(step: Step, project: Project) -> Iterator[Diagnostic]:
         yield error("MLC322", message, place, hint=hint if known else "", fix=fix)
 
 
+def function_of(program: Python, project: Project) -> Function | None:
+    """The function that a step names, where it can be read."""
+    found = _find(program.module, project)
+    module = _read(found, _shown(found)) if isinstance(found, Path) else None
+    return module.functions.get(program.function) if module else None
+
+
 def _find(module: str, project: Project) -> Path | str | None:
     """The module's file; a message where its package is here and it is not; None elsewhere."""
     parts = module.split(".")
