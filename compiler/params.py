@@ -120,7 +120,7 @@ def overlay(
         value = value_of(node, param.kind)
         problem = value_problem(param, value)
         if problem:
-            related = (Related(f"`{param.name}` is defined here", param.span),)
+            related = (Related(f"`{param.name}` is declared here", param.span),)
             message = f"bad value for `{param.name}`: {problem}"
             fix = unquoted(param, node)
             found.append(error("MLC505", message, node.span, related=related, fix=fix))
@@ -149,7 +149,7 @@ def override(
         except ValueTextError as wrong:
             value, problem = None, str(wrong)
         if problem:
-            related = (Related(f"`{name}` is defined here", param.span),)
+            related = (Related(f"`{name}` is declared here", param.span),)
             message = f"bad value for `{name}`: {problem}"
             span = file.span(start + 4 + len(name), start + len(line))
             found.append(error("MLC505", message, span, related=related))

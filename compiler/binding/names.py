@@ -7,6 +7,7 @@ from collections.abc import Collection
 from compiler import expr as ex
 from compiler import mending
 from compiler.binding import operators
+from compiler.binding.origin import origin
 from compiler.binding.places import place
 from compiler.binding.scope import (
     ALL_ROOTS,
@@ -127,7 +128,8 @@ class _Binder:
             found = operators.operation(syntax, operands, self.span(syntax))
         except operators.TypeProblem as problem:
             part = syntax.operands[problem.operand] if problem.operand is not None else syntax
-            raise self.fail(problem.code, problem.message, part, problem.hint) from None
+            related = origin(*problem.about(operands), scope=self.scope)
+            raise self.fail(problem.code, problem.message, part, problem.hint, related) from None
         return operators.folded(found)
 
     def check_plain(self, operands: tuple[ex.Expr, ...], parts: tuple[Syntax, ...]) -> None:
@@ -146,7 +148,8 @@ class _Binder:
             return operators.list_of(items, self.span(syntax))
         except operators.TypeProblem as problem:
             part = syntax.items[problem.operand] if problem.operand is not None else syntax
-            raise self.fail(problem.code, problem.message, part, problem.hint) from None
+            related = origin(*problem.about(items), scope=self.scope)
+            raise self.fail(problem.code, problem.message, part, problem.hint, related) from None
 
     def path(self, path: Path) -> ex.Expr:
         root = path.root
@@ -343,7 +346,9 @@ class _Binder:
             if collected > 1:
                 hint = "collect them loop by loop: let a step of the outer loop join them"
                 message = f"artifacts of {collected} nested loops can't be one input"
-                raise self.fail("MLC402", message, path, hint)
+                declared = signature.places.get(output.name, signature.span)
+                related = (Related(f"`{output.name}` is declared here", declared),)
+                raise self.fail("MLC402", message, path, hint, related)
             found = ex.ArtifactType(found.kind, is_list=collected == 1)
         else:
             for _ in range(collected):

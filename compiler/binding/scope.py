@@ -91,7 +91,7 @@ class Signature:
     outermost, its own included, over which users outside of them collect. A group has no outputs.
     `items` is what `steps.NAME.items` stands for, where the step or group has lists to loop over
     and all of that is known; `loops` says that it has some. `values` is what the outputs of a used
-    algorithm come to: outputs of its steps.
+    algorithm come to: outputs of its steps. `places` are where outputs are declared.
     """
 
     outputs: dict[str, ex.Type | None]
@@ -102,6 +102,7 @@ class Signature:
     loops: bool = False
     items: ex.Expr | None = None
     values: dict[str, ex.Expr] | None = None
+    places: dict[str, Span] = field(default_factory=dict)
 
 
 class Everything(frozenset[str]):
@@ -127,6 +128,7 @@ class Item:
     loop: str
     type: ex.ValueType
     fields: dict[str, ex.ValueType] | None = None
+    span: Span | None = None
 
 
 @dataclass(slots=True)
@@ -178,6 +180,7 @@ class Scope:
     caller: Scope | None = None
     items_used: dict[str, Span] = field(default_factory=dict)
     reads: set[Read] = field(default_factory=set)
+    input_spans: dict[str, Span] = field(default_factory=dict)
     misspelt: list[Misspelt] = field(default_factory=list)
     step: str | None = None
     step_inputs: dict[str, ex.Type | None] = field(default_factory=dict)

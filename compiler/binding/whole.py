@@ -8,12 +8,12 @@ from typing import cast
 from compiler import expr as ex
 from compiler.binding.certain import outcome
 from compiler.binding.operators import a_type
+from compiler.binding.origin import origin
 from compiler.binding.scalars import (
     bind,
     carried,
     first_expression,
     has_expression,
-    origin,
     writable,
 )
 from compiler.binding.scope import Scope, Where
@@ -37,7 +37,7 @@ def bind_condition(node: Scalar, scope: Scope) -> ex.Expr | None:
         elif isinstance(bound.type, ex.ValueType) and bound.type.kind == "boolean":
             hint = "it may be null: write `(… ?? false)`"
         message = f"`when` takes true or false, found {a_type(bound.type)}"
-        related = origin(bound, scope)
+        related = origin(bound, scope=scope)
         scope.diagnostics.append(error("MLC412", message, bound.span, hint=hint, related=related))
         return None
     always = None if scope.is_used or _HANGS_ON.search(node.text) else outcome(bound)
@@ -78,7 +78,7 @@ def bind_list(node: Node, scope: Scope) -> ex.Expr | None:
     if kind not in ("array", None) or isinstance(bound, ex.Concat) or _is_nullable(bound):
         message = f"a loop needs a list, found {a_type(bound.type)}"
         hint = "give a list for null: `… ?? []`" if kind == "array" else ""
-        related = origin(bound, scope)
+        related = origin(bound, scope=scope)
         scope.diagnostics.append(error("MLC413", message, bound.span, hint=hint, related=related))
         return None
     return bound
@@ -92,7 +92,7 @@ def bind_amount(node: Scalar, scope: Scope) -> ex.Expr | None:
     kind = bound.type.kind if isinstance(bound.type, ex.ValueType) else ""
     if kind not in ("string", "integer", "number", None):
         message = f"an amount is a number or a text, found {a_type(bound.type)}"
-        related = origin(bound, scope)
+        related = origin(bound, scope=scope)
         scope.diagnostics.append(error("MLC402", message, bound.span, related=related))
         return None
     return bound

@@ -57,7 +57,6 @@ STEP_CHECKS: tuple[Callable[[Step, Project], Iterator[Diagnostic]], ...] = (
     labels,
     tolerations,
     user,
-    python_signature,
 )
 # Of sound steps, with the text of the files that they come from.
 SOURCE_CHECKS: tuple[
@@ -90,6 +89,7 @@ def check(
     for step in pipeline.steps:
         if step.name not in flawed:
             found += (finding for one in STEP_CHECKS for finding in one(step, project))
+            found += python_signature(step, pipeline, project)
             for one_of_source in SOURCE_CHECKS:
                 found += one_of_source(step, pipeline, sources)
     return found

@@ -12,8 +12,17 @@ from typing import NamedTuple
 
 from compiler import mending
 from compiler.diagnostics import Diagnostic, Edit, Fix, Related, Span, error, listing, nearest
-from compiler.expr import ArtifactType, Type, ValueType
-from compiler.ir import Python, Step
+from compiler.expr import (
+    ArtifactType,
+    Expr,
+    ParamRef,
+    PipelineInputRef,
+    StepOutputRef,
+    Type,
+    ValueType,
+    walk,
+)
+from compiler.ir import Input, Output, Pipeline, Python, Step
 from compiler.settings import Project
 
 # Annotations that each type may stand for; what is not in the table is not judged.
@@ -57,7 +66,7 @@ class Module(NamedTuple):
     open: bool
 
 
-def python_signature(step: Step, project: Project) -> Iterator[Diagnostic]:
+def python_signature(step: Step, pipeline: Pipeline, project: Project) -> Iterator[Diagnostic]:
     """A `python:` step whose function is missing or takes other arguments."""
     if not isinstance(step.program, Python):
         return
@@ -70,7 +79,7 @@ def python_signature(step: Step, project: Project) -> Iterator[Diagnostic]:
         return
     function = module.functions.get(step.program.function)
     if function is not None:
-        yield from _mismatches(step, function, place)
+        yield from _mismatches(step, function, place, pipeline)
     elif step.program.function not in module.others and not module.open:
         near = nearest(step.program.function, module.functions)
         known = [name for name in module.functions if not name.startswith("_")]
@@ -117,15 +126,14 @@ def _shown(path: Path) -> str:
         return str(path)
 
 
-def _mismatches(step: Step, function: Function, place: Span) -> Iterator[Diagnostic]:
+def _mismatches(
+    step: Step, function: Function, place: Span, pipeline: Pipeline
+) -> Iterator[Diagnostic]:
     here = Related("the function", function.span)
-    given: dict[str, tuple[str, Type, Span]] = {
-        i.name: ("input", i.type, i.span) for i in step.inputs
-    }
-    given |= {
-        o.name: ("output", o.type, o.span) for o in step.outputs if isinstance(o.type, ArtifactType)
-    }
-    for name, (what, kind, span) in given.items():
+    given: dict[str, Input | Output] = {i.name: i for i in step.inputs}
+    given |= {o.name: o for o in step.outputs if isinstance(o.type, ArtifactType)}
+    for name, one in given.items():
+        what, span = "input" if isinstance(one, Input) else "output", one.span
         argument = function.arguments.get(name)
         if argument is None:
             if not function.takes_any:
@@ -134,9 +142,13 @@ def _mismatches(step: Step, function: Function, place: Span) -> Iterator[Diagnos
                 message = f"the function takes no argument `{name}`"
                 yield error("MLC323", message, span, hint=hint, related=(here,))
             continue
-        problem = _annotation_problem(kind, argument)
+        problem = _annotation_problem(one.type, argument)
         if problem:
-            related = (Related(f"annotated here with {_annotated(argument)}", argument.span),)
+            related: tuple[Related, ...] = (
+                Related(f"annotated here with {_annotated(argument)}", argument.span),
+            )
+            if isinstance(one, Input):
+                related += _declared(one.value, pipeline)
             yield error("MLC402", f"{what} `{name}` {problem}", span, related=related)
     for argument in function.arguments.values():
         if argument.required and argument.name not in given:
@@ -145,6 +157,21 @@ def _mismatches(step: Step, function: Function, place: Span) -> Iterator[Diagnos
             related = (Related("the argument", argument.span),)
             yield error("MLC324", message, place, hint=hint, related=related)
     yield from _wrong_result(step, function)
+
+
+def _declared(value: Expr, pipeline: Pipeline) -> tuple[Related, ...]:
+    """Where that is declared which an input takes."""
+    places: dict[tuple[str, Span], None] = {}
+    for part in walk(value):
+        match part:
+            case ParamRef(name=name):
+                places |= {(name, p.span): None for p in pipeline.params if p.name == name}
+            case PipelineInputRef(name=name):
+                places |= {(name, i.span): None for i in pipeline.inputs if i.name == name}
+            case StepOutputRef(step=name, output=output):
+                step = next(step for step in pipeline.steps if step.name == name)
+                places[output, step.output(output).span] = None
+    return tuple(Related(f"`{name}` is declared here", span) for name, span in places)
 
 
 def _wrong_result(step: Step, function: Function) -> Iterator[Diagnostic]:

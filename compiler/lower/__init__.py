@@ -35,6 +35,7 @@ def lower(
         algorithm=text(spec.get("name")) or "",
         params=params,
         inputs={i.name: i.type for i in inputs},
+        input_spans={i.name: i.span for i in inputs},
         steps={},
         git=git,
         diagnostics=diagnostics,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from compiler import ir, mending
-from compiler.binding import Scope, Where, a_type, bind, bind_amount
+from compiler.binding import Scope, Where, a_type, bind, bind_amount, origin
 from compiler.diagnostics import error, listing, nearest
 from compiler.expr import Expr, Literal, ValueType
 from compiler.nodes import Mapping, Node, Scalar, Sequence, mapping, text, texts, whole
@@ -85,7 +85,8 @@ def _count(node: Node | None, scope: Scope) -> int | Expr | None:
             return bound.value
         return bound
     message = f"a number of GPUs is an integer, found {a_type(bound.type)}"
-    scope.diagnostics.append(error("MLC402", message, bound.span))
+    related = origin(bound, scope=scope)
+    scope.diagnostics.append(error("MLC402", message, bound.span, related=related))
     return None
 
 

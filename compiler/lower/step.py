@@ -8,7 +8,7 @@ from typing import cast
 
 from compiler import expr as ex
 from compiler import ir
-from compiler.binding import Scope, Where, bind, bind_value, place
+from compiler.binding import Scope, Where, bind, bind_value, origin, place
 from compiler.diagnostics import Fix, error
 from compiler.lower import settings
 from compiler.lower.outline import output_type
@@ -183,7 +183,9 @@ def _flags(node: Mapping, scope: Scope) -> list[ir.Argument]:
         if isinstance(value.type, ex.ArtifactType) and value.type.is_list:
             message = "a flag takes one artifact, found a list of them"
             hint = "lists of artifacts are for `python:` steps"
-            scope.diagnostics.append(error("MLC402", message, value.span, hint=hint))
+            related = origin(value, scope=scope)
+            found = error("MLC402", message, value.span, hint=hint, related=related)
+            scope.diagnostics.append(found)
             continue
         if (
             isinstance(value, ex.Literal)
@@ -227,7 +229,9 @@ def _no_lists(inputs: tuple[ir.Input, ...], scope: Scope) -> None:
         if isinstance(given.type, ex.ArtifactType) and given.type.is_list:
             message = f"`{given.name}` is a list of artifacts, which only `python:` steps take"
             hint = "give each artifact an input of its own"
-            scope.diagnostics.append(error("MLC402", message, given.span, hint=hint))
+            related = origin(given.value, scope=scope)
+            found = error("MLC402", message, given.span, hint=hint, related=related)
+            scope.diagnostics.append(found)
 
 
 def _shared_names(inputs: Collection[str], outputs: Mapping | None, scope: Scope) -> None:
