@@ -11,7 +11,8 @@ def origin(*found: ex.Expr, scope: Scope) -> tuple[Related, ...]:
     """The declarations of all that some expressions name, as far as their file says so."""
     places: dict[str, Span] = {}
     for expression in found:
-        for part in ex.walk(expression):
+        # A text that is put together is one, whatever is in it.
+        for part in () if isinstance(expression, ex.Concat) else ex.walk(expression):
             name, place = _declared(part, scope)
             if place is not None:
                 places.setdefault(name, place)

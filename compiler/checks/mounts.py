@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from compiler.diagnostics import Diagnostic, Related, error, warning
-from compiler.ir import Step
+from compiler.diagnostics import Diagnostic, Related, Span, error, warning
+from compiler.ir import Step, Volume
 from compiler.quantities import quantity
 from compiler.settings import Project
 
 
 def mounts(step: Step, _: Project) -> Iterator[Diagnostic]:
     """Volumes of one step at the same path."""
-    seen: dict[str, str] = {}
+    seen: dict[str, Volume] = {}
     for volume in step.volumes:
         path = volume.mount.rstrip("/") or "/"
-        other = seen.setdefault(path, volume.name)
-        if other != volume.name:
-            message = f"volumes `{other}` and `{volume.name}` are both mounted at {path}"
-            yield error("MLC602", message, volume.span)
+        other = seen.setdefault(path, volume)
+        if other is not volume:
+            message = f"volumes `{other.name}` and `{volume.name}` are both mounted at {path}"
+            related = (Related(f"the mount of `{other.name}`", _mount(other)),)
+            hint = "give one of them another path"
+            yield error("MLC602", message, _mount(volume), hint=hint, related=related)
+
+
+def _mount(volume: Volume) -> Span:
+    return dict(volume.value_spans).get("mount", volume.span)
 
 
 def shared_memory(step: Step, _: Project) -> Iterator[Diagnostic]:

@@ -14,7 +14,7 @@ from compiler.lower.interface import lower_inputs, lower_params, same_names
 from compiler.lower.nodes import lower_nodes
 from compiler.lower.outline import signatures
 from compiler.lower.schedules import lower_schedules
-from compiler.lower.settings import labels, seconds
+from compiler.lower.settings import labels, places, seconds
 from compiler.nodes import Mapping, Node, Scalar, mapping, text, texts, whole
 from compiler.resolve import Resolved, broken_names
 from compiler.settings import Project
@@ -101,4 +101,5 @@ def _limits(node: Mapping | None) -> ir.Limits:
         timeout=seconds(node.get("timeout")),
         ttl=seconds(node.get("ttl")),
         spans=tuple((key, entry.key.span) for key, entry in node),
+        value_spans=places(node),
     )

@@ -6,7 +6,7 @@ from typing import cast
 
 from compiler import ir, mending
 from compiler.binding import Scope, Where, a_type, bind, bind_amount, origin
-from compiler.diagnostics import error, listing, nearest
+from compiler.diagnostics import Span, error, listing, nearest
 from compiler.expr import Expr, Literal, ValueType
 from compiler.nodes import Mapping, Node, Scalar, Sequence, mapping, text, texts, whole
 from compiler.quantities import duration, quantity, quantity_hint
@@ -122,6 +122,7 @@ def _gpu(key: Scalar, node: Node, scope: Scope, project: Project) -> ir.Gpu | No
         tolerations=kind.tolerations,
         span=key.span,
         count_span=(node.get("count") or key).span,
+        type_span=(type_node or key).span,
     )
 
 
@@ -161,6 +162,7 @@ def volumes(node: Mapping | None, scope: Scope) -> tuple[ir.Volume, ...]:
                 read_only=isinstance(read_only, Scalar) and read_only.value is True,
                 sub_path=fixed(definition.get("sub_path"), scope),
                 span=entry.key.span,
+                value_spans=places(definition),
             )
         )
     return tuple(result)
@@ -180,6 +182,12 @@ def pod(node: Mapping | None, scope: Scope) -> ir.Pod:
         pull_secrets=texts(node.get("pull_secrets")),
         security=_security(mapping(node.get("security"))),
         spans=tuple((key, entry.key.span) for key, entry in node),
+        key_spans=tuple(
+            (f"{key}.{name}", inner.key.span)
+            for key in ("labels", "annotations", "node_selector")
+            for name, inner in mapping(node.get(key)) or ()
+        ),
+        value_spans=places(node),
     )
 
 
@@ -229,6 +237,7 @@ def retry(key: Scalar | None, node: Mapping | None, scope: Scope) -> ir.Retry | 
         factor=whole(node.get("factor")) or 1,
         max_backoff=seconds(node.get("max_backoff")),
         span=key.span,
+        value_spans=places(node),
     )
 
 
@@ -244,7 +253,23 @@ def cache(key: Scalar | None, node: Mapping | None, scope: Scope, *, default: bo
         key=extra,
         max_age=seconds(node.get("max_age")),
         span=key.span,
+        value_spans=places(node),
     )
+
+
+def places(node: Node, above: str = "") -> ir.Places:
+    """Where the values below a node stand."""
+    found: list[tuple[str, Span]] = []
+    if isinstance(node, Mapping):
+        below = ((name, entry.value) for name, entry in node)
+    elif isinstance(node, Sequence):
+        below = ((str(number), item) for number, item in enumerate(node.items))
+    else:
+        return ()
+    for name, value in below:
+        found.append((above + name, value.span))
+        found += places(value, f"{above}{name}.")
+    return tuple(found)
 
 
 def seconds(node: Node | None) -> int | None:

@@ -12,7 +12,7 @@ from compiler.binding import Scope, Where, bind, bind_value, origin, place
 from compiler.diagnostics import Fix, error
 from compiler.lower import settings
 from compiler.lower.outline import output_type
-from compiler.nodes import Mapping, Node, Scalar, Sequence, mapping, text
+from compiler.nodes import Entry, Mapping, Node, Scalar, Sequence, mapping, text
 from compiler.programs import moved
 from compiler.settings import Project
 from compiler.values import carrying_problem, to_text
@@ -61,8 +61,6 @@ def lower_step(
     if isinstance(image_node, Scalar):
         bound = bind(image_node, scope, Where.COMPILE_TIME, text=True)
         image = to_text(bound.value) if isinstance(bound, ex.Literal) else None
-    timeout_node = node.entries.get("timeout")
-    seconds = settings.seconds(timeout_node.value) if timeout_node else None
     retry, cache = node.entries.get("retry"), node.entries.get("cache")
     step_env = settings.env(mapping(node.get("env")), scope)
     step_cache = settings.cache(
@@ -84,7 +82,7 @@ def lower_step(
         pod=settings.pod(mapping(node.get("pod")), scope),
         workdir=settings.fixed(node.get("workdir"), scope),
         retry=settings.retry(retry.key, mapping(retry.value), scope) if retry else None,
-        timeout=ir.Timeout(seconds, timeout_node.key.span) if timeout_node and seconds else None,
+        timeout=_timeout(node.entries.get("timeout")),
         cache=step_cache,
         description=text(node.get("description")) or "",
         span=name.span,
@@ -165,6 +163,11 @@ def _words(node: Node | None, scope: Scope) -> tuple[ir.Argument, ...]:
         elif isinstance(item, Mapping):
             words += _flags(item, scope)
     return tuple(words)
+
+
+def _timeout(entry: Entry | None) -> ir.Timeout | None:
+    seconds = settings.seconds(entry.value) if entry else None
+    return ir.Timeout(seconds, entry.key.span, entry.value.span) if entry and seconds else None
 
 
 def _flags(node: Mapping, scope: Scope) -> list[ir.Argument]:
