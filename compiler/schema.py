@@ -192,8 +192,14 @@ class _Checker:
             from compiler import cron  # only specs with schedules need it
 
             check = cron.problem if form == "mlc-cron" else cron.timezone_problem
-            message = check(text)
-            return not message or self.fail(error("MLC205", message, node.span))
+            wrong = check(text)
+            if wrong is None:
+                return True
+            quote = node.style or ('"' if form == "mlc-cron" else "")
+            fix = None
+            if wrong.right:
+                fix = mending.rewritten(node, f"{quote}{wrong.right}{quote}")
+            return self.fail(error("MLC205", wrong.message, node.span, hint=wrong.hint, fix=fix))
         if form in ("mlc-quantity", "mlc-amount") and quantities.quantity(text) is None:
             hint, right = quantities.quantity_hint(text), quantities.meant_quantity(text)
             fix = mending.rewritten(node, right) if right else None
