@@ -242,7 +242,8 @@ class _Checker:
             return
         if not given:
             message = f"{noun} `{name}` needs one of {listing(forms)}"
-            self.fail(error("MLC105", message, place.span))
+            hint = words.for_instance(forms[0], schema["properties"][forms[0]])
+            self.fail(error("MLC105", message, place.span, hint=hint))
             return
         first, second = (node.entries[form].key for form in given[:2])
         related = (Related(f"`{first.text}` is given here", first.span),)

@@ -15,7 +15,7 @@ PACKAGE = Path(compiler.__file__).parent
 LAYERS: list[set[str]] = [
     {
         *("diagnostics", "values", "resources", "quantities", "units", "files", "globs"),
-        *("slugs", "codes", "pages"),
+        *("slugs", "codes", "pages", "synonyms"),
     },
     {"expr", "expressions"},
     {"ir", "graph", "evaluation"},

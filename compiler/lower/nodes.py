@@ -159,7 +159,8 @@ def form_of(name: Scalar, node: Mapping, scope: Scope, forms: tuple[str, ...] = 
         scope.diagnostics.append(error("MLC105", message, second.span, related=related))
     elif not given and node.broken.isdisjoint(forms):
         message = f"step `{name.text}` needs one of {listing(forms)}"
-        scope.diagnostics.append(error("MLC105", message, name.span))
+        hint = "for instance `command: [python, -m, demo.train]`"
+        scope.diagnostics.append(error("MLC105", message, name.span, hint=hint))
     form = given[0] if given else ""
     for key in _NOT_FOR_GROUPS if form == "steps" else ():
         if key in node.entries:
