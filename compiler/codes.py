@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 CODES: dict[str, str] = {
     "MLC001": "file can't be read",
     "MLC002": "YAML syntax",
@@ -148,14 +150,29 @@ WARNINGS = frozenset(
 
 WHERE_CODES_ARE = "codes stand before what is found, as in `warning[MLC603]`"
 _LOOK_ALIKE = str.maketrans("OIL", "011")
+_LONGEST = 12
 
 
 def meant(text: str) -> str | None:
     """The code that a text surely means, wrong only in letters for digits, case and signs; codes
     that are merely near to it mean other things."""
-    letters = "".join(c for c in text.upper() if c.isascii() and c.isalnum()).removeprefix("MLC")
-    code = f"MLC{letters.translate(_LOOK_ALIKE)}"
+    code = f"MLC{_digits(text)}"
     return code if code in CODES else None
+
+
+def family(text: str) -> list[str]:
+    """The codes of a kind with one that there is not, those nearest to it where there are some:
+    MLC30 and MLC3099 are among those from MLC301; no codes for a text that is no code."""
+    digits = _digits(text)
+    if not re.search("[0-9]", text) or not digits[:1].isdecimal() or len(text) > _LONGEST:
+        return []
+    near = [code for code in CODES if code.startswith(f"MLC{digits[:2]}")]
+    return near or [code for code in CODES if code.startswith(f"MLC{digits[:1]}")]
+
+
+def _digits(text: str) -> str:
+    letters = "".join(c for c in text.upper() if c.isascii() and c.isalnum()).removeprefix("MLC")
+    return letters.translate(_LOOK_ALIKE)
 
 
 def is_policy(code: str) -> bool:
