@@ -280,6 +280,7 @@ class _Binder:
             raise self.fail("MLC306", "incomplete name, write `each.NAME`", path)
         name, *fields = path.accessors
         item = self.scope.each.get(name.name)
+        self.scope.reads.add(("each", item.loop if item else "", name.name))
         if item is None:
             none = "`each` is for steps with `foreach`, and what is in them"
             raise self.unknown(
@@ -372,6 +373,7 @@ class _Binder:
             message = "the items of several lists are not known before the run"
             raise self.fail("MLC308", message, path, hint)
         self.scope.items_used.setdefault(step.name, self.span(path))
+        self.scope.reads.add(("items", self.scope.prefix + step.name, ""))
         return signature.items._replace(span=self.span(path))
 
     def outside_of(self, signature: Signature) -> int:

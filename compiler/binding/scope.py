@@ -151,7 +151,8 @@ class Scope:
 
     `reads` is what expressions of the file name, as `(key, step, name)`: `("params", "", NAME)`,
     `("inputs", STEP, NAME)` with no step for those of the file, `("outputs", STEP, NAME)`, and
-    `("paths", STEP, NAME)` for a step's own outputs, of which it is told the paths.
+    `("paths", STEP, NAME)` for a step's own outputs, of which it is told the paths; of loops
+    `("each", LOOP, NAME)`, and `("items", LOOP, "")` for `steps.LOOP.items`.
     `misspelt` are outputs that are nearly there.
 
     In a component `component_params` are the types of its params, which are inputs of the one step

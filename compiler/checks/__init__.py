@@ -20,7 +20,7 @@ from compiler.checks.injection import injection
 from compiler.checks.kubernetes import labels, objects, tolerations, user
 from compiler.checks.machines import amounts, gpu_nodes
 from compiler.checks.misspelt import settle_sides as settle_sides
-from compiler.checks.mounts import mounts, shared_memory
+from compiler.checks.mounts import hidden_folders, least_memory, mounts, shared_memory
 from compiler.checks.overlays import changes_nothing as changes_nothing
 from compiler.checks.overlays import idle_settings as idle_settings
 from compiler.checks.overlays import no_change as no_change
@@ -31,7 +31,14 @@ from compiler.checks.schedules import schedules
 from compiler.checks.skipping import skipped_outputs
 from compiler.checks.sources import unmatched_sources as unmatched_sources
 from compiler.checks.timing import caches, retries, run_timeout
-from compiler.checks.unused import unread_inputs, unread_params, untaken_outputs, untold_outputs
+from compiler.checks.unreachable import never_runs
+from compiler.checks.unused import (
+    unread_inputs,
+    unread_lists,
+    unread_params,
+    untaken_outputs,
+    untold_outputs,
+)
 from compiler.diagnostics import Diagnostic
 from compiler.graph import Graph
 from compiler.ir import Pipeline, Step
@@ -49,6 +56,8 @@ PIPELINE_CHECKS: tuple[Callable[[Pipeline, Project], Iterator[Diagnostic]], ...]
 STEP_CHECKS: tuple[Callable[[Step, Project], Iterator[Diagnostic]], ...] = (
     mounts,
     shared_memory,
+    hidden_folders,
+    least_memory,
     amounts,
     gpu_nodes,
     retries,
@@ -67,6 +76,7 @@ REVIEWS: tuple[Callable[[Pipeline, Set[Read]], Iterator[Diagnostic]], ...] = (
     unread_inputs,
     untaken_outputs,
     untold_outputs,
+    unread_lists,
     impossible_values,
     empty_loops,
 )
@@ -84,7 +94,7 @@ def check(
     for nodes, outputs in ((pipeline.nodes, pipeline.outputs), (pipeline.finally_nodes, ())):
         graph = Graph(nodes)
         circles = list(cycles(graph))
-        found += circles or skipped_outputs(graph, outputs)
+        found += circles or (*skipped_outputs(graph, outputs), *never_runs(graph))
     found += (finding for one in PIPELINE_CHECKS for finding in one(pipeline, project))
     for step in pipeline.steps:
         if step.name not in flawed:

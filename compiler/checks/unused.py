@@ -94,6 +94,25 @@ def untold_outputs(pipeline: Pipeline, reads: Set[Read]) -> Iterator[Diagnostic]
                 yield warning("MLC360", message, output.span, hint=hint)
 
 
+def unread_lists(pipeline: Pipeline, reads: Set[Read]) -> Iterator[Diagnostic]:
+    """Lists of loops whose items no round looks at."""
+    for loop in _loops((*pipeline.nodes, *pipeline.finally_nodes)):
+        if ("items", loop.name, "") in reads:
+            continue
+        for axis in loop.axes:
+            if ("each", loop.name, axis.name) not in reads and _is_own(axis.span, pipeline):
+                message = f"nothing in `{loop.name}` reads `each.{axis.name}`: its rounds are alike"
+                hint = f"use `${{{{ each.{axis.name} }}}}` in it, or take the list out"
+                yield warning("MLC363", message, axis.span, hint=hint)
+
+
+def _loops(nodes: tuple[Node, ...]) -> Iterator[Loop]:
+    for node in nodes:
+        if isinstance(node, Loop):
+            yield node
+            yield from _loops(node.body)
+
+
 def _needed(nodes: tuple[Node, ...]) -> Iterator[str]:
     """The steps that `needs` of some nodes name, on each level."""
     named = {node.name: node for node in nodes}

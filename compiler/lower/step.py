@@ -9,9 +9,11 @@ from typing import cast
 from compiler import expr as ex
 from compiler import ir
 from compiler.binding import Scope, Where, bind, bind_value, origin, place
-from compiler.diagnostics import Fix, error
+from compiler.diagnostics import Fix, error, warning
 from compiler.lower import settings
 from compiler.lower.outline import output_type
+from compiler.lower.scripts import check_script
+from compiler.mending import as_words
 from compiler.nodes import Entry, Mapping, Node, Scalar, Sequence, mapping, text
 from compiler.programs import moved
 from compiler.settings import Project
@@ -130,6 +132,7 @@ def _program(node: Mapping, scope: Scope) -> ir.Program:
             hint = "an argument vector runs without a shell"
             scope.diagnostics.append(error("MLC105", message, shell.key.span, hint=hint))
         words = _words(node.get("command"), scope) + _words(node.get("args"), scope)
+        _one_word(node.get("command"), scope)
         return ir.Command(words, has_shell=shell_name != "none")
     source = node.get("script")
     if isinstance(source, Scalar):
@@ -139,6 +142,7 @@ def _program(node: Mapping, scope: Scope) -> ir.Program:
             scope.diagnostics.append(error("MLC105", message, shell.value.span, hint=hint))
             shell_name = None
         _no_expressions(source, node, shell_name or "sh", scope)
+        check_script(source, node, shell_name or "sh", scope)
         problem = carrying_problem(source.text)
         if problem:
             scope.diagnostics.append(error("MLC506", problem, source.span))
@@ -151,6 +155,23 @@ def _program(node: Mapping, scope: Scope) -> ir.Program:
         scope.diagnostics.append(error("MLC105", message, shell.key.span))
     module, _, attribute = function.text.partition(":")
     return ir.Python(module, attribute, function.span)
+
+
+def _one_word(command: Node | None, scope: Scope) -> None:
+    """Warn of a whole command line as the first word, which is the name of one program."""
+    first = command.items[0] if isinstance(command, Sequence) and command.items else None
+    if not isinstance(first, Scalar) or "${{" in first.text or scope.is_used:
+        return
+    words = first.text.split()
+    if len(words) > 1 and not first.text.startswith(("/", ".")):
+        message = f"`{first.text}` is one word, so it is the name of one program"
+        hint = f"give each word by itself: {', '.join(words)}"
+        fix = as_words(first) if _is_flow(command) else None
+        scope.diagnostics.append(warning("MLC461", message, first.span, hint=hint, fix=fix))
+
+
+def _is_flow(node: Node | None) -> bool:
+    return node is not None and node.file.text.startswith("[", node.start.index)
 
 
 def _words(node: Node | None, scope: Scope) -> tuple[ir.Argument, ...]:
