@@ -31,6 +31,7 @@ def settle_sides(
     steps = {step.name: step for step in pipeline.steps}
     missed = {(found.step, found.name, found.is_own) for found in misspelt}
     settled: dict[tuple[object, str], Diagnostic] = {}
+    meant: set[str] = set()
     by_place = {(d.span, d.code): d for d in diagnostics}
     for found in misspelt:
         step, place = steps.get(found.step), (found.span, "MLC302")
@@ -38,10 +39,18 @@ def settle_sides(
         if step is None or found.near not in outputs or place not in by_place:
             continue
         right = _right(step, found, reads, project, missed)
+        if right == found.name:
+            meant.add(right)
         if right != found.near:
             output = outputs[found.near]
             settled[place] = _other_side(by_place[place], found, output, right, sources)
-    return [settled.get((d.span, d.code), d) for d in diagnostics]
+    # What the script says is right then, and not another finding.
+    said = [f"`OUTPUT_{name.upper()}`" for name in sorted(meant)]
+    return [
+        settled.get((d.span, d.code), d)
+        for d in diagnostics
+        if d.code != "MLC361" or not any(name in d.message for name in said)
+    ]
 
 
 def _right(
