@@ -180,7 +180,7 @@ def unknown_param(
     if near:
         hint = f"did you mean `{near}`?"
     else:
-        hint = f"parameters are {listing(known)}" if known else "the spec has no `params`"
+        hint = f"known are {listing(known)}" if known else "the spec has no `params`"
     fix = mending.respelled(file, span, name, known, near) if file else None
     return error("MLC303", f"there is no parameter `{name}`", span, hint=hint, fix=fix)
 
@@ -239,11 +239,16 @@ def _enum_problems(param: Param, node: Node | None) -> list[Diagnostic]:
     for item, value in zip(node.items, param.enum, strict=True):
         if value is None or not fits(value, param.kind):
             message = f"{_shown(value)} in `enum` is not {a(param.kind)}"
-            wrong.append(error("MLC503", message, item.span))
+            hint = f"write {a(param.kind)}, or give the parameter another `type`"
+            wrong.append(error("MLC503", message, item.span, hint=hint))
         elif carrying_problem(value):
             wrong.append(error("MLC503", f"in `enum`: {carrying_problem(value)}", item.span))
         elif param.enum.count(value) > 1 and param.enum.index(value) != node.items.index(item):
-            wrong.append(error("MLC503", f"{_shown(value)} is in `enum` twice", item.span))
+            first = node.items[param.enum.index(value)].span
+            message = f"{_shown(value)} is in `enum` twice"
+            related = (Related("first given here", first),)
+            hint = "take one of them out"
+            wrong.append(error("MLC503", message, item.span, hint=hint, related=related))
     return wrong
 
 
@@ -262,9 +267,11 @@ def _empty_range(param: Param, node: Mapping) -> list[Diagnostic]:
         empty = True
     if not empty:
         return []
-    key = next(k for k in reversed(node.entries) if k in _BOUNDS + _LENGTHS)
+    *others, last = (e.value.span for k, e in node if k in _BOUNDS + _LENGTHS)
     message = f"no value of `{param.name}` can meet its bounds"
-    return [error("MLC504", message, node.entries[key].key.span)]
+    related = tuple(Related("nor this", span) for span in others)
+    hint = "raise the upper one, or lower the other"
+    return [error("MLC504", message, last, hint=hint, related=related)]
 
 
 def _wrong_value(

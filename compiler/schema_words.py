@@ -25,6 +25,10 @@ _PLAIN = {
 _VERSION = re.compile(r"(mlc\W*)?v?1(\.0)*", re.IGNORECASE)
 
 
+_SUBJECTS = {
+    "definition of the parameter": "the definition of a parameter",
+    "project": "the project's configuration",
+}
 _JSON_TYPES = {bool: "boolean", int: "integer", str: "string", type(None): "null"}
 
 
@@ -65,6 +69,7 @@ def unknown_key(key: Scalar, schema: Schema, name: str, present: Iterable[str]) 
     subject = f"{thing} `{name}`" if thing == "step" and name else thing
     if thing.startswith("mapping") and name:
         subject = f"`{name}`"
+    subject = _SUBJECTS.get(subject, subject)
     known = set(properties) - set(present)
     word = mending.synonym(key.text, synonyms.KEYS, known)
     near = word or nearest(key.text, known)

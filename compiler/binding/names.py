@@ -291,7 +291,7 @@ class _Binder:
         for field in fields:
             if found.kind not in ("object", None):
                 shown = f"`{name.name}` is {operators.a_type(found)}, which has no fields"
-                raise self.fail("MLC306", shown, field)
+                raise self.fail("MLC306", shown, field, "fields are for lists of objects")
             if known is not None and field.name not in known:
                 raise self.no_field(f"each.{name.name}", field, list(known))
             found = known[field.name] if known is not None else ex.ValueType(None)
@@ -362,7 +362,8 @@ class _Binder:
         signature = self.known_step(step)
         if not signature.loops:
             message = f"`{step.name}` has no `foreach`, so it has no `items`"
-            raise self.fail("MLC306", message, items)
+            hint = "take its outputs: `steps.STEP.outputs.OUTPUT`"
+            raise self.fail("MLC306", message, items, hint)
         if self.outside_of(signature) != 1:
             message = f"`steps.{step.name}.items` is for steps right outside of its loop"
             raise self.fail("MLC308", message, path)
@@ -421,7 +422,8 @@ class _Binder:
         usable = [f for f in ex.RUN_FIELDS if f != "status" or in_finally]
         if name.name == "status" and not in_finally:
             message = "`run.status` is for `finally` steps only"
-            raise self.fail("MLC308", message, name)
+            hint = "it is not known before the other steps have ended"
+            raise self.fail("MLC308", message, name, hint)
         if name.name not in usable:
             raise self.no_field("run", name, usable)
         return ex.RunRef(name.name, self.span(path))

@@ -193,7 +193,9 @@ def _mismatches(
             )
             if isinstance(one, Input):
                 related += _declared(one.value, pipeline)
-            yield error("MLC402", f"{what} `{name}` {problem}", span, related=related)
+            hint = "give another value, or change the annotation if that is wrong"
+            message = f"{what} `{name}` {problem}"
+            yield error("MLC402", message, span, hint=hint, related=related)
     for argument in function.arguments.values():
         if argument.required and argument.name not in given and argument.name not in claimed:
             message = f"the function needs an argument `{argument.name}`"
@@ -233,11 +235,13 @@ def _wrong_result(step: Step, function: Function) -> Iterator[Diagnostic]:
     related = (Related("the function", function.span),)
     if returns == {"None"}:
         message = f"the function returns nothing, so `{values[0].name}` is never written"
-        yield error("MLC402", message, values[0].span, related=related)
+        hint = "let the function return it, or take the output out"
+        yield error("MLC402", message, values[0].span, hint=hint, related=related)
     elif len(values) == 1 and not returns & (_FITS[str(values[0].type)] | {"dict", "Mapping"}):
         message = f"`{values[0].name}` is {values[0].type}, but the function returns "
         message += " or ".join(sorted(returns))
-        yield error("MLC402", message, values[0].span, related=related)
+        hint = "declare the type that it returns, or change the function"
+        yield error("MLC402", message, values[0].span, hint=hint, related=related)
 
 
 def _annotation_problem(kind: Type, argument: Argument) -> str | None:

@@ -69,6 +69,8 @@ def caches(step: Step, _: Project) -> Iterator[Diagnostic]:
         key = "key" if cache.key is not None else "max_age"
         message = f"`{key}` has no effect: the cache is off"
         hint = "take `enabled: false` out, or `cache: false` is enough"
+        if "enabled" not in places:
+            hint = "steps without outputs, and those of `finally`, have none: take `cache` out"
         yield warning("MLC634", message, places.get(key, cache.span), hint=hint)
     elif cache.enabled and cache.max_age == 0:
         message = "a result is never younger than 0s, so nothing is ever reused"

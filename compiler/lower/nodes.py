@@ -69,7 +69,8 @@ class _Lowering(NamedTuple):
             parallel = node.entries.get("parallel")
             if parallel is not None and "foreach" not in node.broken:
                 message = "`parallel` goes with `foreach`"
-                scope.diagnostics.append(error("MLC105", message, parallel.key.span))
+                hint = "`limits.parallel` is for the steps of a run"
+                scope.diagnostics.append(error("MLC105", message, parallel.key.span, hint=hint))
             return self.plain(name, node, form, Around(around.when, needs))
         scope.inside(loop, {}, {}, frozenset())
         when = conjunction((*around.when, *self.condition(node)))
@@ -156,7 +157,9 @@ def form_of(name: Scalar, node: Mapping, scope: Scope, forms: tuple[str, ...] = 
         first, second = (node.entries[form].key for form in given[:2])
         message = f"step `{name.text}` takes only one of {listing(forms)}"
         related = (Related(f"`{first.text}` is given here", first.span),)
-        scope.diagnostics.append(error("MLC105", message, second.span, related=related))
+        hint = "take one of them out, or make two steps of it"
+        found = error("MLC105", message, second.span, hint=hint, related=related)
+        scope.diagnostics.append(found)
     elif not given and node.broken.isdisjoint(forms):
         message = f"step `{name.text}` needs one of {listing(forms)}"
         hint = "for instance `command: [python, -m, demo.train]`"
@@ -180,10 +183,10 @@ def _needs(node: Node | None, scope: Scope) -> tuple[Need, ...]:
             needs.setdefault(item.text, Need(item.text, item.span))
         elif scope.main_steps is not None and item.text in scope.main_steps:
             message = f"`{item.text}` is no step of `finally`, which runs after all others anyway"
-            scope.diagnostics.append(error("MLC308", message, item.span))
+            scope.diagnostics.append(error("MLC308", message, item.span, hint="take it out"))
         else:
             near = nearest(item.text, scope.steps)
-            hint = f"did you mean `{near}`?" if near else f"steps are {listing(scope.steps)}"
+            hint = f"did you mean `{near}`?" if near else f"known are {listing(scope.steps)}"
             message = f"there is no step `{item.text}`"
             related = scope.taken_out("steps", item.text)
             fix = mending.respelled(item.file, item.span, item.text, scope.steps, near)

@@ -42,7 +42,9 @@ def signatures(
         if first is not None:
             message = f"there are two steps `{name.text}`; names are unique in a file"
             related = (Related("the first one", first.span),)
-            scope.diagnostics.append(error("MLC314", message, name.span, related=related))
+            hint = "give one of them another name"
+            found_twice = error("MLC314", message, name.span, hint=hint, related=related)
+            scope.diagnostics.append(found_twice)
             continue
         loops = _loops(node)
         if "steps" in node.entries or "steps" in node.broken:

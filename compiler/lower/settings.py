@@ -6,7 +6,7 @@ from typing import cast
 
 from compiler import ir, mending
 from compiler.binding import Scope, Where, a_type, bind, bind_amount, origin
-from compiler.diagnostics import Span, error, listing, nearest
+from compiler.diagnostics import Related, Span, error, listing, nearest
 from compiler.expr import Expr, Literal, ValueType
 from compiler.nodes import Mapping, Node, Scalar, Sequence, mapping, text, texts, whole
 from compiler.quantities import duration, quantity, quantity_hint
@@ -60,7 +60,9 @@ def _amount(node: Mapping, key: str, scope: Scope) -> ir.Amount | None:
     if wanted is not None and allowed is not None and wanted > allowed:
         span = entry.value.entries["request"].value.span
         message = f"`{key}` requests {request}, more than its limit of {limit}"
-        scope.diagnostics.append(error("MLC204", message, span))
+        related = (Related("the limit", entry.value.entries["limit"].value.span),)
+        hint = "raise the limit, or lower the request"
+        scope.diagnostics.append(error("MLC204", message, span, hint=hint, related=related))
     written = entry.value.get("limit") or entry.value.get("request") or entry.key
     return ir.Amount(request, limit, entry.key.span, written.span)
 
