@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 CODES: dict[str, str] = {
     "MLC001": "file can't be read",
     "MLC002": "YAML syntax",
@@ -69,6 +71,10 @@ CODES: dict[str, str] = {
     "MLC353": "gate that can't be read",
     "MLC354": "gate on a metric that is none",
     "MLC355": "gate that says nothing of the run",
+    "MLC360": "output that a command is not told of",
+    "MLC361": "variable of an input or output that is not there",
+    "MLC362": "step that never runs",
+    "MLC363": "list to loop over that nothing reads",
     "MLC401": "expression syntax",
     "MLC402": "type mismatch",
     "MLC403": "null where text is wanted",
@@ -85,6 +91,10 @@ CODES: dict[str, str] = {
     "MLC441": "credential in a spec",
     "MLC442": "text under a name of credentials",
     "MLC443": "file that the project lacks",
+    "MLC460": "script that Python can't read",
+    "MLC461": "program with a space in its name",
+    "MLC462": "volume over a folder of the system",
+    "MLC463": "memory that no container starts with",
     "MLC501": "parameter without a type",
     "MLC502": "constraint that means nothing for the type",
     "MLC503": "bad value in an enum",
@@ -144,6 +154,7 @@ CODES: dict[str, str] = {
 WARNINGS = frozenset(
     {
         *("MLC340", "MLC341", "MLC342", "MLC343", "MLC344", "MLC345", "MLC346", "MLC347", "MLC348"),
+        *("MLC360", "MLC361", "MLC362", "MLC363", "MLC460", "MLC461", "MLC462", "MLC463"),
         *("MLC351", "MLC410", "MLC443", "MLC603", "MLC611", "MLC612", "MLC613", "MLC621", "MLC622"),
         *("MLC630", "MLC631", "MLC632", "MLC633", "MLC634"),
         *("MLC635", "MLC636", "MLC637", "MLC638", "MLC702", "MLC703", "MLC913"),
@@ -156,14 +167,29 @@ GUESSES = frozenset({"MLC441", "MLC442"})
 
 WHERE_CODES_ARE = "codes stand before what is found, as in `warning[MLC603]`"
 _LOOK_ALIKE = str.maketrans("OIL", "011")
+_LONGEST = 12
 
 
 def meant(text: str) -> str | None:
     """The code that a text surely means, wrong only in letters for digits, case and signs; codes
     that are merely near to it mean other things."""
-    letters = "".join(c for c in text.upper() if c.isascii() and c.isalnum()).removeprefix("MLC")
-    code = f"MLC{letters.translate(_LOOK_ALIKE)}"
+    code = f"MLC{_digits(text)}"
     return code if code in CODES else None
+
+
+def family(text: str) -> list[str]:
+    """The codes of a kind with one that there is not, those nearest to it where there are some:
+    MLC30 and MLC3099 are among those from MLC301; no codes for a text that is no code."""
+    digits = _digits(text)
+    if not re.search("[0-9]", text) or not digits[:1].isdecimal() or len(text) > _LONGEST:
+        return []
+    near = [code for code in CODES if code.startswith(f"MLC{digits[:2]}")]
+    return near or [code for code in CODES if code.startswith(f"MLC{digits[:1]}")]
+
+
+def _digits(text: str) -> str:
+    letters = "".join(c for c in text.upper() if c.isascii() and c.isalnum()).removeprefix("MLC")
+    return letters.translate(_LOOK_ALIKE)
 
 
 def is_policy(code: str) -> bool:

@@ -6,7 +6,10 @@ import contextlib
 import functools
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, cast
+
+from compiler.diagnostics import nearest
+from compiler.mending import only_near
 
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
@@ -18,29 +21,76 @@ _FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
     ("month", 1, 12, ("", *_MONTHS)),
     ("day of the week", 0, 6, tuple(_DAYS)),
 )
+_ORDER = "minute, hour, day of the month, month, day of the week"
+_SHORT = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+_WHOLE = (
+    *("january", "february", "march", "april", "june", "july", "august", "september", "october"),
+    *("november", "december", "sunday", "monday", "tuesday", "wednesday", "thursday", "friday"),
+    "saturday",
+)
 _PART = re.compile(r"(?:(\*)|([0-9a-z]+)(?:-([0-9a-z]+))?)(?:/([0-9]{1,4}))?")
 # The days that the longest year gives a month.
 _LENGTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
-def problem(text: str) -> str:
-    """Why a text is no schedule, as a message; empty where it is one."""
+class Problem(NamedTuple):
+    """What is wrong with a text, what to do, and the text that it surely means, or None."""
+
+    message: str
+    hint: str
+    right: str | None = None
+
+
+def problem(text: str) -> Problem | None:
+    """Why a text is no schedule; None where it is one."""
     words = text.split()
     if text.startswith("@"):
-        return f"`{text}` is a short form that not all engines know; write the five fields"
+        right = _SHORT.get(text.strip().lower())
+        hint = f"write `{right}`" if right else f"write the five fields: {_ORDER}"
+        return Problem(f"`{text}` is a short form that not all engines know", hint, right)
     if len(words) != len(_FIELDS):
-        names = "minute, hour, day of the month, month, day of the week"
-        return f"cron has five fields ({names}), found {len(words)}"
-    values = []
-    for word, (name, least, most, names_) in zip(words, _FIELDS, strict=True):
-        found = _values(word.lower(), least, most, names_)
+        right = None
+        hint = f"they are {_ORDER}"
+        if len(words) == len(_FIELDS) + 1 and problem(" ".join(words[1:])) is None:
+            right = " ".join(words[1:])
+            hint = f"leave the seconds out: write `{right}`"
+        message = f"cron has five fields, found {len(words)}"
+        return Problem(message, hint, right if words[0] == "0" else None)
+    values = [_values(w.lower(), *field[1:]) for w, field in zip(words, _FIELDS, strict=True)]
+    for number, found in enumerate(values):
         if isinstance(found, str):
-            return f"`{word}` is no {name}: {found}"
-        values.append(found)
-    _, _, days, months, _ = values
+            rights = [
+                _meant(words[other], other) if isinstance(value, str) else words[other]
+                for other, value in enumerate(values)
+            ]
+            right = None if None in rights else " ".join(map(str, rights))
+            message = f"`{words[number]}` is no {_FIELDS[number][0]}"
+            return Problem(message, f"write `{right}`" if right else found, right)
+    _, _, days, months, _ = cast("list[frozenset[int]]", values)
     if words[4] == "*" and min(days) > max(_LENGTHS[month - 1] for month in months):
-        return f"`{text}` never comes: no month there has a day {min(days)}"
-    return ""
+        message = f"`{text}` never comes: no month there has a day {min(days)}"
+        return Problem(message, f"the longest has {max(_LENGTHS[month - 1] for month in months)}")
+    return None
+
+
+def _meant(word: str, number: int) -> str | None:
+    """What one field surely means that has a day's or a month's whole name, a `?`, or a 7 for
+    Sunday."""
+    if word == "?":
+        return "*"
+    _, least, most, names = _FIELDS[number]
+    right = re.sub(rf"({'|'.join(_WHOLE)})\b", lambda whole: whole[0][:3], word.lower())
+    if names == tuple(_DAYS):
+        right = re.sub(r"(?<![0-9/-])7(?![0-9/-])", "0", right)
+    return right if isinstance(_values(right, least, most, names), frozenset) else None
 
 
 class Doubt(NamedTuple):
@@ -84,24 +134,33 @@ def minutes(text: str) -> frozenset[int]:
         return frozenset()
     _, least, most, names = _FIELDS[0]
     found = _values(words[0], least, most, names)
-    return frozenset() if isinstance(found, str) else found
+    return found if isinstance(found, frozenset) else frozenset()
 
 
-def timezone_problem(text: str) -> str:
-    """Why a text is no name of a time zone, as a message; empty where it is one."""
+def timezone_problem(text: str) -> Problem | None:
+    """Why a text is no name of a time zone; None where it is one."""
     import zoneinfo
 
     with contextlib.suppress(zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         # Two trees of their own beside the zones, which no engine knows.
         if not text.startswith(("posix", "right")) and zoneinfo.ZoneInfo(text):
-            return ""
+            return None
     # Only now, since listing all zones takes as long as all other checks of a spec.
     known = zoneinfo.available_timezones()
     if text in known or (not known and re.fullmatch(r"[A-Za-z][A-Za-z0-9_+-]*(/[\w+-]+)*", text)):
-        return ""
-    same = [name for name in known if name.lower() == text.lower()]
-    hint = f"; did you mean `{min(same)}`?" if same else ", for instance `Europe/Paris`"
-    return f"there is no time zone `{text}`{hint}"
+        return None
+    message = f"there is no time zone `{text}`"
+    offset = re.fullmatch(r"(?:UTC|GMT)?([+-])0?([0-9]{1,2})(?::?00)?", text, re.IGNORECASE)
+    if offset and (fixed := f"Etc/GMT{'-' if offset[1] == '+' else '+'}{offset[2]}") in known:
+        hint = f"name a place, `Europe/Paris`; always {text} is `{fixed}`, with the sign turned"
+        return Problem(message, hint)
+    folded = text.replace(" ", "_").lower()
+    same = [name for name in known if name.lower() == folded]
+    cities = [name for name in known if name.lower().rpartition("/")[2] == folded]
+    right = min(same, default=None) or (cities[0] if len(cities) == 1 else None)
+    near = right or only_near(text, known) or nearest(text, known)
+    hint = f"did you mean `{near}`?" if near else "name a place, for instance `Europe/Paris`"
+    return Problem(message, hint, right or only_near(text, known))
 
 
 # `0` and `*` stand in nearly all schedules.
@@ -117,12 +176,14 @@ def _values(word: str, least: int, most: int, names: tuple[str, ...]) -> frozens
         low = least if every else _number(first, names)
         high = most if every or (step and not last) else _number(last or first, names)
         if low is None or high is None:
-            return "unknown name"
+            near = nearest(first if low is None else last or first, names) if names else None
+            more = f", or `{names[least]}` to `{names[-1]}`" if names else ""
+            return f"did you mean `{near}`?" if near else f"write numbers{more}"
         if not (least <= low <= most and least <= high <= most):
-            more = ", from Sunday" if names == tuple(_DAYS) else ""
+            more = ", from Sunday, or from `sun` to `sat`" if names == tuple(_DAYS) else ""
             return f"it goes from {least} to {most}{more}"
         if low > high:
-            return f"the range {part} runs backwards"
+            return f"the range `{part}` runs backwards: make it two, or a list"
         if step and int(step) < 1:
             return "a step is at least 1"
         found.update(range(low, high + 1, int(step or 1)))

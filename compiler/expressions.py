@@ -141,7 +141,8 @@ def _closing(text: str, at: int) -> int:
         if text[at] in "\"'":
             quoted = _TOKEN.match(text, at)
             if quoted is None or quoted["text"] is None:
-                raise ExpressionError("a quote that is not closed", at, at + 1)
+                hint = "close the quote"
+                raise ExpressionError("a quote that is not closed", at, at + 1, hint)
             at = quoted.end()
             continue
         at += 1
@@ -209,7 +210,7 @@ class _Parser:
             "/": "there is no arithmetic; compute in a step",
         }
         if sign in "\"'":
-            raise self.error("a quote that is not closed", "")
+            raise self.error("a quote that is not closed", "close the quote")
         if sign.isdigit() or sign == "-":
             raise self.error("not a number", hints.get(sign, "write it as in JSON: 1, -0.5, 1e-3"))
         raise self.error(f"`{sign}` has no meaning here", hints.get(sign, ""))
@@ -281,7 +282,8 @@ class _Parser:
                 return inner
             case "sign", "[":
                 return self.items(depth)
-        raise self.error(f"expected a value, found {self.shown()}", "")
+        hint = "write a name like `params.NAME`, a number, or a quoted text"
+        raise self.error(f"expected a value, found {self.shown()}", hint)
 
     def items(self, depth: int) -> Items:
         start = self.start

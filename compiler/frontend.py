@@ -141,6 +141,10 @@ def build(
         sources[file.path] = file
     pipeline = pipeline._replace(params=tuple(known.values()))
     diagnostics += checks.check(pipeline, document.project, scope.flawed, sources)
+    if scope.misspelt:
+        diagnostics = checks.settle_sides(
+            diagnostics, scope.misspelt, pipeline, scope.reads, document.project, sources
+        )
     if not has_errors(diagnostics):
         diagnostics += checks.review(pipeline, scope.reads)
         diagnostics += checks.idle_settings(root, resolved)

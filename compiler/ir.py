@@ -21,6 +21,8 @@ from compiler.gates import Comparison
 from compiler.values import JsonValue, ValueKind
 
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
+# Places of values by their path below a key: `labels.team`, `tolerations.0`.
+Places: TypeAlias = tuple[tuple[str, Span], ...]
 Effect = Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
 PullPolicy = Literal["Always", "IfNotPresent", "Never"]
 Shell = Literal["sh", "bash", "python"]
@@ -143,9 +145,8 @@ class Amount(NamedTuple):
 
     @property
     def place(self) -> Span:
-        """The key, or the value where that stands elsewhere: a profile sets values of others."""
-        value = self.value_span
-        return self.span if value is None or value[:2] == self.span[:2] else value
+        """The value, which a profile may set of what others say."""
+        return self.value_span or self.span
 
 
 class Toleration(NamedTuple):
@@ -168,6 +169,7 @@ class Gpu:
     tolerations: tuple[Toleration, ...]
     span: Span
     count_span: Span | None = None
+    type_span: Span | None = None
 
 
 class Resources(NamedTuple):
@@ -198,6 +200,7 @@ class Volume(NamedTuple):
     read_only: bool
     sub_path: str | None
     span: Span
+    value_spans: Places = ()
 
 
 class Security(NamedTuple):
@@ -212,7 +215,8 @@ class Security(NamedTuple):
 
 
 class Pod(NamedTuple):
-    """What a cluster is told of the pod. `spans` gives the place of each key that was set."""
+    """What a cluster is told of the pod. `spans` gives the place of each key that was set,
+    `key_spans` those of the names of labels."""
 
     node_selector: Pairs = ()
     tolerations: tuple[Toleration, ...] = ()
@@ -223,7 +227,9 @@ class Pod(NamedTuple):
     pull_policy: PullPolicy | None = None
     pull_secrets: tuple[str, ...] = ()
     security: Security | None = None
-    spans: tuple[tuple[str, Span], ...] = ()
+    spans: Places = ()
+    key_spans: Places = ()
+    value_spans: Places = ()
 
 
 class Retry(NamedTuple):
@@ -234,6 +240,11 @@ class Retry(NamedTuple):
     factor: int
     max_backoff: int | None
     span: Span
+    value_spans: Places = ()
+
+    def place(self, key: str) -> Span:
+        """Where the value of a key stands."""
+        return dict(self.value_spans).get(key, self.span)
 
 
 class Timeout(NamedTuple):
@@ -241,6 +252,11 @@ class Timeout(NamedTuple):
 
     seconds: int
     span: Span
+    value_span: Span | None = None
+
+    @property
+    def place(self) -> Span:
+        return self.value_span or self.span
 
 
 class Cache(NamedTuple):
@@ -250,11 +266,12 @@ class Cache(NamedTuple):
     key: Expr | None = None
     max_age: int | None = None
     span: Span | None = None
+    value_spans: Places = ()
 
 
 class Step(NamedTuple):
     """A step. `when` is a boolean expression, those of the groups around it included; it holds
-    no `InputRef`. `needs` are nodes of the same level.
+    no `InputRef`. `needs` are nodes of the same level; `need_spans` tells where each is asked.
     """
 
     name: str
@@ -275,6 +292,7 @@ class Step(NamedTuple):
     span: Span
     when: Expr | None = None
     image_span: Span | None = None
+    need_spans: Places = ()
 
     def input(self, name: str) -> Input:
         return next(i for i in self.inputs if i.name == name)
@@ -321,6 +339,7 @@ class Loop(NamedTuple):
     needs: tuple[str, ...]
     description: str
     span: Span
+    need_spans: Places = ()
 
 
 Node: TypeAlias = Step | Loop
@@ -332,7 +351,8 @@ class Limits(NamedTuple):
     parallel: int | None = None
     timeout: int | None = None
     ttl: int | None = None
-    spans: tuple[tuple[str, Span], ...] = ()
+    spans: Places = ()
+    value_spans: Places = ()
 
 
 class PipelineOutput(NamedTuple):

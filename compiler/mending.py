@@ -85,6 +85,17 @@ def only_near(name: str, known: Iterable[str]) -> str | None:
 
 def as_list(node: Scalar) -> Fix | None:
     """A command line that a shell would only split, as a list of its words."""
+    words = _split(node)
+    return rewritten(node, f"[{words}]") if words else None
+
+
+def as_words(node: Scalar) -> Fix | None:
+    """The same as several items of the list that it is in, which is one in `[ ]`."""
+    words = _split(node)
+    return rewritten(node, words) if words else None
+
+
+def _split(node: Scalar) -> str | None:
     if not _one_line(node):
         return None
     text = node.text
@@ -92,9 +103,7 @@ def as_list(node: Scalar) -> Fix | None:
     if _SHELL.search(bare) or _ASSIGNMENT.match(bare) or "$${{" in text:
         return None
     words = [_flow_word(w) for w in re.findall(r"(?:\$\{\{.*?\}\}|\S)+", text)]
-    if not words or None in words:
-        return None
-    return rewritten(node, f"[{', '.join(w for w in words if w)}]")
+    return ", ".join(w for w in words if w) if words and None not in words else None
 
 
 def in_list(node: Scalar) -> Fix | None:

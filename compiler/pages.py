@@ -5,10 +5,13 @@ A page is written by hand, but for what its commands print; the tests run them a
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import NamedTuple
 
 from compiler import resources
+from compiler.codes import CODES
+from compiler.diagnostics import nearest
 
 # A file's name may stand above it; without one it is SPEC.
 _FENCED = re.compile(r"^(?:`([^`\n]+)`:\n\n)?```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -48,6 +51,51 @@ def parse(text: str) -> Page:
     head, bad, good = re.split(r"^## (?:Bad|Good)\n", text, flags=re.MULTILINE)
     title, _, why = head.partition("\n")
     return Page(title.removeprefix("# "), why.strip(), _example(bad), _example(good))
+
+
+_MOST_FOUND = 10
+_SAID = re.compile(r"^(?:error|warning|note)\[.*|^ *= .*", re.MULTILINE)
+
+
+def find(text: str) -> list[str]:
+    """The codes whose pages have all words of a text, ten at most, best first: words in what a
+    code is about count most, then those in its messages."""
+    wanted = [_stem(word) for word in _words(text)]
+    found = []
+    for code, about in CODES.items():
+        said, why = _text(code)
+        weights = ((9, _words(about)), (3, said), (1, why))
+        scores = [
+            sum(weight for weight, words in weights if any(w.startswith(stem) for w in words))
+            for stem in wanted
+        ]
+        if scores and all(scores):
+            found.append((-sum(scores), code))
+    return [code for _, code in sorted(found)[:_MOST_FOUND]]
+
+
+def near(text: str) -> str | None:
+    """The text with each word that no page has replaced by one that is near; None without one."""
+    known = set().union(*(_words(about) for about in CODES.values()))
+    known = known.union(*(words for code in CODES for words in _text(code)))
+    words = [nearest(word, known) for word in re.findall(r"[^\W_]+", text.casefold())]
+    return " ".join(map(str, words)) if words and None not in words else None
+
+
+@functools.cache
+def _text(code: str) -> tuple[set[str], set[str]]:
+    """The words of what a page's findings say, and of its prose."""
+    shown = page(code)
+    return _words("\n".join(_SAID.findall(shown.bad.session))), _words(shown.why)
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"[^\W_]+", text.casefold()))
+
+
+def _stem(word: str) -> str:
+    """A word without the end that it has in the plural."""
+    return word[:-1] if len(word) > 3 and word.endswith("s") else word
 
 
 def _example(text: str) -> Example:

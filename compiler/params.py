@@ -120,7 +120,7 @@ def overlay(
         value = value_of(node, param.kind)
         problem = value_problem(param, value)
         if problem:
-            related = (Related(f"`{param.name}` is defined here", param.span),)
+            related = (Related(f"`{param.name}` is declared here", param.span),)
             message = f"bad value for `{param.name}`: {problem}"
             fix = unquoted(param, node)
             found.append(error("MLC505", message, node.span, related=related, fix=fix))
@@ -149,7 +149,7 @@ def override(
         except ValueTextError as wrong:
             value, problem = None, str(wrong)
         if problem:
-            related = (Related(f"`{name}` is defined here", param.span),)
+            related = (Related(f"`{name}` is declared here", param.span),)
             message = f"bad value for `{name}`: {problem}"
             span = file.span(start + 4 + len(name), start + len(line))
             found.append(error("MLC505", message, span, related=related))
@@ -180,7 +180,7 @@ def unknown_param(
     if near:
         hint = f"did you mean `{near}`?"
     else:
-        hint = f"parameters are {listing(known)}" if known else "the spec has no `params`"
+        hint = f"known are {listing(known)}" if known else "the spec has no `params`"
     fix = mending.respelled(file, span, name, known, near) if file else None
     return error("MLC303", f"there is no parameter `{name}`", span, hint=hint, fix=fix)
 
@@ -236,20 +236,24 @@ def _enum_problems(param: Param, node: Node | None) -> list[Diagnostic]:
     if not isinstance(node, Sequence):
         return []
     wrong = []
-    seen: set[str] = set()
+    seen: dict[str, Span] = {}
     for item, value in zip(node.items, param.enum, strict=True):
+        # `1` and `1.0` are one number.
+        alike = as_kind(value, param.kind)
+        text = alike if isinstance(alike, str) else json.dumps(alike, sort_keys=True)
         if value is None or not fits(value, param.kind):
             message = f"{_shown(value)} in `enum` is not {a(param.kind)}"
-            wrong.append(error("MLC503", message, item.span))
+            hint = f"write {a(param.kind)}, or give the parameter another `type`"
+            wrong.append(error("MLC503", message, item.span, hint=hint))
         elif carrying_problem(value):
             wrong.append(error("MLC503", f"in `enum`: {carrying_problem(value)}", item.span))
+        elif text in seen:
+            message = f"{_shown(value)} is in `enum` twice"
+            related = (Related("first given here", seen[text]),)
+            hint = "take one of them out"
+            wrong.append(error("MLC503", message, item.span, hint=hint, related=related))
         else:
-            # `1` and `1.0` are one number.
-            alike = as_kind(value, param.kind)
-            text = alike if isinstance(alike, str) else json.dumps(alike, sort_keys=True)
-            if text in seen:
-                wrong.append(error("MLC503", f"{_shown(value)} is in `enum` twice", item.span))
-            seen.add(text)
+            seen[text] = item.span
     return wrong
 
 
@@ -268,9 +272,11 @@ def _empty_range(param: Param, node: Mapping) -> list[Diagnostic]:
         empty = True
     if not empty:
         return []
-    key = next(k for k in reversed(node.entries) if k in _BOUNDS + _LENGTHS)
+    *others, last = (e.value.span for k, e in node if k in _BOUNDS + _LENGTHS)
     message = f"no value of `{param.name}` can meet its bounds"
-    return [error("MLC504", message, node.entries[key].key.span)]
+    related = tuple(Related("nor this", span) for span in others)
+    hint = "raise the upper one, or lower the other"
+    return [error("MLC504", message, last, hint=hint, related=related)]
 
 
 def _wrong_value(

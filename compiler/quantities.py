@@ -46,44 +46,41 @@ def quantity(text: str) -> Decimal | None:
     return number * Decimal(f"1{suffix}") if suffix else number
 
 
+# Units as people write them: `GiB`, `gi`; `GB`, `g`; octets in French; cores.
+_BINARY = re.compile(r"([0-9.]+) *([KMGTPE])i[bo]?", re.IGNORECASE)
+_BYTES = re.compile(r"([0-9.]+) *([KMGTPE])[bo]?", re.IGNORECASE)
+_CORES = re.compile(r"([0-9.]+) *v?(?:cores?|cpus?)", re.IGNORECASE)
+_COMMA = re.compile(r"[0-9]+,(?![0-9]{3}(?![0-9]))[0-9]+[A-Za-z]*")
+
+
 def quantity_hint(text: str) -> str:
     """How a text that is no quantity might be mended."""
-    compact = text.replace(" ", "")
-    for wrong, right in (
-        ("GiB", "Gi"),
-        ("MiB", "Mi"),
-        ("KiB", "Ki"),
-        ("TiB", "Ti"),
-        ("GB", "G"),
-        ("MB", "M"),
-        ("KB", "k"),
-        ("TB", "T"),
-        ("gb", "G"),
-        ("mb", "M"),
-        ("g", "G"),
-        ("K", "k"),
-        ("gi", "Gi"),
-        ("mi", "Mi"),
-        ("ki", "Ki"),
-        ("B", ""),
-        ("b", ""),
-        ("", ""),
-    ):
-        if compact.endswith(wrong):
-            mended = compact.removesuffix(wrong) + right
-            if quantity(mended) is not None:
-                return f"write `{mended}`"
+    meant = meant_quantity(text)
+    if meant is not None:
+        return f"write `{meant}`"
+    found = _BYTES.fullmatch(text)
+    if found and quantity(f"{found[1]}Gi") is not None:
+        unit = found[2].upper()
+        short = "k" if unit == "K" else unit
+        less = round(100 - 100 * _SCALE[short] / _SCALE[f"{unit}i"])
+        exactly = f"exactly {text} and " if text[-1] in "Bb" else ""
+        return f"write `{found[1]}{unit}i`, or `{found[1]}{short}`, which is {exactly}{less} % less"
     return "write a number with a unit, like `500m`, `2`, `8Gi`"
 
 
-_BINARY = re.compile(r"([0-9.]+) *([KMGTPE])iB?", re.IGNORECASE)
-
-
 def meant_quantity(text: str) -> str | None:
-    """The quantity that a text surely means. `8GB` is not among them: many who write it mean
-    8Gi."""
-    found = _BINARY.fullmatch(text)
-    mended = f"{found[1]}{found[2].upper()}i" if found else text.replace(" ", "")
+    """The quantity that a text surely means. `8GB` is not among them: by the book it is `8G`, and
+    many who write it mean `8Gi`."""
+    if found := _BINARY.fullmatch(text):
+        mended = f"{found[1]}{found[2].upper()}i"
+    elif found := _CORES.fullmatch(text):
+        mended = found[1]
+    elif _COMMA.fullmatch(text):
+        mended = text.replace(",", ".")
+    else:
+        mended = text.replace(" ", "").removesuffix("B").removesuffix("b")
+        if _BYTES.fullmatch(mended) and mended != text.replace(" ", ""):
+            return None
     return mended if mended != text and quantity(mended) is not None else None
 
 

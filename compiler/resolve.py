@@ -208,7 +208,7 @@ def _unknown_steps(spec: Mapping, overlays: Mapping, profile: str) -> list[Diagn
     for name, entry in overlays:
         if name not in known and name not in broken and known:
             near = nearest(name, known)
-            hint = f"did you mean `{near}`?" if near else f"steps are {listing(known)}"
+            hint = f"did you mean `{near}`?" if near else f"known are {listing(known)}"
             message = f"profile `{profile}` sets something for a step `{name}` that is not there"
             fix = mending.respelled(entry.key.file, entry.key.span, name, known, near)
             found.append(error("MLC301", message, entry.key.span, hint=hint, fix=fix))

@@ -162,12 +162,14 @@ class _Checker:
         node.broken = frozenset(broken)
         if len(present) < schema.get("minProperties", 0):
             subject = f"`{name}`" if name else words.noun(schema)
-            self.fail(error("MLC102", f"{subject} is empty", place.span))
+            hint = "give it a first entry"
+            self.fail(error("MLC102", f"{subject} is empty", place.span, hint=hint))
         return True
 
     def sequence(self, node: Sequence, schema: Schema, place: Node, name: str) -> bool:
         if len(node.items) < schema.get("minItems", 0):
-            return self.fail(error("MLC102", f"`{name}` is empty", place.span))
+            hint = "give it a first item, or leave the key out"
+            return self.fail(error("MLC102", f"`{name}` is empty", place.span, hint=hint))
         items = schema.get("items")
         if items is not None:
             node.items[:] = [i for i in node.items if self.node(i, items, i, name)]
@@ -184,7 +186,8 @@ class _Checker:
             return self.formatted(node, schema["format"], name)
         if isinstance(value, str):
             if len(value) < schema.get("minLength", 0):
-                return self.fail(error("MLC106", f"`{name}` is empty", node.span))
+                hint = "write something, or leave the key out"
+                return self.fail(error("MLC106", f"`{name}` is empty", node.span, hint=hint))
             if "pattern" in schema and not _matches(schema["pattern"], value):
                 return self.fail(words.bad_text(node, schema, name))
         elif isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -206,7 +209,8 @@ class _Checker:
                 values.constraint(text)
             except values.PatternError as problem:
                 message = f"`{name}` is no regular expression: {problem}"
-                return self.fail(error("MLC203", message, node.span))
+                hint = "mend it, or put `\\` before a sign that stands for itself"
+                return self.fail(error("MLC203", message, node.span, hint=hint))
             return True
         if "${{" in text:
             if form == "mlc-amount":
@@ -216,8 +220,14 @@ class _Checker:
             from compiler import cron  # only specs with schedules need it
 
             check = cron.problem if form == "mlc-cron" else cron.timezone_problem
-            message = check(text)
-            return not message or self.fail(error("MLC205", message, node.span))
+            wrong = check(text)
+            if wrong is None:
+                return True
+            quote = node.style or ('"' if form == "mlc-cron" else "")
+            fix = None
+            if wrong.right:
+                fix = mending.rewritten(node, f"{quote}{wrong.right}{quote}")
+            return self.fail(error("MLC205", wrong.message, node.span, hint=wrong.hint, fix=fix))
         if form in ("mlc-quantity", "mlc-amount") and quantities.quantity(text) is None:
             hint, right = quantities.quantity_hint(text), quantities.meant_quantity(text)
             fix = mending.rewritten(node, right) if right else None
@@ -262,12 +272,14 @@ class _Checker:
             return
         if not given:
             message = f"{noun} `{name}` needs one of {listing(forms)}"
-            self.fail(error("MLC105", message, place.span))
+            hint = words.for_instance(forms[0], schema["properties"][forms[0]])
+            self.fail(error("MLC105", message, place.span, hint=hint))
             return
         first, second = (node.entries[form].key for form in given[:2])
         related = (Related(f"`{first.text}` is given here", first.span),)
         message = f"{noun} `{name}` takes only one of {listing(forms)}"
-        self.fail(error("MLC105", message, second.span, related=related))
+        hint = "take one of them out"
+        self.fail(error("MLC105", message, second.span, hint=hint, related=related))
         for form in given[1:]:
             del node.entries[form]
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from compiler import mending
+from compiler import mending, synonyms
 from compiler.diagnostics import Diagnostic, Fix, error, is_too_many, listing, nearest
 from compiler.nodes import Mapping, Node, Scalar
 
@@ -22,26 +22,13 @@ _PLAIN = {
     "object": "a mapping",
     "null": "null",
 }
-# What others call things of the language; types first, then keys whose values mean the same.
-_TYPES = {
-    **{"int": "integer", "long": "integer", "float": "number", "double": "number"},
-    **{"str": "string", "text": "string", "bool": "boolean", "list": "array"},
-    **{"dict": "object", "map": "object", "mapping": "object"},
-}
-_KEYS = {
-    **{"retries": "retry", "depends_on": "needs", "dependson": "needs", "dependencies": "needs"},
-    **{"parameters": "params", "environment": "env", "arguments": "args", "gpus": "gpu"},
-    **{"cpus": "cpu", "mem": "memory", "ram": "memory", "desc": "description", "cmd": "command"},
-    **{"for_each": "foreach", "entrypoint": "command", "working_dir": "workdir"},
-    **{"nodeselector": "node_selector", "serviceaccount": "service_account"},
-    **{"serviceaccountname": "service_account", "priorityclassname": "priority_class"},
-    **{"imagepullpolicy": "pull_policy", "image_pull_policy": "pull_policy"},
-    **{"readonly": "read_only", "subpath": "sub_path", "mountpath": "mount", "mount_path": "mount"},
-    **{"min": "minimum", "max": "maximum", "choices": "enum", "regex": "pattern"},
-}
 _VERSION = re.compile(r"(mlc\W*)?v?1(\.0)*", re.IGNORECASE)
 
 
+_SUBJECTS = {
+    "definition of the parameter": "the definition of a parameter",
+    "project": "the project's configuration",
+}
 _JSON_TYPES = {bool: "boolean", int: "integer", str: "string", type(None): "null"}
 
 
@@ -70,9 +57,12 @@ def short(text: str) -> str:
 
 
 def meant_key(key: str, schema: Schema, present: Iterable[str]) -> str | None:
-    """The key that an unknown one most likely means."""
+    """The key that an unknown one most likely means, or has to be written with."""
     known = set(schema["properties"]) - set(present)
-    return mending.synonym(key, _KEYS, known) or nearest(key, known)
+    instead = synonyms.instead(key, schema["properties"])
+    if instead is not None:
+        return instead.key
+    return mending.synonym(key, synonyms.KEYS, known) or nearest(key, known)
 
 
 def unknown_key(key: Scalar, schema: Schema, name: str, present: Iterable[str]) -> Diagnostic:
@@ -81,14 +71,20 @@ def unknown_key(key: Scalar, schema: Schema, name: str, present: Iterable[str]) 
     subject = f"{thing} `{name}`" if thing == "step" and name else thing
     if thing.startswith("mapping") and name:
         subject = f"`{name}`"
+    subject = _SUBJECTS.get(subject, subject)
     known = set(properties) - set(present)
-    word = mending.synonym(key.text, _KEYS, known)
+    word = mending.synonym(key.text, synonyms.KEYS, known)
     near = word or nearest(key.text, known)
     owner = next(
         (outer for outer, inner in properties.items() if key.text in inner.get("properties", {})),
         None,
     )
-    if near:
+    instead = synonyms.instead(key.text, properties)
+    if instead:
+        near, hint = None, instead.hint
+    elif word and nearest(key.text, [word]) is None:
+        hint = f"here it is called `{word}`"
+    elif near:
         hint = f"did you mean `{near}`?"
     elif owner:
         hint = f"`{key.text}` belongs under `{owner}`"
@@ -182,7 +178,7 @@ def _words(text: str, name: str) -> list[str]:
 
 def not_allowed(node: Scalar, allowed: list[Any], name: str) -> Diagnostic:
     known = [a if isinstance(a, str) else json.dumps(a) for a in allowed]
-    word = mending.synonym(node.text, _TYPES, known) if node.plain else None
+    word = mending.synonym(node.text, synonyms.TYPES, known) if node.plain else None
     near = word or nearest(node.text, known)
     if len(known) == 1:
         hint = f"write `{known[0]}`"
@@ -198,6 +194,13 @@ def not_allowed(node: Scalar, allowed: list[Any], name: str) -> Diagnostic:
         fix = mending.respelled(node.file, node.span, node.text, known, near)
     message = f"`{name}` can't be `{short(node.text)}`"
     return error("MLC104", message, node.span, hint=hint, fix=fix)
+
+
+def for_instance(key: str, schema: Schema) -> str:
+    """The first example of a key, as it is written in a line."""
+    example = schema.get("examples", ["…"])[0]
+    written = json.dumps(example, ensure_ascii=False) if isinstance(example, list) else example
+    return f"for instance `{key}: {written}`"
 
 
 def bad_name(key: Scalar, names: Schema) -> Diagnostic:

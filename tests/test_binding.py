@@ -208,7 +208,7 @@ def test_items() -> None:
     scope = some_scope()
     found = bound("steps.in_fold.items", scope)
     assert isinstance(found, ex.Literal) and found.value == [1, 2]
-    assert scope.items_used == {"in_fold"}
+    assert list(scope.items_used) == ["in_fold"]
 
 
 def test_inputs_stand_for_themselves_but_under_operators() -> None:

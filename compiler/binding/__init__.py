@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from compiler.binding.operators import a_type
+from compiler.binding.origin import origin
 from compiler.binding.places import place
 from compiler.binding.scalars import bind, bind_value
 from compiler.binding.scope import EVERYTHING, Git, Item, Scope, Signature, Where
@@ -22,5 +23,6 @@ __all__ = [
     "bind_list",
     "bind_output",
     "bind_value",
+    "origin",
     "place",
 ]

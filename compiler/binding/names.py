@@ -7,8 +7,18 @@ from collections.abc import Collection
 from compiler import expr as ex
 from compiler import mending
 from compiler.binding import operators
+from compiler.binding.origin import origin
 from compiler.binding.places import place
-from compiler.binding.scope import ALL_ROOTS, COMPILED, GIT_FIELDS, ROOTS, Scope, Signature, Where
+from compiler.binding.scope import (
+    ALL_ROOTS,
+    COMPILED,
+    GIT_FIELDS,
+    ROOTS,
+    Misspelt,
+    Scope,
+    Signature,
+    Where,
+)
 from compiler.diagnostics import Fix, Related, Span, error, listing, nearest
 from compiler.expressions import Accessor, Constant, Items, Operation, Path, Syntax
 from compiler.nodes import Scalar
@@ -118,7 +128,8 @@ class _Binder:
             found = operators.operation(syntax, operands, self.span(syntax))
         except operators.TypeProblem as problem:
             part = syntax.operands[problem.operand] if problem.operand is not None else syntax
-            raise self.fail(problem.code, problem.message, part, problem.hint) from None
+            related = origin(*problem.about(operands), scope=self.scope)
+            raise self.fail(problem.code, problem.message, part, problem.hint, related) from None
         return operators.folded(found)
 
     def check_plain(self, operands: tuple[ex.Expr, ...], parts: tuple[Syntax, ...]) -> None:
@@ -137,7 +148,8 @@ class _Binder:
             return operators.list_of(items, self.span(syntax))
         except operators.TypeProblem as problem:
             part = syntax.items[problem.operand] if problem.operand is not None else syntax
-            raise self.fail(problem.code, problem.message, part, problem.hint) from None
+            related = origin(*problem.about(items), scope=self.scope)
+            raise self.fail(problem.code, problem.message, part, problem.hint, related) from None
 
     def path(self, path: Path) -> ex.Expr:
         root = path.root
@@ -268,6 +280,7 @@ class _Binder:
             raise self.fail("MLC306", "incomplete name, write `each.NAME`", path)
         name, *fields = path.accessors
         item = self.scope.each.get(name.name)
+        self.scope.reads.add(("each", item.loop if item else "", name.name))
         if item is None:
             none = "`each` is for steps with `foreach`, and what is in them"
             raise self.unknown(
@@ -278,7 +291,7 @@ class _Binder:
         for field in fields:
             if found.kind not in ("object", None):
                 shown = f"`{name.name}` is {operators.a_type(found)}, which has no fields"
-                raise self.fail("MLC306", shown, field)
+                raise self.fail("MLC306", shown, field, "fields are for lists of objects")
             if known is not None and field.name not in known:
                 raise self.no_field(f"each.{name.name}", field, list(known))
             found = known[field.name] if known is not None else ex.ValueType(None)
@@ -314,6 +327,7 @@ class _Binder:
                 else (f"its outputs are {listing(known)}" if known else none)
             )
             message = f"step `{step.name}` has no output `{output.name}`"
+            self.note_misspelt(self.scope.prefix + step.name, output, near)
             fix = self.respelled(output, known, near)
             raise self.fail("MLC302", message, output, hint, related, fix)
         found = signature.outputs[output.name]
@@ -333,7 +347,9 @@ class _Binder:
             if collected > 1:
                 hint = "collect them loop by loop: let a step of the outer loop join them"
                 message = f"artifacts of {collected} nested loops can't be one input"
-                raise self.fail("MLC402", message, path, hint)
+                declared = signature.places.get(output.name, signature.span)
+                related = (Related(f"`{output.name}` is declared here", declared),)
+                raise self.fail("MLC402", message, path, hint, related)
             found = ex.ArtifactType(found.kind, is_list=collected == 1)
         else:
             for _ in range(collected):
@@ -346,7 +362,8 @@ class _Binder:
         signature = self.known_step(step)
         if not signature.loops:
             message = f"`{step.name}` has no `foreach`, so it has no `items`"
-            raise self.fail("MLC306", message, items)
+            hint = "take its outputs: `steps.STEP.outputs.OUTPUT`"
+            raise self.fail("MLC306", message, items, hint)
         if self.outside_of(signature) != 1:
             message = f"`steps.{step.name}.items` is for steps right outside of its loop"
             raise self.fail("MLC308", message, path)
@@ -356,7 +373,8 @@ class _Binder:
             hint = "let the step write its items as an output, which is collected"
             message = "the items of several lists are not known before the run"
             raise self.fail("MLC308", message, path, hint)
-        self.scope.items_used.add(step.name)
+        self.scope.items_used.setdefault(step.name, self.span(path))
+        self.scope.reads.add(("items", self.scope.prefix + step.name, ""))
         return signature.items._replace(span=self.span(path))
 
     def outside_of(self, signature: Signature) -> int:
@@ -386,8 +404,17 @@ class _Binder:
             known = list(self.scope.step_outputs)
             broken = self.scope.broken.get("step outputs", frozenset())
             none = "the step declares no `outputs`"
+            self.note_misspelt(self.scope.step or "", name, nearest(name.name, known), is_own=True)
             raise self.unknown("MLC302", "output", name, known, broken, none)
+        self.scope.reads.add(("paths", self.scope.step or "", name.name))
         return ex.OutputPath(name.name, self.span(path))
+
+    def note_misspelt(
+        self, step: str, part: Accessor, near: str | None, *, is_own: bool = False
+    ) -> None:
+        if near is not None and not self.scope.is_used:
+            found = Misspelt(step, part.name, near, self.span(part), is_own)
+            self.scope.misspelt.append(found)
 
     def run(self, path: Path) -> ex.Expr:
         (name,) = self.names(path, "run.FIELD", 1)
@@ -395,7 +422,8 @@ class _Binder:
         usable = [f for f in ex.RUN_FIELDS if f != "status" or in_finally]
         if name.name == "status" and not in_finally:
             message = "`run.status` is for `finally` steps only"
-            raise self.fail("MLC308", message, name)
+            hint = "it is not known before the other steps have ended"
+            raise self.fail("MLC308", message, name, hint)
         if name.name not in usable:
             raise self.no_field("run", name, usable)
         return ex.RunRef(name.name, self.span(path))

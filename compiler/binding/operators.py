@@ -18,12 +18,21 @@ _NOTHING = ex.ValueType(None)
 
 
 class TypeProblem(Exception):  # noqa: N818 - told to the user, with a place by the caller
-    """An operator does not take its operands; `operand` is the number of the one to point at."""
+    """An operator does not take its operands; `operand` is the number of the one to point at,
+    and `both` says that the others have their part in it."""
 
-    def __init__(self, message: str, hint: str = "", operand: int | None = None) -> None:
+    def __init__(
+        self, message: str, hint: str = "", operand: int | None = None, *, both: bool = False
+    ) -> None:
         super().__init__(message)
         self.code = "MLC409"
-        self.message, self.hint, self.operand = message, hint, operand
+        self.message, self.hint, self.operand, self.both = message, hint, operand, both
+
+    def about(self, operands: tuple[ex.Expr, ...]) -> tuple[ex.Expr, ...]:
+        """Those of the operands that it is about."""
+        if self.both or self.operand is None:
+            return operands
+        return operands[self.operand : self.operand + 1]
 
 
 def a_type(found: ex.Type) -> str:
@@ -59,7 +68,7 @@ def operation(syntax: Operation, operands: tuple[ex.Expr, ...], span: Span) -> e
                 if kind not in (*_NUMBERS, "string"):
                     found = a_type(operands[number].type)
                     message = f"`{sign}` compares numbers or texts, found {found}"
-                    raise TypeProblem(message, "", number)
+                    raise TypeProblem(message, "values of this type have `==` and `!=`", number)
             _same(sign, operands)
     return ex.Operation(sign, operands, BOOLEAN, span)
 
@@ -137,7 +146,8 @@ def may_be_missing(expression: ex.Expr) -> bool:
 def _fallback(left: ex.Expr, right: ex.Expr, span: Span) -> ex.Expr:
     is_chain = isinstance(left, ex.Operation) and left.sign == "??"
     if not is_chain and isinstance(left, ex.Operation | ex.ListOf):
-        raise TypeProblem("`??` needs a name on its left: nothing else is ever missing", "", 0)
+        hint = "put the `??` beside the name that may be missing"
+        raise TypeProblem("`??` needs a name on its left: nothing else is ever missing", hint, 0)
     if isinstance(left, ex.Literal) and left.value is None:
         return right
     if isinstance(left.type, ex.ArtifactType) or isinstance(right.type, ex.ArtifactType):
@@ -183,7 +193,8 @@ def _held(left: ex.ValueType | None, right: ex.ValueType | None) -> ex.ValueType
 def _no_match(left: ex.Expr, right: ex.Expr) -> TypeProblem:
     found = f"{_described(left.type)} and {_described(right.type)}"
     message = f"`??` needs the same type on both sides, found {found}"
-    return TypeProblem(message, "", 1)
+    hint = "write a fallback of the same type"
+    return TypeProblem(message, hint, 1, both=True)
 
 
 def _described(found: ex.Type) -> str:
@@ -217,7 +228,9 @@ def _equal(sign: str, operands: tuple[ex.Expr, ...]) -> None:
         if isinstance(operand, ex.Literal) and operand.value is None:
             if isinstance(other.type, ex.ValueType) and other.type.nullable:
                 return
-            raise TypeProblem("this is never null, so there is nothing to compare", "", 1 - number)
+            hint = "only a param with `default: null` is ever null; take the comparison out"
+            message = "this is never null, so there is nothing to compare"
+            raise TypeProblem(message, hint, 1 - number)
     for number, operand in enumerate(operands):
         kind = cast(ex.ValueType, operand.type).kind
         if kind not in _SCALARS:
@@ -239,7 +252,7 @@ def _same(sign: str, operands: tuple[ex.Expr, ...]) -> None:
         f"`{sign}` compares values of one type, found {a_type(operands[0].type)} "
         f"and {a_type(operands[1].type)}"
     )
-    raise TypeProblem(message, _mending(operands), 1)
+    raise TypeProblem(message, _mending(operands), 1, both=True)
 
 
 def _within(operands: tuple[ex.Expr, ...]) -> None:
@@ -256,7 +269,9 @@ def _within(operands: tuple[ex.Expr, ...]) -> None:
         hint = "declare what the list holds: `items: {type: number}`"
         raise TypeProblem("what this list holds is not known when the spec is compiled", hint, 1)
     if held != item.kind and not {held, item.kind} <= set(_NUMBERS):
-        raise TypeProblem(f"{a_type(item)} is never in a list of {held}s", "", 0)
+        hint = f"list {item.kind}s on the right, or take {a_type(ex.ValueType(held))} on the left"
+        message = f"{a_type(item)} is never in a list of {held}s"
+        raise TypeProblem(message, hint, 0, both=True)
 
 
 def _mending(operands: tuple[ex.Expr, ...]) -> str:

@@ -7,9 +7,10 @@ from typing import cast
 from compiler import expr as ex
 from compiler.binding.names import bind_names, literal
 from compiler.binding.operators import a_type, may_be_missing
+from compiler.binding.origin import origin
 from compiler.binding.places import place
 from compiler.binding.scope import Scope, Where
-from compiler.diagnostics import Related, Span, error, warning
+from compiler.diagnostics import Span, error, warning
 from compiler.expressions import Embedded, ExpressionError, parse, split
 from compiler.nodes import Mapping, Node, Scalar, Sequence, to_value
 from compiler.values import JsonValue, carrying_problem, to_text
@@ -89,7 +90,7 @@ def _artifact_list(node: Sequence, scope: Scope, where: Where) -> ex.Expr | None
         elif not isinstance(bound.type, ex.ArtifactType) or bound.type.is_list:
             message = f"a list with expressions takes artifacts only, found {a_type(bound.type)}"
             hint = "give each value an input of its own"
-            related = origin(bound, scope)
+            related = origin(bound, scope=scope)
             scope.diagnostics.append(
                 error("MLC402", message, bound.span, hint=hint, related=related)
             )
@@ -166,22 +167,9 @@ def writable(found: ex.Expr, scope: Scope, where: Where, *, alone: bool) -> bool
     if not problem:
         return True
     scope.diagnostics.append(
-        error(code, problem, found.span, hint=hint, related=origin(found, scope))
+        error(code, problem, found.span, hint=hint, related=origin(found, scope=scope))
     )
     return False
-
-
-def origin(found: ex.Expr, scope: Scope) -> tuple[Related, ...]:
-    """Where a reference comes from, as far as the file that it stands in says so."""
-    match found:
-        case ex.ParamRef(name=name) if not scope.is_used and name in scope.params:
-            return (Related(f"`{name}` is defined here", scope.params[name].span),)
-        case ex.StepOutputRef(step=step, output=output) if step.startswith(scope.prefix):
-            # Steps of an algorithm that is used here belong to the step that uses it.
-            name = step.removeprefix(scope.prefix).partition(".")[0]
-            if name in scope.steps:
-                return (Related(f"`{output}` comes from this step", scope.steps[name].span),)
-    return ()
 
 
 def has_expression(node: Node) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from compiler import expr as ex
 from compiler.diagnostics import Diagnostic, Related, Span
@@ -29,6 +29,18 @@ class Where(StrEnum):
 
 
 Read: TypeAlias = tuple[str, str, str]
+
+
+class Misspelt(NamedTuple):
+    """An output that a step does not declare, and the declared one that is near to it; `is_own`
+    where the step itself asks for its path."""
+
+    step: str
+    name: str
+    near: str
+    span: Span
+    is_own: bool
+
 
 _RUN_TIME = ("params", "inputs", "steps", "each", "run")
 COMPILED = ("git", "algorithm")
@@ -79,7 +91,7 @@ class Signature:
     outermost, its own included, over which users outside of them collect. A group has no outputs.
     `items` is what `steps.NAME.items` stands for, where the step or group has lists to loop over
     and all of that is known; `loops` says that it has some. `values` is what the outputs of a used
-    algorithm come to: outputs of its steps.
+    algorithm come to: outputs of its steps. `places` are where outputs are declared.
     """
 
     outputs: dict[str, ex.Type | None]
@@ -90,6 +102,7 @@ class Signature:
     loops: bool = False
     items: ex.Expr | None = None
     values: dict[str, ex.Expr] | None = None
+    places: dict[str, Span] = field(default_factory=dict)
 
 
 class Everything(frozenset[str]):
@@ -115,6 +128,7 @@ class Item:
     loop: str
     type: ex.ValueType
     fields: dict[str, ex.ValueType] | None = None
+    span: Span | None = None
 
 
 @dataclass(slots=True)
@@ -125,7 +139,7 @@ class Scope:
     for, `flawed` names the steps with something wrong in them.
 
     `removed` tells where entries of a base were taken out, by key (`steps`, `params`, `inputs`) and
-    name. `items_used` names the steps whose `items` were asked for since it was emptied.
+    name. `items_used` tells where the `items` of which steps were asked for since it was emptied.
 
     `level` names the loops around what is bound now and `each` their items. In `finally`,
     `steps` are those of `finally` and `main_steps` those that it can't take anything from.
@@ -136,7 +150,10 @@ class Scope:
     which gets `added_inputs`: those that a used algorithm has defaults for and is not given.
 
     `reads` is what expressions of the file name, as `(key, step, name)`: `("params", "", NAME)`,
-    `("inputs", STEP, NAME)` with no step for those of the file, `("outputs", STEP, NAME)`.
+    `("inputs", STEP, NAME)` with no step for those of the file, `("outputs", STEP, NAME)`, and
+    `("paths", STEP, NAME)` for a step's own outputs, of which it is told the paths; of loops
+    `("each", LOOP, NAME)`, and `("items", LOOP, "")` for `steps.LOOP.items`.
+    `misspelt` are outputs that are nearly there.
 
     In a component `component_params` are the types of its params, which are inputs of the one step
     there. What its caller sets over it stands in other files than `file`, and sees `caller`.
@@ -162,8 +179,10 @@ class Scope:
     component_params: dict[str, ex.ValueType] = field(default_factory=dict)
     file: SourceFile | None = None
     caller: Scope | None = None
-    items_used: set[str] = field(default_factory=set)
+    items_used: dict[str, Span] = field(default_factory=dict)
     reads: set[Read] = field(default_factory=set)
+    input_spans: dict[str, Span] = field(default_factory=dict)
+    misspelt: list[Misspelt] = field(default_factory=list)
     step: str | None = None
     step_inputs: dict[str, ex.Type | None] = field(default_factory=dict)
     step_values: dict[str, ex.Expr] = field(default_factory=dict)

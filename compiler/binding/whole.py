@@ -8,16 +8,17 @@ from typing import cast
 from compiler import expr as ex
 from compiler.binding.certain import outcome
 from compiler.binding.operators import a_type
+from compiler.binding.origin import origin
 from compiler.binding.scalars import (
     bind,
     carried,
     first_expression,
     has_expression,
-    origin,
     writable,
 )
 from compiler.binding.scope import Scope, Where
 from compiler.diagnostics import error, warning
+from compiler.mending import as_boolean
 from compiler.nodes import Node, Scalar, Sequence, to_value
 from compiler.values import JsonValue, kind_of
 
@@ -31,14 +32,18 @@ def bind_condition(node: Scalar, scope: Scope) -> ex.Expr | None:
     if bound is None:
         return None
     if bound.type != ex.ValueType("boolean"):
-        hint = "compare it with something"
+        hint, fix = "compare it with something", None
         if isinstance(bound, ex.Concat) or "${{" not in node.text:
             hint = "write one expression: when: ${{ … }}"
+            fix = as_boolean(node) if node.plain else None
+            if fix is not None:
+                hint = "as in YAML 1.2, true and false are written `true` and `false`"
         elif isinstance(bound.type, ex.ValueType) and bound.type.kind == "boolean":
             hint = "it may be null: write `(… ?? false)`"
         message = f"`when` takes true or false, found {a_type(bound.type)}"
-        related = origin(bound, scope)
-        scope.diagnostics.append(error("MLC412", message, bound.span, hint=hint, related=related))
+        related = origin(bound, scope=scope)
+        found = error("MLC412", message, bound.span, hint=hint, related=related, fix=fix)
+        scope.diagnostics.append(found)
         return None
     always = None if scope.is_used or _HANGS_ON.search(node.text) else outcome(bound)
     # What takes from a step is skipped with that, whatever it comes to.
@@ -67,7 +72,8 @@ def bind_list(node: Node, scope: Scope) -> ex.Expr | None:
             kinds = {"number"}
         if len(kinds) > 1 or None in kinds:
             message = "the items of a list to loop over have one type, and none is null"
-            scope.diagnostics.append(error("MLC413", message, node.span))
+            hint = "write them all as text, in quotes, or all as numbers"
+            scope.diagnostics.append(error("MLC413", message, node.span, hint=hint))
             return None
         items = ex.ValueType(kinds.pop()) if kinds else None
         return value._replace(type=ex.ValueType("array", items=items))
@@ -77,8 +83,10 @@ def bind_list(node: Node, scope: Scope) -> ex.Expr | None:
     kind = bound.type.kind if isinstance(bound.type, ex.ValueType) else ""
     if kind not in ("array", None) or isinstance(bound, ex.Concat) or _is_nullable(bound):
         message = f"a loop needs a list, found {a_type(bound.type)}"
-        hint = "give a list for null: `… ?? []`" if kind == "array" else ""
-        related = origin(bound, scope)
+        hint = "loop over a literal list, or a param or output of type `array`"
+        if kind == "array":
+            hint = "give a list for null: `… ?? []`"
+        related = origin(bound, scope=scope)
         scope.diagnostics.append(error("MLC413", message, bound.span, hint=hint, related=related))
         return None
     return bound
@@ -92,7 +100,7 @@ def bind_amount(node: Scalar, scope: Scope) -> ex.Expr | None:
     kind = bound.type.kind if isinstance(bound.type, ex.ValueType) else ""
     if kind not in ("string", "integer", "number", None):
         message = f"an amount is a number or a text, found {a_type(bound.type)}"
-        related = origin(bound, scope)
+        related = origin(bound, scope=scope)
         scope.diagnostics.append(error("MLC402", message, bound.span, related=related))
         return None
     return bound

@@ -20,7 +20,8 @@ from compiler.checks.images import images
 from compiler.checks.injection import injection
 from compiler.checks.kubernetes import labels, objects, tolerations, user
 from compiler.checks.machines import amounts, gpu_nodes
-from compiler.checks.mounts import mounts, shared_memory
+from compiler.checks.misspelt import settle_sides as settle_sides
+from compiler.checks.mounts import hidden_folders, least_memory, mounts, shared_memory
 from compiler.checks.overlays import changes_nothing as changes_nothing
 from compiler.checks.overlays import forgotten_values as forgotten_values
 from compiler.checks.overlays import idle_settings as idle_settings
@@ -32,7 +33,14 @@ from compiler.checks.schedules import schedules
 from compiler.checks.skipping import skipped_outputs
 from compiler.checks.sources import unmatched_sources as unmatched_sources
 from compiler.checks.timing import caches, retries, run_timeout
-from compiler.checks.unused import unread_inputs, unread_params, untaken_outputs
+from compiler.checks.unreachable import never_runs
+from compiler.checks.unused import (
+    unread_inputs,
+    unread_lists,
+    unread_params,
+    untaken_outputs,
+    untold_outputs,
+)
 from compiler.diagnostics import Diagnostic
 from compiler.graph import Graph
 from compiler.ir import Pipeline, Step
@@ -50,6 +58,8 @@ PIPELINE_CHECKS: tuple[Callable[[Pipeline, Project], Iterator[Diagnostic]], ...]
 STEP_CHECKS: tuple[Callable[[Step, Project], Iterator[Diagnostic]], ...] = (
     mounts,
     shared_memory,
+    hidden_folders,
+    least_memory,
     amounts,
     gpu_nodes,
     retries,
@@ -58,7 +68,6 @@ STEP_CHECKS: tuple[Callable[[Step, Project], Iterator[Diagnostic]], ...] = (
     labels,
     tolerations,
     user,
-    python_signature,
     code_files,
 )
 # Of sound steps, with the text of the files that they come from.
@@ -69,6 +78,8 @@ REVIEWS: tuple[Callable[[Pipeline, Set[Read]], Iterator[Diagnostic]], ...] = (
     unread_params,
     unread_inputs,
     untaken_outputs,
+    untold_outputs,
+    unread_lists,
     impossible_values,
     empty_loops,
 )
@@ -86,11 +97,12 @@ def check(
     for nodes, outputs in ((pipeline.nodes, pipeline.outputs), (pipeline.finally_nodes, ())):
         graph = Graph(nodes)
         circles = list(cycles(graph))
-        found += circles or skipped_outputs(graph, outputs)
+        found += circles or (*skipped_outputs(graph, outputs), *never_runs(graph))
     found += (finding for one in PIPELINE_CHECKS for finding in one(pipeline, project))
     for step in pipeline.steps:
         if step.name not in flawed:
             found += (finding for one in STEP_CHECKS for finding in one(step, project))
+            found += python_signature(step, pipeline, project)
             for one_of_source in SOURCE_CHECKS:
                 found += one_of_source(step, pipeline, sources)
     return found

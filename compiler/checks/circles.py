@@ -21,22 +21,23 @@ def _cycles(found: graph.Graph, level: tuple[str, ...]) -> Iterator[Diagnostic]:
     edges = {name: waits.all for name, waits in found.waits(level).items()}
     for way in graph.cycles(edges):
         first = steps[way[0]]
-        shown = " → ".join(f"`{name}`" for name in way)
         if len(way) == 2:
-            message = f"step {shown.partition(' ')[0]} waits for itself"
+            message = f"step `{way[0]}` waits for itself"
+            place = _reason(first, way[0], found, level)
+            related: tuple[Related, ...] = (Related("here", place),)
         else:
-            message = f"steps wait for each other: {shown}"
-        related = tuple(
-            Related(f"`{name}` waits for `{other}`", reason)
-            for name, other in itertools.pairwise(way)
-            if (reason := _reason(steps[name], other, found, level)) != first.span
-        )
+            message = f"steps wait for each other: {' → '.join(f'`{name}`' for name in way)}"
+            related = tuple(
+                Related(f"`{name}` waits for `{other}`", _reason(steps[name], other, found, level))
+                for name, other in itertools.pairwise(way)
+            )
         hint = "take one of these references or `needs` out"
         yield error("MLC320", message, first.span, hint=hint, related=related)
 
 
 def _reason(node: Node, other: str, found: graph.Graph, level: tuple[str, ...]) -> Span:
+    """Where a node takes something of another, or else says that it needs it."""
     for ref in graph.uses(node):
         if found.node(ref.step, level) == other:
             return ref.span
-    return node.span
+    return dict(node.need_spans).get(other, node.span)

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from compiler.diagnostics import Diagnostic, Span, error
+from compiler.diagnostics import Diagnostic, Related, Span, error
 from compiler.expr import SecretRef
-from compiler.ir import Pairs, Step, Toleration
+from compiler.ir import Pairs, Pod, Step, Toleration
 from compiler.settings import Project
 
 _PART = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
@@ -28,11 +28,12 @@ _FOR_LABELS = "at most 63 letters, digits, `-`, `_` and `.`, a letter or digit a
 
 def objects(step: Step, _: Project) -> Iterator[Diagnostic]:
     """Names of volumes' sources, secrets, accounts and classes that nothing can have."""
-    pod, spans = step.pod, dict(step.pod.spans)
+    pod, places = step.pod, dict(step.pod.value_spans)
     for volume in step.volumes:
         if volume.source is not None:
             kind = volume.kind.replace("_", " ")
-            yield from _object(kind, volume.source, volume.span)
+            place = dict(volume.value_spans).get(volume.kind, volume.span)
+            yield from _object(kind, volume.source, place)
     for variable in step.env:
         secret = variable.value
         if isinstance(secret, SecretRef):
@@ -44,30 +45,31 @@ def objects(step: Step, _: Project) -> Iterator[Diagnostic]:
     for key, name in (
         ("service_account", pod.service_account),
         ("priority_class", pod.priority_class),
-        *(("pull_secrets", name) for name in pod.pull_secrets),
+        *((f"pull_secrets.{number}", name) for number, name in enumerate(pod.pull_secrets)),
     ):
         if name is not None:
-            kind = key.removeprefix("pull_").removesuffix("s" if key == "pull_secrets" else "")
-            yield from _object(kind.replace("_", " "), name, spans.get(key, step.span))
+            kind = "secret" if key.startswith("pull_secrets") else key.replace("_", " ")
+            yield from _object(kind, name, places.get(key, step.span))
 
 
 def labels(step: Step, _: Project) -> Iterator[Diagnostic]:
     """Labels, annotations and node selectors that the pod would be refused for."""
-    pod, spans = step.pod, dict(step.pod.spans)
+    pod = step.pod
     for key, pairs in (
         ("labels", pod.labels),
         ("annotations", pod.annotations),
         ("node_selector", pod.node_selector),
     ):
-        yield from _pairs(key, pairs, spans.get(key, step.span))
+        if pairs:
+            yield from _pairs(key, pairs, pod, step.span)
 
 
 def tolerations(step: Step, _: Project) -> Iterator[Diagnostic]:
     """Tolerations whose parts contradict each other."""
-    place = dict(step.pod.spans).get("tolerations", step.span)
-    for toleration in step.pod.tolerations:
+    for number, toleration in enumerate(step.pod.tolerations):
         message, hint = _contradiction(toleration)
         if message:
+            place = dict(step.pod.value_spans).get(f"tolerations.{number}", step.span)
             yield error("MLC712", message, place, hint=hint)
 
 
@@ -76,8 +78,11 @@ def user(step: Step, _: Project) -> Iterator[Diagnostic]:
     security = step.pod.security
     if security and security.run_as_non_root and security.run_as_user == 0:
         message = "user 0 is root, and `run_as_non_root` forbids root: the pod never starts"
-        place = dict(step.pod.spans).get("security", step.span)
-        yield error("MLC713", message, place, hint="name another user, or take one of the two out")
+        places = dict(step.pod.value_spans)
+        place = places.get("security.run_as_user", step.span)
+        related = (Related("root is forbidden here", places["security.run_as_non_root"]),)
+        hint = "name another user, or take one of the two out"
+        yield error("MLC713", message, place, hint=hint, related=related)
 
 
 def _object(kind: str, name: str, span: Span) -> Iterator[Diagnostic]:
@@ -90,26 +95,27 @@ def _object(kind: str, name: str, span: Span) -> Iterator[Diagnostic]:
     yield error("MLC711", f"no {kind} can be called `{_cut(name)}`", span, hint=hint)
 
 
-def _pairs(key: str, pairs: Pairs, span: Span) -> Iterator[Diagnostic]:
+def _pairs(key: str, pairs: Pairs, pod: Pod, span: Span) -> Iterator[Diagnostic]:
+    keys, values = dict(pod.key_spans), dict(pod.value_spans)
     singular = {"labels": "label", "annotations": "annotation"}.get(key, "label of a node")
     for name, value in pairs:
         if not _is_label_name(name):
             message = f"`{_cut(name)}` is no name of a {singular}"
             hint = f"`name` or `domain/name`; a name has {_FOR_LABELS}"
             message = message.replace("a annotation", "an annotation")
-            yield error("MLC710", message, span, hint=hint)
+            yield error("MLC710", message, keys.get(f"{key}.{name}", span), hint=hint)
         elif key != "annotations" and not _LABEL_VALUE.fullmatch(value):
             message = f"`{name}` can't have the value `{_cut(value)}`"
             hint = f"a value has {_FOR_LABELS}"
             if key == "labels":
                 hint += "; other texts fit into `annotations`"
-            yield error("MLC710", message, span, hint=hint)
+            yield error("MLC710", message, values.get(f"{key}.{name}", span), hint=hint)
     if key == "annotations":
         size = sum(len(name.encode()) + len(value.encode()) for name, value in pairs)
         if size > _MOST_ANNOTATION_BYTES:
             message = f"the annotations have {size:,} bytes"
             hint = f"a pod has {_MOST_ANNOTATION_BYTES:,} at most"
-            yield error("MLC710", message, span, hint=hint)
+            yield error("MLC710", message, dict(pod.spans).get(key, span), hint=hint)
 
 
 def _is_label_name(name: str) -> bool:

@@ -32,12 +32,12 @@ def amounts(step: Step, _: Project) -> Iterator[Diagnostic]:
         else:
             hint = "units are `Mi`, `Gi` and `Ti`"
             message = f"`{key}` of {text} is {value / 2**40:,.0f} TiB, more than any machine has"
-        yield error("MLC620", message, amount.span, hint=hint)
+        yield error("MLC620", message, amount.place, hint=hint)
     gpu = wanted.gpu
     if gpu and isinstance(gpu.count, int) and gpu.count > _MOST_GPUS:
         message = f"no machine has {gpu.count} GPUs, and a step runs on one"
         hint = "a step is one container: loop over parts of the work for more machines"
-        yield warning("MLC621", message, gpu.span, hint=hint)
+        yield warning("MLC621", message, gpu.count_span or gpu.span, hint=hint)
 
 
 _FOR_CPU = "a number of cores has no unit, or `m` for thousandths: `500m`, `4`"
@@ -48,7 +48,7 @@ def gpu_nodes(step: Step, project: Project) -> Iterator[Diagnostic]:
     gpu, pod = step.resources.gpu, step.pod
     if gpu is None:
         return
-    spans = dict(pod.spans)
+    spans = dict(pod.value_spans)
     if gpu.type is None:
         typed = project.gpus.values()
         if typed and all(kind.node_selector or kind.tolerations for kind in typed):
@@ -65,10 +65,10 @@ def gpu_nodes(step: Step, project: Project) -> Iterator[Diagnostic]:
                 f"GPUs of type `{gpu.type}` are on nodes with {label}={value}, and the pod asks "
                 f"for {label}={chosen[label]}"
             )
-            place = spans.get("node_selector", step.span)
+            place = spans.get(f"node_selector.{label}", step.span)
             related = (Related("what the pod asks for", place),)
             hint = f"leave `{label}` out of `pod.node_selector`, or change the type"
-            yield error("MLC623", message, gpu.span, hint=hint, related=related)
+            yield error("MLC623", message, gpu.type_span or gpu.span, hint=hint, related=related)
 
 
 def _largest(amount: Amount | None) -> tuple[str, Decimal] | None:

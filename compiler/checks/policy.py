@@ -68,7 +68,7 @@ def pods(pipeline: Pipeline, project: Project) -> Iterator[Diagnostic]:
     """Privileges and service accounts that are not allowed."""
     policy = project.policy
     for step in pipeline.steps:
-        spans, security = dict(step.pod.spans), step.pod.security
+        spans, security = dict(step.pod.value_spans), step.pod.security
         if security is not None and not policy.privileged:
             wanted = {
                 "privileged": security.privileged,
@@ -78,7 +78,7 @@ def pods(pipeline: Pipeline, project: Project) -> Iterator[Diagnostic]:
             asked = [key for key, value in wanted.items() if value]
             if asked:
                 message = f"the policy does not allow {listing(asked)}"
-                span = spans.get("security", step.span)
+                span = spans.get(f"security.{asked[0]}", step.span)
                 related = _asked(policy, "privileged")
                 yield error("MLC916", message, span, hint="take it out", related=related)
         account = step.pod.service_account
@@ -247,10 +247,10 @@ def _timeouts(pipeline: Pipeline, policy: Policy) -> Iterator[Diagnostic]:
     if ceiling is None or most is None:
         return
     related = (Related("the policy's ceiling", ceiling.span),)
-    places = [(step.timeout.seconds, step.timeout.span) for step in pipeline.steps if step.timeout]
+    places = [(step.timeout.seconds, step.timeout.place) for step in pipeline.steps if step.timeout]
     limits = pipeline.limits
     if limits.timeout is not None:
-        places.append((limits.timeout, dict(limits.spans).get("timeout", pipeline.span)))
+        places.append((limits.timeout, dict(limits.value_spans).get("timeout", pipeline.span)))
     for seconds, span in places:
         if seconds > most:
             shown = duration_text(seconds)

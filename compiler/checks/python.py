@@ -3,17 +3,26 @@ importing it. What is not in the project, or not a plain function, is left to th
 
 from __future__ import annotations
 
-import ast
 import functools
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from compiler import mending
+from compiler.checks.signatures import Argument, Function, read_module
 from compiler.diagnostics import Diagnostic, Edit, Fix, Related, Span, error, listing, nearest
-from compiler.expr import ArtifactType, Type, ValueType
-from compiler.ir import Python, Step
+from compiler.expr import (
+    ArtifactType,
+    Expr,
+    InputRef,
+    ParamRef,
+    PipelineInputRef,
+    StepOutputRef,
+    Type,
+    ValueType,
+    walk,
+)
+from compiler.ir import Input, Output, Pipeline, Python, Step
+from compiler.mending import only_near
 from compiler.settings import Project
 
 # Annotations that each type may stand for; what is not in the table is not judged.
@@ -27,80 +36,125 @@ _FITS = {
     "artifact": {"Path", "PathLike"},
     "artifacts": {"list", "Sequence", "Iterable", "Collection", "tuple"},
 }
-_JUDGED = frozenset().union(*_FITS.values())
-_OPEN = {"Any", "object"}
 
 
-class Argument(NamedTuple):
-    """A parameter of a function; `kinds` are the plain names in its annotation, None if open."""
+class Missing(NamedTuple):
+    """A module that is not in the project, and the one there that is meant, or None; `surely`
+    where no other can be. `siblings` are the modules where it should be."""
 
-    name: str
-    kinds: frozenset[str] | None
-    optional: bool
-    required: bool
-    span: Span
-
-
-class Function(NamedTuple):
-    arguments: dict[str, Argument]
-    takes_any: bool
-    returns: frozenset[str] | None
-    span: Span
+    near: str | None
+    surely: bool
+    siblings: tuple[str, ...] = ()
 
 
-class Module(NamedTuple):
-    """The functions of a module, and other names that it binds (imports, classes, values)."""
-
-    functions: dict[str, Function]
-    others: frozenset[str]
-    path: str
-    open: bool
-
-
-def python_signature(step: Step, project: Project) -> Iterator[Diagnostic]:
+def python_signature(step: Step, pipeline: Pipeline, project: Project) -> Iterator[Diagnostic]:
     """A `python:` step whose function is missing or takes other arguments."""
-    if not isinstance(step.program, Python):
+    program = step.program
+    if not isinstance(program, Python):
         return
-    place = step.program.span or step.span
-    found = _find(step.program.module, project)
-    if isinstance(found, str):
-        yield error("MLC321", found, place)
-    module = _read(found, _shown(found)) if isinstance(found, Path) else None
+    place = program.span or step.span
+    of_module, of_function = _parts(place, program)
+    found = _find(program, project)
+    if isinstance(found, Missing):
+        message = f"there is no module `{program.module}` in the project"
+        hint = f"did you mean `{found.near}`?" if found.near else ""
+        if not hint and found.siblings:
+            hint = f"`{program.module.rpartition('.')[0]}` has {listing(found.siblings)}"
+        fix = _replaced(of_module, program.module, found.near) if found.surely else None
+        yield error("MLC321", message, of_module, hint=hint, fix=fix)
+    module = read_module(found, _shown(found)) if isinstance(found, Path) else None
     if module is None:
         return
-    function = module.functions.get(step.program.function)
+    function = module.functions.get(program.function)
     if function is not None:
-        yield from _mismatches(step, function, place)
-    elif step.program.function not in module.others and not module.open:
-        near = nearest(step.program.function, module.functions)
+        yield from _mismatches(step, function, place, pipeline)
+    elif program.function not in module.others and not module.open:
+        near = nearest(program.function, module.functions)
         known = [name for name in module.functions if not name.startswith("_")]
         hint = f"did you mean `{near}`?" if near else f"it has {listing(known)}"
-        message = f"{module.path} has no function `{step.program.function}`"
-        fix = None
-        written = f"{step.program.module}:{step.program.function}"
-        plain = place.line == place.end_line and place.end_column - place.column == len(written)
-        if plain and near and mending.only_near(step.program.function, module.functions) == near:
-            right = f"{step.program.module}:{near}"
-            fix = Fix(f"replace `{written}` with `{right}`", (Edit(place, right),))
-        yield error("MLC322", message, place, hint=hint if known else "", fix=fix)
+        message = f"{module.path} has no function `{program.function}`"
+        surely = near and only_near(program.function, module.functions) == near
+        fix = _replaced(of_function, program.function, near) if surely else None
+        yield error("MLC322", message, of_function, hint=hint if known else "", fix=fix)
 
 
-def _find(module: str, project: Project) -> Path | str | None:
-    """The module's file; a message where its package is here and it is not; None elsewhere."""
-    parts = module.split(".")
-    for folder in (*project.local.pythonpath, "."):
-        base = project.root / folder
-        file = base.joinpath(*parts).with_suffix(".py")
-        package = base.joinpath(*parts, "__init__.py")
-        for candidate in (file, package):
-            if candidate.is_file():
-                return candidate
+def function_of(program: Python, project: Project) -> Function | None:
+    """The function that a step names, where it can be read."""
+    found = _find(program, project)
+    module = read_module(found, _shown(found)) if isinstance(found, Path) else None
+    return module.functions.get(program.function) if module else None
+
+
+def _parts(place: Span, program: Python) -> tuple[Span, Span]:
+    """The places of the module and of the function; the whole where it is not written plainly."""
+    written = len(program.module) + 1 + len(program.function)
+    quotes = place.end_column - place.column - written
+    if place.line != place.end_line or quotes not in (0, 2):
+        return place, place
+    start = place.column + quotes // 2
+    middle = start + len(program.module)
+    return (
+        place._replace(column=start, end_column=middle),
+        place._replace(column=middle + 1, end_column=start + written),
+    )
+
+
+def _replaced(place: Span, old: str, new: str | None) -> Fix | None:
+    if new is None or place.end_column - place.column != len(old):
+        return None
+    return Fix(f"replace `{old}` with `{new}`", (Edit(place, new),))
+
+
+def _find(program: Python, project: Project) -> Path | Missing | None:
+    """The module's file; `Missing` where the project should have it, None where others may."""
+    roots = tuple(project.root / folder for folder in (*project.local.pythonpath, "."))
+    return _found(program.module, program.function, roots)
+
+
+# Many specs name the same function.
+@functools.cache
+def _found(name: str, function: str, roots: tuple[Path, ...]) -> Path | Missing | None:
+    parts = name.split(".")
+    for base in roots:
+        for file in _files(base, parts):
+            if file.is_file():
+                return file
         if len(parts) > 1 and (base / parts[0] / "__init__.py").is_file():
-            near = [p.stem for p in base.joinpath(*parts[:-1]).glob("*.py") if p.stem != "__init__"]
-            guess = nearest(parts[-1], near)
-            mend = f"; did you mean `{'.'.join([*parts[:-1], guess])}`?" if guess else ""
-            return f"there is no module `{module}` in the project{mend}"
+            siblings = _modules(base.joinpath(*parts[:-1]))
+            guess = nearest(parts[-1], siblings)
+            near = ".".join([*parts[:-1], guess]) if guess else None
+            surely = guess is not None and only_near(parts[-1], siblings) == guess
+            return Missing(near, surely, siblings)
+    # A package of its own name may be in the image. But where a slip leads to this very function
+    # of the project, that is what is meant.
+    for base in roots:
+        for number, part in enumerate(parts):
+            right = only_near(part, _modules(base.joinpath(*parts[:number])))
+            if right is None:
+                continue
+            meant = [*parts[:number], right, *parts[number + 1 :]]
+            near_file = next((f for f in _files(base, meant) if f.is_file()), None)
+            module = read_module(near_file, _shown(near_file)) if near_file else None
+            if module is not None and function in module.functions:
+                return Missing(".".join(meant), surely=True)
     return None
+
+
+def _files(base: Path, parts: list[str]) -> tuple[Path, Path]:
+    return (
+        base.joinpath(*parts).with_suffix(".py"),
+        base.joinpath(*parts, "__init__.py"),
+    )
+
+
+@functools.cache
+def _modules(folder: Path) -> tuple[str, ...]:
+    """The modules and packages in a folder."""
+    if not folder.is_dir():
+        return ()
+    names = {p.stem for p in folder.glob("*.py")} | {p.name for p in folder.iterdir() if p.is_dir()}
+    names -= {"__init__", "__pycache__"}
+    return tuple(sorted(name for name in names if name.isidentifier()))
 
 
 def _shown(path: Path) -> str:
@@ -110,34 +164,67 @@ def _shown(path: Path) -> str:
         return str(path)
 
 
-def _mismatches(step: Step, function: Function, place: Span) -> Iterator[Diagnostic]:
+def _mismatches(
+    step: Step, function: Function, place: Span, pipeline: Pipeline
+) -> Iterator[Diagnostic]:
     here = Related("the function", function.span)
-    given: dict[str, tuple[str, Type, Span]] = {
-        i.name: ("input", i.type, i.span) for i in step.inputs
-    }
-    given |= {
-        o.name: ("output", o.type, o.span) for o in step.outputs if isinstance(o.type, ArtifactType)
-    }
-    for name, (what, kind, span) in given.items():
+    given: dict[str, Input | Output] = {i.name: i for i in step.inputs}
+    given |= {o.name: o for o in step.outputs if isinstance(o.type, ArtifactType)}
+    # A name that is misspelt is told once, as what is given.
+    claimed: set[str | None] = set()
+    for name, one in given.items():
+        what, span = "input" if isinstance(one, Input) else "output", one.span
         argument = function.arguments.get(name)
         if argument is None:
             if not function.takes_any:
-                near = nearest(name, set(function.arguments) - set(given))
+                free = set(function.arguments) - set(given)
+                near = nearest(name, free)
+                claimed.add(near)
                 hint = f"did you mean `{near}`?" if near else "add the argument, or take it out"
                 message = f"the function takes no argument `{name}`"
-                yield error("MLC323", message, span, hint=hint, related=(here,))
+                surely = near and only_near(name, free) == near and _only_handed_over(one, step)
+                fix = _replaced(span, name, near) if surely else None
+                yield error("MLC323", message, span, hint=hint, related=(here,), fix=fix)
             continue
-        problem = _annotation_problem(kind, argument)
+        problem = _annotation_problem(one.type, argument)
         if problem:
-            related = (Related(f"annotated here with {_annotated(argument)}", argument.span),)
-            yield error("MLC402", f"{what} `{name}` {problem}", span, related=related)
+            related: tuple[Related, ...] = (
+                Related(f"annotated here with {_annotated(argument)}", argument.span),
+            )
+            if isinstance(one, Input):
+                related += _declared(one.value, pipeline)
+            hint = "give another value, or change the annotation if that is wrong"
+            message = f"{what} `{name}` {problem}"
+            yield error("MLC402", message, span, hint=hint, related=related)
     for argument in function.arguments.values():
-        if argument.required and argument.name not in given:
+        if argument.required and argument.name not in given and argument.name not in claimed:
             message = f"the function needs an argument `{argument.name}`"
             hint = f"add `{argument.name}` to the step's `inputs` or artifact `outputs`"
             related = (Related("the argument", argument.span),)
             yield error("MLC324", message, place, hint=hint, related=related)
     yield from _wrong_result(step, function)
+
+
+def _only_handed_over(one: Input | Output, step: Step) -> bool:
+    """Whether nothing but the function takes an input."""
+    parts = (part for expression in step.expressions() for part in walk(expression))
+    names = (part.name for part in parts if isinstance(part, InputRef))
+    return isinstance(one, Input) and one.name not in names
+
+
+def _declared(value: Expr, pipeline: Pipeline) -> tuple[Related, ...]:
+    """Where that is declared which an input takes."""
+    places: dict[tuple[str, Span], None] = {}
+    for part in walk(value):
+        match part:
+            case ParamRef(name=name):
+                places |= {(name, p.span): None for p in pipeline.params if p.name == name}
+            case PipelineInputRef(name=name):
+                places |= {(name, i.span): None for i in pipeline.inputs if i.name == name}
+            case StepOutputRef(step=name, output=output):
+                step = next(step for step in pipeline.steps if step.name == name)
+                places[output, step.output(output).span] = None
+    return tuple(Related(f"`{name}` is declared here", span) for name, span in places)
 
 
 def _wrong_result(step: Step, function: Function) -> Iterator[Diagnostic]:
@@ -148,11 +235,13 @@ def _wrong_result(step: Step, function: Function) -> Iterator[Diagnostic]:
     related = (Related("the function", function.span),)
     if returns == {"None"}:
         message = f"the function returns nothing, so `{values[0].name}` is never written"
-        yield error("MLC402", message, values[0].span, related=related)
+        hint = "let the function return it, or take the output out"
+        yield error("MLC402", message, values[0].span, hint=hint, related=related)
     elif len(values) == 1 and not returns & (_FITS[str(values[0].type)] | {"dict", "Mapping"}):
         message = f"`{values[0].name}` is {values[0].type}, but the function returns "
         message += " or ".join(sorted(returns))
-        yield error("MLC402", message, values[0].span, related=related)
+        hint = "declare the type that it returns, or change the function"
+        yield error("MLC402", message, values[0].span, hint=hint, related=related)
 
 
 def _annotation_problem(kind: Type, argument: Argument) -> str | None:
@@ -175,91 +264,3 @@ def _annotation_problem(kind: Type, argument: Argument) -> str | None:
 
 def _annotated(argument: Argument) -> str:
     return " or ".join(sorted(argument.kinds or ())) + (" or None" if argument.optional else "")
-
-
-@functools.cache
-def _read(path: Path, shown: str) -> Module | None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError):
-        return None
-    functions: dict[str, Function] = {}
-    others: set[str] = set()
-    is_open = False
-    for statement in tree.body:
-        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            if statement.decorator_list or isinstance(statement, ast.AsyncFunctionDef):
-                others.add(statement.name)
-            else:
-                functions[statement.name] = _function(statement, shown)
-            is_open |= statement.name == "__getattr__"
-            continue
-        for node in ast.walk(statement):
-            if isinstance(node, (ast.Import, ast.ImportFrom)):
-                names = [alias.asname or alias.name.partition(".")[0] for alias in node.names]
-                others.update(names)
-                is_open |= "*" in names
-            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                others.add(node.id)
-            elif isinstance(node, (ast.ClassDef, ast.FunctionDef)):
-                others.add(node.name)
-    for name in others & functions.keys():
-        del functions[name]
-    return Module(functions, frozenset(others), shown, is_open)
-
-
-def _function(node: ast.FunctionDef, shown: str) -> Function:
-    named = [*node.args.posonlyargs, *node.args.args]
-    with_default = len(named) - len(node.args.defaults)
-    arguments = {
-        a.arg: _argument(a, required=number < with_default, shown=shown)
-        for number, a in enumerate(named)
-    }
-    for a, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True):
-        arguments[a.arg] = _argument(a, required=default is None, shown=shown)
-    returns, _ = _annotation(node.returns)
-    start = node.col_offset + 5
-    span = Span(shown, node.lineno, start, node.lineno, start + len(node.name))
-    return Function(arguments, node.args.kwarg is not None, returns, span)
-
-
-def _argument(node: ast.arg, *, required: bool, shown: str) -> Argument:
-    kinds, optional = _annotation(node.annotation)
-    span = Span(
-        shown, node.lineno, node.col_offset + 1, node.lineno, (node.end_col_offset or 0) + 1
-    )
-    return Argument(node.arg, kinds, optional, required, span)
-
-
-def _annotation(node: ast.expr | None) -> tuple[frozenset[str] | None, bool]:
-    """The names that an annotation joins by `|` and whether None is among them."""
-    names = _names(node)
-    if names is None:
-        return None, True
-    optional = "None" in names
-    plain = frozenset(names - {"None"}) or frozenset({"None"})
-    return (plain if plain <= _JUDGED | {"None"} else None), optional
-
-
-def _names(node: ast.expr | None) -> set[str] | None:
-    match node:
-        case ast.Constant(value=None):
-            return {"None"}
-        case ast.Constant(value=str() as quoted):
-            try:
-                return _names(ast.parse(quoted, mode="eval").body)
-            except SyntaxError:
-                return None
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return None if name in _OPEN else {name}
-        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            first, second = _names(left), _names(right)
-            return None if first is None or second is None else first | second
-        case ast.Subscript(value=ast.Name(id="Optional") | ast.Attribute(attr="Optional"), slice=s):
-            inner = _names(s)
-            return None if inner is None else inner | {"None"}
-        case ast.Subscript(value=base):
-            return _names(base) if _names(base) != {"Union"} else None
-    return None

@@ -18,7 +18,7 @@ def run_timeout(pipeline: Pipeline, _: Project) -> Iterator[Diagnostic]:
     limit = pipeline.limits.timeout
     if limit is None:
         return
-    place = dict(pipeline.limits.spans)["timeout"]
+    place = dict(pipeline.limits.value_spans)["timeout"]
     related = (Related(f"the run ends after {duration_text(limit)}", place),)
     for step in pipeline.steps:
         if step.timeout and step.timeout.seconds > limit:
@@ -26,7 +26,7 @@ def run_timeout(pipeline: Pipeline, _: Project) -> Iterator[Diagnostic]:
                 f"a try may take {duration_text(step.timeout.seconds)}, longer than the whole run"
             )
             hint = "lower it, or raise `limits.timeout`"
-            yield warning("MLC630", message, step.timeout.span, hint=hint, related=related)
+            yield warning("MLC630", message, step.timeout.place, hint=hint, related=related)
         if step.retry:
             yield from _waits(step.retry, limit, related)
 
@@ -42,19 +42,21 @@ def retries(step: Step, _: Project) -> Iterator[Diagnostic]:
             f"{duration_text(retry.backoff)}, which never happens"
         )
         hint = f"write `backoff: {duration_text(retry.max_backoff)}`, or raise `max_backoff`"
-        yield warning("MLC632", message, retry.span, hint=hint)
+        yield warning("MLC632", message, retry.place("max_backoff"), hint=hint)
     elif not retry.backoff and (retry.factor > 1 or retry.max_backoff):
         key = "factor" if retry.factor > 1 else "max_backoff"
         message = f"`{key}` has no effect: without `backoff` there are no waits"
-        yield warning("MLC632", message, retry.span, hint="add `backoff: 30s`, the first wait")
+        yield warning(
+            "MLC632", message, retry.place(key), hint="add `backoff: 30s`, the first wait"
+        )
     elif retry.max == 1 and retry.factor > 1:
         message = "`factor` has no effect: with one retry there is one wait"
-        yield warning("MLC632", message, retry.span, hint="leave it out, or raise `max`")
+        yield warning("MLC632", message, retry.place("factor"), hint="leave it out, or raise `max`")
     longest = wait(retry, retry.max)
     if longest > _LONGEST_WAIT:
         message = f"the wait before the last try is {longest // 86400:,} days"
         hint = "cap it: `max_backoff: 10m`"
-        yield warning("MLC633", message, retry.span, hint=hint)
+        yield warning("MLC633", message, retry.place("factor"), hint=hint)
 
 
 def caches(step: Step, _: Project) -> Iterator[Diagnostic]:
@@ -62,14 +64,18 @@ def caches(step: Step, _: Project) -> Iterator[Diagnostic]:
     cache = step.cache
     if cache.span is None:
         return
+    places = dict(cache.value_spans)
     if not cache.enabled and (cache.key is not None or cache.max_age is not None):
         key = "key" if cache.key is not None else "max_age"
         message = f"`{key}` has no effect: the cache is off"
         hint = "take `enabled: false` out, or `cache: false` is enough"
-        yield warning("MLC634", message, cache.span, hint=hint)
+        if "enabled" not in places:
+            hint = "steps without outputs, and those of `finally`, have none: take `cache` out"
+        yield warning("MLC634", message, places.get(key, cache.span), hint=hint)
     elif cache.enabled and cache.max_age == 0:
         message = "a result is never younger than 0s, so nothing is ever reused"
-        yield warning("MLC634", message, cache.span, hint="write `cache: false`")
+        place = places.get("max_age", cache.span)
+        yield warning("MLC634", message, place, hint="write `cache: false`")
     elif cache.enabled and cache.key is not None:
         for part in walk(cache.key):
             if isinstance(part, RunRef) and part.field in ("id", "scheduled_at"):
@@ -91,7 +97,7 @@ def _waits(retry: Retry, limit: int, related: tuple[Related, ...]) -> Iterator[D
         which = "the retry" if retry.max == 1 else f"retry {number} of {retry.max}"
         message = f"{which} never starts: by then the waits alone take as long as the run may"
         hint = "lower `backoff` or `factor`, or raise `limits.timeout`"
-        yield warning("MLC631", message, retry.span, hint=hint, related=related)
+        yield warning("MLC631", message, retry.place("max"), hint=hint, related=related)
 
 
 def _in_vain(retry: Retry, limit: int) -> int | None:

@@ -12,11 +12,14 @@ from collections.abc import Iterator, Set
 
 from compiler.binding.scope import Read
 from compiler.diagnostics import Diagnostic, Span, warning
-from compiler.ir import Pipeline, Python, Script, Step
+from compiler.graph import uses
+from compiler.ir import Command, Loop, Node, Pipeline, Python, Script, Step, steps_of
 
 # Results by themselves, which people look at or deploy, whoever else takes them: figures too, since
 # every engine shows them.
 _RESULTS = {"Model", "Metrics", "HTML", "Markdown", "integer", "number"}
+# What a step makes for other steps; one that stands alone makes it for nobody.
+_DATA = {"Dataset", "Artifact"}
 # The name of a variable is put together: `INPUT_$name`, `"INPUT_" + name`.
 _PUT_TOGETHER = re.compile(r"INPUT_(?!\w)")
 
@@ -52,22 +55,72 @@ def unread_inputs(pipeline: Pipeline, reads: Set[Read]) -> Iterator[Diagnostic]:
 
 
 def untaken_outputs(pipeline: Pipeline, reads: Set[Read]) -> Iterator[Diagnostic]:
-    """Data and values that nothing takes, of a step that others take something from.
+    """Data and values that nothing takes, of a step that others take something from or wait for.
 
-    A step that nobody takes from is an end of the pipeline: what it writes is what the run is for.
+    A step that nobody waits for is an end of the pipeline: what it writes is what the run is for.
+    But data of a step that stands beside the others, at both ends, is for none of them.
     """
     taken = {(step, name) for key, step, name in reads if key == "outputs"}
-    sources = {step for step, _ in taken}
+    waited_for = {step for step, _ in taken}
+    waited_for.update(_needed((*pipeline.nodes, *pipeline.finally_nodes)))
+    alone = {node.name for node in pipeline.nodes if not node.needs and not any(uses(node))}
+    several = len(pipeline.nodes) > 1
     for step in pipeline.steps:
-        if step.name not in sources:
+        is_end = step.name not in waited_for
+        if is_end and not (several and step.name in alone):
             continue
         for output in step.outputs:
-            if output.type.kind in _RESULTS or (step.name, output.name) in taken:
+            kind = output.type.kind
+            if (step.name, output.name) in taken or kind in _RESULTS:
+                continue
+            if is_end and kind not in _DATA:
                 continue
             if _is_own(output.span, pipeline):
                 message = f"nothing takes the output `{output.name}` of step `{step.name}`"
                 hint = "take it in a step, hand it on under the algorithm's `outputs`, or drop it"
                 yield warning("MLC342", message, output.span, hint=hint)
+
+
+def untold_outputs(pipeline: Pipeline, reads: Set[Read]) -> Iterator[Diagnostic]:
+    """Outputs of a command that no word of it and no variable gives the path of."""
+    for step in pipeline.steps:
+        if not isinstance(step.program, Command):
+            continue
+        for output in step.outputs:
+            told = ("paths", step.name, output.name) in reads
+            if not told and _is_own(output.span, pipeline):
+                message = f"the command of `{step.name}` is not told where to write `{output.name}`"
+                hint = f"hand it `${{{{ outputs.{output.name} }}}}` in `args` or `env`"
+                yield warning("MLC360", message, output.span, hint=hint)
+
+
+def unread_lists(pipeline: Pipeline, reads: Set[Read]) -> Iterator[Diagnostic]:
+    """Lists of loops whose items no round looks at."""
+    for loop in _loops((*pipeline.nodes, *pipeline.finally_nodes)):
+        if ("items", loop.name, "") in reads:
+            continue
+        for axis in loop.axes:
+            if ("each", loop.name, axis.name) not in reads and _is_own(axis.span, pipeline):
+                message = f"nothing in `{loop.name}` reads `each.{axis.name}`: its rounds are alike"
+                hint = f"use `${{{{ each.{axis.name} }}}}` in it, or take the list out"
+                yield warning("MLC363", message, axis.span, hint=hint)
+
+
+def _loops(nodes: tuple[Node, ...]) -> Iterator[Loop]:
+    for node in nodes:
+        if isinstance(node, Loop):
+            yield node
+            yield from _loops(node.body)
+
+
+def _needed(nodes: tuple[Node, ...]) -> Iterator[str]:
+    """The steps that `needs` of some nodes name, on each level."""
+    named = {node.name: node for node in nodes}
+    for node in nodes:
+        for name in node.needs:
+            yield from (step.name for step in steps_of((named[name],)))
+        if isinstance(node, Loop):
+            yield from _needed(node.body)
 
 
 def _is_own(span: Span, pipeline: Pipeline) -> bool:

@@ -75,13 +75,16 @@ def _codes(_ctx: Any, _param: Any, incomplete: str) -> list[str]:
 
 
 @click.command()
-@click.argument("code", required=False, shell_complete=_codes)
+@click.argument("code", nargs=-1, metavar="[CODE | WORD...]", shell_complete=_codes)
 @data_format
-def explain(code: str | None, style: str) -> int:
-    """Say what the CODE of a finding means, with an example; without one, list all codes."""
+def explain(code: tuple[str, ...], style: str) -> int:
+    """Say what the CODE of a finding means, with an example; without one, list all codes.
+
+    With words in place of a code (`mlc explain cycle`), show or list the pages that have them.
+    """
     from compiler.commands import explain as command
 
-    return command.explain(code, style) if code else command.list_codes(style)
+    return command.explain(" ".join(code), style) if code else command.list_codes(style)
 
 
 @click.command()

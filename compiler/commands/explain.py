@@ -9,11 +9,12 @@ import re
 import shutil
 import sys
 import textwrap
+from collections.abc import Iterable
 
 from compiler import pages
 from compiler.codes import CODES, GUESSES, WHERE_CODES_ARE, is_fixed, is_policy, meant
+from compiler.codes import family as nearby
 from compiler.commands import console
-from compiler.diagnostics import nearest
 from compiler.reports.snippets import Paint
 
 GROUPS = {
@@ -33,12 +34,16 @@ _TONES = {"error": "31", "warning": "33", "note": "36"}
 
 
 def explain(code: str, style: str = "text") -> int:
-    """Print what a code means; `code` may be written without `MLC`."""
+    """Print what a code means, which may be written without `MLC`; with words for it, the page
+    that has them, or a list of these."""
     known = meant(code)
+    if known is None and not (family := nearby(code)):
+        found = pages.find(code)
+        if len(found) > 1:
+            return _list(found, style)
+        known = found[0] if found else None
     if known is None:
-        near = nearest(code.upper(), CODES)
-        hint = f"did you mean {near}?" if near else WHERE_CODES_ARE
-        sys.stderr.write(f"mlc: there is no code `{code}`: {hint}\n")
+        sys.stderr.write(f"mlc: {_unknown(code, family)}\n")
         return console.USAGE
     page = pages.page(known)
     if style == "json":
@@ -58,6 +63,27 @@ def explain(code: str, style: str = "text") -> int:
     return console.OK
 
 
+def _unknown(code: str, family: list[str]) -> str:
+    if family:
+        about = f"codes about {GROUPS[family[0][:4]]} are\n{_listed(family)}".rstrip("\n")
+        return f"there is no code `{code}`; {about}"
+    near = pages.near(code)
+    hint = f"did you mean `{near}`?" if near else f"{WHERE_CODES_ARE}; `mlc explain` lists all"
+    return f"there is no code `{code}`, and no page has it: {hint}"
+
+
+def _list(codes: list[str], style: str) -> int:
+    if style == "json":
+        console.print_json({code: CODES[code] for code in codes})
+    else:
+        sys.stdout.write(_listed(codes))
+    return console.OK
+
+
+def _listed(codes: Iterable[str]) -> str:
+    return "".join(f"  {code}  {CODES[code]}\n" for code in codes)
+
+
 def list_codes(style: str = "text") -> int:
     """Print all codes, those of a kind together."""
     if style == "json":
@@ -65,8 +91,7 @@ def list_codes(style: str = "text") -> int:
         return console.OK
     for start, title in GROUPS.items():
         sys.stdout.write(f"{title}\n")
-        own = (code for code in CODES if code.startswith(start))
-        sys.stdout.writelines(f"  {code}  {CODES[code]}\n" for code in own)
+        sys.stdout.write(_listed(code for code in CODES if code.startswith(start)))
     return console.OK
 
 

@@ -81,7 +81,7 @@ class Library:
             return None, found
         if kind not in _KINDS[key]:
             shown = source.shown_path(path)
-            message = f"`{key}` takes {listing(_KINDS[key])}, and {shown} is a `{kind}`"
+            message = f"`{key}` takes {listing(_KINDS[key])}, and `{shown}` is a `{kind}`"
             related = (Related("its kind", kind_node.span),)
             hint = _ELSEWHERE[kind]
             found.append(error("MLC332", message, reference.span, hint=hint, related=related))
@@ -120,7 +120,7 @@ class Library:
             for visit in self._way[first:]
         )
         shown = source.shown_path(path)
-        message = f"{shown} leads back to itself"
+        message = f"`{shown}` leads back to itself"
         hint = "take one of these references out"
         return error("MLC331", message, reference.span, hint=hint, related=related)
 
@@ -152,26 +152,29 @@ class Library:
             path = self._target(reference)
             is_file = path.is_file()
         except (OSError, RuntimeError):  # too long a name, links in a circle
-            message = f"can't follow the path {written}"
+            message = f"can't follow the path `{written}`"
             return None, error("MLC330", message, reference.span, hint=hint)
         if not path.is_relative_to(self.root.resolve()):
-            message = f"{written} lies outside of the project"
+            message = f"`{written}` lies outside of the project"
             hint = f"the project is {source.shown_path(self.root)}; copy the file into it"
             return None, error("MLC330", message, reference.span, hint=hint)
         if is_file:
             return path, None
         if path.is_dir():
-            return None, error("MLC330", f"{written} is a folder", reference.span, hint=hint)
+            return None, error("MLC330", f"`{written}` is a folder", reference.span, hint=hint)
         names, fix = [], None
         if path.parent.is_dir():
             names = sorted(p.name for p in path.parent.iterdir() if p.is_file())
-        near = nearest(path.name, names)
+        # What all names end with makes none of them near.
+        stems = {name.removesuffix(".yaml").removesuffix(".yml"): name for name in names}
+        stem = nearest(path.name.removesuffix(".yaml").removesuffix(".yml"), stems)
+        near = stems[stem] if stem is not None else None
         if near:
             right = (PurePosixPath(written).parent / near).as_posix()
             hint = f"did you mean `{right}`?"
             if mending.only_near(path.name, names) == near:
                 fix = mending.renamed(reference.file, reference.span, written, right)
-        message = f"there is no file {written}"
+        message = f"there is no file `{written}`"
         return None, error("MLC330", message, reference.span, hint=hint, fix=fix)
 
     def _load(self, path: Path) -> _Read:

@@ -15,7 +15,7 @@ from compiler.lower.interface import lower_inputs, lower_params, same_names
 from compiler.lower.nodes import lower_nodes
 from compiler.lower.outline import signatures
 from compiler.lower.schedules import lower_schedules
-from compiler.lower.settings import labels, seconds
+from compiler.lower.settings import labels, places, seconds
 from compiler.nodes import Mapping, Node, Scalar, mapping, text, texts, whole
 from compiler.resolve import Resolved, broken_names
 from compiler.settings import Project
@@ -36,6 +36,7 @@ def lower(
         algorithm=text(spec.get("name")) or "",
         params=params,
         inputs={i.name: i.type for i in inputs},
+        input_spans={i.name: i.span for i in inputs},
         steps={},
         git=git,
         diagnostics=diagnostics,
@@ -102,4 +103,5 @@ def _limits(node: Mapping | None) -> ir.Limits:
         timeout=seconds(node.get("timeout")),
         ttl=seconds(node.get("ttl")),
         spans=tuple((key, entry.key.span) for key, entry in node),
+        value_spans=places(node),
     )

@@ -76,7 +76,7 @@ def component_step(
         each={},
         given={},
         component_params={p.name: type_of(p) for p in interface.params.values()},
-        items_used=set(),
+        items_used={},
         reads=set(),
         file=spec.file,
         caller=scope,
@@ -125,4 +125,5 @@ def _alike(interface: Interface) -> Iterator[Diagnostic]:
         if other != name:
             related = (Related("the other one", place),)
             message = f"`{name}` and `{other}` are both {variable} to the script"
-            yield error("MLC311", message, span, related=related)
+            hint = "give one of them another name"
+            yield error("MLC311", message, span, hint=hint, related=related)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from compiler import expr as ex
 from compiler import ir, mending
-from compiler.binding import Scope, Where, a_type, bind_value
+from compiler.binding import Scope, Where, a_type, bind_value, origin
 from compiler.diagnostics import Related, Span, error, listing, nearest
 from compiler.expressions import (
     Embedded,
@@ -115,7 +115,7 @@ def _param(param: ir.Param, node: Node, scope: Scope) -> ex.Expr | None:
         return None
     problem, hint = _param_problem(param, bound)
     if problem:
-        _refuse(param, problem, node, scope, hint)
+        _refuse(param, problem, node, scope, hint, origin(bound, scope=scope))
     return None if problem else bound
 
 
@@ -148,14 +148,19 @@ def _input(wanted: ir.PipelineInput, node: Node, scope: Scope) -> ex.Expr | None
     elif not bound.type.is_list and (bound.type.kind in kinds or wanted.type.kind == "Artifact"):
         return bound
     problem = f"it is {a_type(wanted.type)}, found {a_type(bound.type)}"
-    _refuse(wanted, problem, node, scope, hint)
+    _refuse(wanted, problem, node, scope, hint, origin(bound, scope=scope))
     return None
 
 
 def _refuse(
-    declared: ir.Param | ir.PipelineInput, problem: str, node: Node, scope: Scope, hint: str = ""
+    declared: ir.Param | ir.PipelineInput,
+    problem: str,
+    node: Node,
+    scope: Scope,
+    hint: str = "",
+    given: tuple[Related, ...] = (),
 ) -> None:
-    related = (Related(f"`{declared.name}` is declared here", declared.span),)
+    related = (Related(f"`{declared.name}` is declared here", declared.span), *given)
     message = f"bad value for `{declared.name}`: {problem}"
     fix = unquoted(declared, node) if isinstance(declared, ir.Param) else None
     found = error("MLC333", message, node.span, hint=hint, related=related, fix=fix)

@@ -93,6 +93,7 @@ def same_names(params: dict[str, ir.Param], inputs: Iterable[ir.PipelineInput]) 
             "MLC311",
             f"`{given.name}` is both a parameter and an input",
             given.span,
+            hint="give one of them another name",
             related=(Related("the parameter", params[given.name].span),),
         )
         for given in inputs

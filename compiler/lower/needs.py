@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
+from compiler.diagnostics import Span
 from compiler.ir import Loop, Node
+
+
+class Need(NamedTuple):
+    """A name of what is needed, and where it stands."""
+
+    name: str
+    span: Span
 
 
 class Needs:
@@ -16,10 +25,10 @@ class Needs:
     def __init__(self, level: tuple[str, ...]) -> None:
         self.means: dict[str, tuple[str, ...]] = {}
         self._level = level
-        self._asked: list[tuple[tuple[str, ...], str, tuple[str, ...], tuple[str, ...]]] = []
+        self._asked: list[tuple[tuple[str, ...], str, tuple[Need, ...], tuple[Need, ...]]] = []
 
     def ask(
-        self, level: tuple[str, ...], node: str, names: Iterable[str], steps: Iterable[str]
+        self, level: tuple[str, ...], node: str, names: Iterable[Need], steps: Iterable[Need]
     ) -> None:
         """Note that a node of a level needs what names of the file mean, and steps."""
         self._asked.append((level, node, tuple(names), tuple(steps)))
@@ -30,15 +39,15 @@ class Needs:
         levels: dict[str, tuple[str, ...]] = {}
         for name, level in _levels(nodes, self._level):
             levels.setdefault(name, level)
-        found: dict[tuple[tuple[str, ...], str], dict[str, None]] = {}
+        found: dict[tuple[tuple[str, ...], str], dict[str, Span]] = {}
         for level, node, names, steps in self._asked:
-            meant = [other for name in names for other in self.means.get(name, ())]
-            for other in (*meant, *steps):
+            meant = [(other, n.span) for n in names for other in self.means.get(n.name, ())]
+            for other, span in (*meant, *steps):
                 # A step that is not among these nodes is one around them: its caller waits for it.
                 where = levels.get(other)
                 if where is not None:
                     shared, user, used = _meet(level, node, where, other)
-                    found.setdefault((shared, user), {})[used] = None
+                    found.setdefault((shared, user), {}).setdefault(used, span)
         return tuple(_with_needs(nodes, self._level, found))
 
 
@@ -66,12 +75,15 @@ def _levels(nodes: Iterable[Node], level: tuple[str, ...]) -> Iterator[tuple[str
 def _with_needs(
     nodes: Iterable[Node],
     level: tuple[str, ...],
-    found: dict[tuple[tuple[str, ...], str], dict[str, None]],
+    found: dict[tuple[tuple[str, ...], str], dict[str, Span]],
 ) -> Iterator[Node]:
     for node in nodes:
-        needs = tuple(dict.fromkeys((*node.needs, *found.get((level, node.name), ()))))
+        asked = dict(node.need_spans)
+        for name, span in found.get((level, node.name), {}).items():
+            asked.setdefault(name, span)
+        needs, spans = tuple(asked), tuple(asked.items())
         if isinstance(node, Loop):
             body = tuple(_with_needs(node.body, (*level, node.name), found))
-            yield node._replace(needs=needs, body=body)
+            yield node._replace(needs=needs, need_spans=spans, body=body)
         else:
-            yield node._replace(needs=needs)
+            yield node._replace(needs=needs, need_spans=spans)

@@ -10,7 +10,7 @@ from compiler import ir, mending
 from compiler.binding import Scope, bind_condition
 from compiler.compose import Library
 from compiler.diagnostics import Related, error, has_errors, listing, nearest
-from compiler.lower.needs import Needs
+from compiler.lower.needs import Need, Needs
 from compiler.lower.outline import Lists, bind_lists
 from compiler.lower.step import lower_step
 from compiler.lower.used import lower_used
@@ -26,7 +26,7 @@ class Around(NamedTuple):
     file."""
 
     when: tuple[ex.Expr, ...] = ()
-    needs: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
 
 
 def lower_nodes(
@@ -69,7 +69,8 @@ class _Lowering(NamedTuple):
             parallel = node.entries.get("parallel")
             if parallel is not None and "foreach" not in node.broken:
                 message = "`parallel` goes with `foreach`"
-                scope.diagnostics.append(error("MLC105", message, parallel.key.span))
+                hint = "`limits.parallel` is for the steps of a run"
+                scope.diagnostics.append(error("MLC105", message, parallel.key.span, hint=hint))
             return self.plain(name, node, form, Around(around.when, needs))
         scope.inside(loop, {}, {}, frozenset())
         when = conjunction((*around.when, *self.condition(node)))
@@ -104,7 +105,12 @@ class _Lowering(NamedTuple):
             when = () if looped else self.condition(node)
             used, given = lower_used(name, node, scope, self.project, self.library)
             used = [_under((*around.when, *when), part) for part in used]
-            strict = (group[0].step for e in given for group in ex.wanted(e) if len(group) == 1)
+            strict = (
+                Need(group[0].step, group[0].span)
+                for e in given
+                for group in ex.wanted(e)
+                if len(group) == 1
+            )
             return self.settled(used, around.needs, strict)
         step = lower_step(name, node, scope, self.project)
         conditions = around.when if looped else (*around.when, *self.condition(node))
@@ -116,10 +122,11 @@ class _Lowering(NamedTuple):
         return () if bound is None else (bound,)
 
     def settled(
-        self, nodes: list[ir.Node], needs: Iterable[str], steps: Iterable[str] = ()
+        self, nodes: list[ir.Node], needs: Iterable[Need], steps: Iterable[Need] = ()
     ) -> list[ir.Node]:
         """Note what nodes of the present level need: names of the file, and of steps."""
-        names, steps = (*needs, *sorted(self.scope.items_used)), tuple(steps)
+        items = (Need(name, span) for name, span in sorted(self.scope.items_used.items()))
+        names, steps = (*needs, *items), tuple(steps)
         for node in nodes:
             self.needs.ask(self.scope.level, node.name, names, steps)
         self.scope.items_used.clear()
@@ -150,10 +157,13 @@ def form_of(name: Scalar, node: Mapping, scope: Scope, forms: tuple[str, ...] = 
         first, second = (node.entries[form].key for form in given[:2])
         message = f"step `{name.text}` takes only one of {listing(forms)}"
         related = (Related(f"`{first.text}` is given here", first.span),)
-        scope.diagnostics.append(error("MLC105", message, second.span, related=related))
+        hint = "take one of them out, or make two steps of it"
+        found = error("MLC105", message, second.span, hint=hint, related=related)
+        scope.diagnostics.append(found)
     elif not given and node.broken.isdisjoint(forms):
         message = f"step `{name.text}` needs one of {listing(forms)}"
-        scope.diagnostics.append(error("MLC105", message, name.span))
+        hint = "for instance `command: [python, -m, demo.train]`"
+        scope.diagnostics.append(error("MLC105", message, name.span, hint=hint))
     form = given[0] if given else ""
     for key in _NOT_FOR_GROUPS if form == "steps" else ():
         if key in node.entries:
@@ -164,26 +174,25 @@ def form_of(name: Scalar, node: Mapping, scope: Scope, forms: tuple[str, ...] = 
     return form
 
 
-def _needs(node: Node | None, scope: Scope) -> tuple[str, ...]:
-    needs: list[str] = []
+def _needs(node: Node | None, scope: Scope) -> tuple[Need, ...]:
+    needs: dict[str, Need] = {}
     for item in node.items if isinstance(node, Sequence) else ():
         if not isinstance(item, Scalar) or item.text in scope.broken["steps"]:
             continue
         if item.text in scope.steps:
-            if item.text not in needs:
-                needs.append(item.text)
+            needs.setdefault(item.text, Need(item.text, item.span))
         elif scope.main_steps is not None and item.text in scope.main_steps:
             message = f"`{item.text}` is no step of `finally`, which runs after all others anyway"
-            scope.diagnostics.append(error("MLC308", message, item.span))
+            scope.diagnostics.append(error("MLC308", message, item.span, hint="take it out"))
         else:
             near = nearest(item.text, scope.steps)
-            hint = f"did you mean `{near}`?" if near else f"steps are {listing(scope.steps)}"
+            hint = f"did you mean `{near}`?" if near else f"known are {listing(scope.steps)}"
             message = f"there is no step `{item.text}`"
             related = scope.taken_out("steps", item.text)
             fix = mending.respelled(item.file, item.span, item.text, scope.steps, near)
             found = error("MLC301", message, item.span, hint=hint, related=related, fix=fix)
             scope.diagnostics.append(found)
-    return tuple(needs)
+    return tuple(needs.values())
 
 
 def _has_broken(node: Mapping) -> bool:

@@ -14,7 +14,7 @@ from compiler import expr as ex
 from compiler import ir
 from compiler.binding import EVERYTHING, Item, Scope, Signature, bind_list
 from compiler.compose import Library
-from compiler.diagnostics import Related, error
+from compiler.diagnostics import Related, Span, error
 from compiler.nodes import Mapping, Node, Scalar, mapping, text
 from compiler.values import VALUE_KINDS, JsonValue, kind_of
 
@@ -42,7 +42,9 @@ def signatures(
         if first is not None:
             message = f"there are two steps `{name.text}`; names are unique in a file"
             related = (Related("the first one", first.span),)
-            scope.diagnostics.append(error("MLC314", message, name.span, related=related))
+            hint = "give one of them another name"
+            found_twice = error("MLC314", message, name.span, hint=hint, related=related)
+            scope.diagnostics.append(found_twice)
             continue
         loops = _loops(node)
         if "steps" in node.entries or "steps" in node.broken:
@@ -51,7 +53,8 @@ def signatures(
             made = replace(used_signature(name, node, scope, library), home=home, loops=loops)
         else:
             types, broken = output_types(node)
-            made = Signature(types, name.span, broken, home, loops=loops)
+            places = output_places(node)
+            made = Signature(types, name.span, broken, home, loops=loops, places=places)
         found[name.text] = made
     return found
 
@@ -101,6 +104,11 @@ def output_types(node: Mapping) -> tuple[dict[str, ex.Type | None], frozenset[st
     return types, outputs.broken if outputs else frozenset()
 
 
+def output_places(node: Mapping) -> dict[str, Span]:
+    """Where a step declares its outputs."""
+    return {name: entry.key.span for name, entry in mapping(node.get("outputs")) or ()}
+
+
 def _bind_lists(steps: Mapping | None, scope: Scope, found: dict[str, Lists]) -> None:
     level, each = scope.level, scope.each
     for name, entry in steps or ():
@@ -133,7 +141,7 @@ def _lists(loop: str, node: Mapping, scope: Scope) -> Lists:
         items = bind_list(entry.value, scope)
         if items is None:
             scope.flawed.add(loop)
-            each[name] = Item(loop, ex.ValueType(None))
+            each[name] = Item(loop, ex.ValueType(None), span=entry.key.span)
             continue
         from_step = any(isinstance(part, ex.StepOutputRef) for part in ex.walk(items))
         if from_step and first is not None:
@@ -147,7 +155,7 @@ def _lists(loop: str, node: Mapping, scope: Scope) -> Lists:
         kind = items.type.items if isinstance(items.type, ex.ValueType) else None
         item = kind or ex.ValueType(None)
         axes.append(ir.Axis(name, items, item, entry.key.span))
-        each[name] = Item(loop, item, _fields(items))
+        each[name] = Item(loop, item, _fields(items), entry.key.span)
     for name in node.broken:
         each[name] = Item(loop, ex.ValueType(None))
     return Lists(tuple(axes), each)

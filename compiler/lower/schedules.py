@@ -82,7 +82,7 @@ def _values(
         value = value_of(entry.value, param.kind)
         problem = value_problem(param, value)
         if problem:
-            related = (Related(f"`{name}` is defined here", param.span),)
+            related = (Related(f"`{name}` is declared here", param.span),)
             message = f"bad value for `{name}`: {problem}"
             fix = unquoted(param, entry.value)
             place = entry.value.span
@@ -108,7 +108,7 @@ def _missing(
             f"schedule `{schedule.name}` gives no value for `{one.name}`, which has no default",
             schedule.span,
             hint="add it to the schedule's `params`" if one in missing else "give it a default",
-            related=(Related(f"`{one.name}` is defined here", one.span),),
+            related=(Related(f"`{one.name}` is declared here", one.span),),
         )
         for one in lacking
     ]

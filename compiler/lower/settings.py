@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import cast
 
 from compiler import ir, mending
-from compiler.binding import Scope, Where, a_type, bind, bind_amount
-from compiler.diagnostics import error, listing, nearest
+from compiler.binding import Scope, Where, a_type, bind, bind_amount, origin
+from compiler.diagnostics import Related, Span, error, listing, nearest
 from compiler.expr import Expr, Literal, ValueType
 from compiler.nodes import Mapping, Node, Scalar, Sequence, mapping, text, texts, whole
 from compiler.quantities import duration, quantity, quantity_hint
@@ -60,7 +60,9 @@ def _amount(node: Mapping, key: str, scope: Scope) -> ir.Amount | None:
     if wanted is not None and allowed is not None and wanted > allowed:
         span = entry.value.entries["request"].value.span
         message = f"`{key}` requests {request}, more than its limit of {limit}"
-        scope.diagnostics.append(error("MLC204", message, span))
+        related = (Related("the limit", entry.value.entries["limit"].value.span),)
+        hint = "raise the limit, or lower the request"
+        scope.diagnostics.append(error("MLC204", message, span, hint=hint, related=related))
     written = entry.value.get("limit") or entry.value.get("request") or entry.key
     return ir.Amount(request, limit, entry.key.span, written.span)
 
@@ -85,7 +87,8 @@ def _count(node: Node | None, scope: Scope) -> int | Expr | None:
             return bound.value
         return bound
     message = f"a number of GPUs is an integer, found {a_type(bound.type)}"
-    scope.diagnostics.append(error("MLC402", message, bound.span))
+    related = origin(bound, scope=scope)
+    scope.diagnostics.append(error("MLC402", message, bound.span, related=related))
     return None
 
 
@@ -121,6 +124,7 @@ def _gpu(key: Scalar, node: Node, scope: Scope, project: Project) -> ir.Gpu | No
         tolerations=kind.tolerations,
         span=key.span,
         count_span=(node.get("count") or key).span,
+        type_span=(type_node or key).span,
     )
 
 
@@ -160,6 +164,7 @@ def volumes(node: Mapping | None, scope: Scope) -> tuple[ir.Volume, ...]:
                 read_only=isinstance(read_only, Scalar) and read_only.value is True,
                 sub_path=fixed(definition.get("sub_path"), scope),
                 span=entry.key.span,
+                value_spans=places(definition),
             )
         )
     return tuple(result)
@@ -179,6 +184,12 @@ def pod(node: Mapping | None, scope: Scope) -> ir.Pod:
         pull_secrets=texts(node.get("pull_secrets")),
         security=_security(mapping(node.get("security"))),
         spans=tuple((key, entry.key.span) for key, entry in node),
+        key_spans=tuple(
+            (f"{key}.{name}", inner.key.span)
+            for key in ("labels", "annotations", "node_selector")
+            for name, inner in mapping(node.get(key)) or ()
+        ),
+        value_spans=places(node),
     )
 
 
@@ -228,6 +239,7 @@ def retry(key: Scalar | None, node: Mapping | None, scope: Scope) -> ir.Retry | 
         factor=whole(node.get("factor")) or 1,
         max_backoff=seconds(node.get("max_backoff")),
         span=key.span,
+        value_spans=places(node),
     )
 
 
@@ -243,7 +255,23 @@ def cache(key: Scalar | None, node: Mapping | None, scope: Scope, *, default: bo
         key=extra,
         max_age=seconds(node.get("max_age")),
         span=key.span,
+        value_spans=places(node),
     )
+
+
+def places(node: Node, above: str = "") -> ir.Places:
+    """Where the values below a node stand."""
+    found: list[tuple[str, Span]] = []
+    if isinstance(node, Mapping):
+        below = ((name, entry.value) for name, entry in node)
+    elif isinstance(node, Sequence):
+        below = ((str(number), item) for number, item in enumerate(node.items))
+    else:
+        return ()
+    for name, value in below:
+        found.append((above + name, value.span))
+        found += places(value, f"{above}{name}.")
+    return tuple(found)
 
 
 def seconds(node: Node | None) -> int | None:

@@ -8,11 +8,13 @@ from typing import cast
 
 from compiler import expr as ex
 from compiler import ir
-from compiler.binding import Scope, Where, bind, bind_value, place
-from compiler.diagnostics import Fix, error
+from compiler.binding import Scope, Where, bind, bind_value, origin, place
+from compiler.diagnostics import Fix, error, warning
 from compiler.lower import settings
 from compiler.lower.outline import output_type
-from compiler.nodes import Mapping, Node, Scalar, Sequence, mapping, text
+from compiler.lower.scripts import check_script
+from compiler.mending import as_words
+from compiler.nodes import Entry, Mapping, Node, Scalar, Sequence, mapping, text
 from compiler.programs import moved
 from compiler.settings import Project
 from compiler.values import carrying_problem, to_text
@@ -61,8 +63,6 @@ def lower_step(
     if isinstance(image_node, Scalar):
         bound = bind(image_node, scope, Where.COMPILE_TIME, text=True)
         image = to_text(bound.value) if isinstance(bound, ex.Literal) else None
-    timeout_node = node.entries.get("timeout")
-    seconds = settings.seconds(timeout_node.value) if timeout_node else None
     retry, cache = node.entries.get("retry"), node.entries.get("cache")
     step_env = settings.env(mapping(node.get("env")), scope)
     step_cache = settings.cache(
@@ -84,7 +84,7 @@ def lower_step(
         pod=settings.pod(mapping(node.get("pod")), scope),
         workdir=settings.fixed(node.get("workdir"), scope),
         retry=settings.retry(retry.key, mapping(retry.value), scope) if retry else None,
-        timeout=ir.Timeout(seconds, timeout_node.key.span) if timeout_node and seconds else None,
+        timeout=_timeout(node.entries.get("timeout")),
         cache=step_cache,
         description=text(node.get("description")) or "",
         span=name.span,
@@ -132,6 +132,7 @@ def _program(node: Mapping, scope: Scope) -> ir.Program:
             hint = "an argument vector runs without a shell"
             scope.diagnostics.append(error("MLC105", message, shell.key.span, hint=hint))
         words = _words(node.get("command"), scope) + _words(node.get("args"), scope)
+        _one_word(node.get("command"), scope)
         return ir.Command(words, has_shell=shell_name != "none")
     source = node.get("script")
     if isinstance(source, Scalar):
@@ -141,6 +142,7 @@ def _program(node: Mapping, scope: Scope) -> ir.Program:
             scope.diagnostics.append(error("MLC105", message, shell.value.span, hint=hint))
             shell_name = None
         _no_expressions(source, node, shell_name or "sh", scope)
+        check_script(source, node, shell_name or "sh", scope)
         problem = carrying_problem(source.text)
         if problem:
             scope.diagnostics.append(error("MLC506", problem, source.span))
@@ -155,6 +157,23 @@ def _program(node: Mapping, scope: Scope) -> ir.Program:
     return ir.Python(module, attribute, function.span)
 
 
+def _one_word(command: Node | None, scope: Scope) -> None:
+    """Warn of a whole command line as the first word, which is the name of one program."""
+    first = command.items[0] if isinstance(command, Sequence) and command.items else None
+    if not isinstance(first, Scalar) or "${{" in first.text or scope.is_used:
+        return
+    words = first.text.split()
+    if len(words) > 1 and not first.text.startswith(("/", ".")):
+        message = f"`{first.text}` is one word, so it is the name of one program"
+        hint = f"give each word by itself: {', '.join(words)}"
+        fix = as_words(first) if _is_flow(command) else None
+        scope.diagnostics.append(warning("MLC461", message, first.span, hint=hint, fix=fix))
+
+
+def _is_flow(node: Node | None) -> bool:
+    return node is not None and node.file.text.startswith("[", node.start.index)
+
+
 def _words(node: Node | None, scope: Scope) -> tuple[ir.Argument, ...]:
     words: list[ir.Argument] = []
     for item in node.items if isinstance(node, Sequence) else ():
@@ -165,6 +184,11 @@ def _words(node: Node | None, scope: Scope) -> tuple[ir.Argument, ...]:
         elif isinstance(item, Mapping):
             words += _flags(item, scope)
     return tuple(words)
+
+
+def _timeout(entry: Entry | None) -> ir.Timeout | None:
+    seconds = settings.seconds(entry.value) if entry else None
+    return ir.Timeout(seconds, entry.key.span, entry.value.span) if entry and seconds else None
 
 
 def _flags(node: Mapping, scope: Scope) -> list[ir.Argument]:
@@ -183,7 +207,9 @@ def _flags(node: Mapping, scope: Scope) -> list[ir.Argument]:
         if isinstance(value.type, ex.ArtifactType) and value.type.is_list:
             message = "a flag takes one artifact, found a list of them"
             hint = "lists of artifacts are for `python:` steps"
-            scope.diagnostics.append(error("MLC402", message, value.span, hint=hint))
+            related = origin(value, scope=scope)
+            found = error("MLC402", message, value.span, hint=hint, related=related)
+            scope.diagnostics.append(found)
             continue
         if (
             isinstance(value, ex.Literal)
@@ -227,7 +253,9 @@ def _no_lists(inputs: tuple[ir.Input, ...], scope: Scope) -> None:
         if isinstance(given.type, ex.ArtifactType) and given.type.is_list:
             message = f"`{given.name}` is a list of artifacts, which only `python:` steps take"
             hint = "give each artifact an input of its own"
-            scope.diagnostics.append(error("MLC402", message, given.span, hint=hint))
+            related = origin(given.value, scope=scope)
+            found = error("MLC402", message, given.span, hint=hint, related=related)
+            scope.diagnostics.append(found)
 
 
 def _shared_names(inputs: Collection[str], outputs: Mapping | None, scope: Scope) -> None:

@@ -19,7 +19,7 @@ from compiler.diagnostics import Related, error, listing
 from compiler.lower.component import OVERRIDES, component_step
 from compiler.lower.given import bind_given, known_early
 from compiler.lower.interface import Interface, read_interface
-from compiler.lower.outline import output_types, signatures
+from compiler.lower.outline import output_places, output_types, signatures
 from compiler.nodes import Mapping, Scalar, mapping, text
 from compiler.resolve import broken_names, resolve
 from compiler.settings import Project
@@ -40,7 +40,8 @@ def used_signature(name: Scalar, node: Mapping, scope: Scope, library: Library) 
             return Signature({}, name.span, EVERYTHING)
         if used.is_component:
             types, broken = output_types(used.spec)
-            return Signature(types, name.span, broken)
+            places = output_places(used.spec)
+            return Signature(types, name.span, broken, places=places)
         given = known_early(node, used.interface, scope)
         inner = _algorithm_scope(name, used, given, scope, library)
         inner.steps = signatures(mapping(used.spec.get("steps")), inner, {}, library)
@@ -48,7 +49,8 @@ def used_signature(name: Scalar, node: Mapping, scope: Scope, library: Library) 
         values = _outputs(name, node, outputs, inner)
         types = {key: values[key].type if key in values else None for key, _ in outputs or ()}
         broken = outputs.broken if outputs else frozenset()
-        return Signature(types, name.span, broken, values=values)
+        places = {key: entry.key.span for key, entry in outputs or ()}
+        return Signature(types, name.span, broken, values=values, places=places)
 
 
 def lower_used(
@@ -142,7 +144,7 @@ def _algorithm_scope(
         main_steps=None if scope.main_steps is None else frozenset(),
         prefix=f"{scope.prefix}{name.text}.",
         given=given,
-        items_used=set(),
+        items_used={},
         reads=set(),
         root=scope.root or scope,
     )

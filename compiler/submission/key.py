@@ -131,7 +131,7 @@ def data_of(value: Any) -> Any:
 def _fields(kind: str, fields: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     data: dict[str, Any] = {"": kind}
     for name, value in fields.items():
-        if name in ("span", "spans") or name.endswith("_span"):
+        if name.endswith(("span", "spans")):
             continue
         if name in _NOT_DIGESTED.get(kind, ()) or (name in defaults and value == defaults[name]):
             continue

@@ -120,6 +120,15 @@ def test_quotes_go_around_the_whole_item(text: str, expected: str | None) -> Non
         ("500 m", "500m"),
         ("8GB", None),  # 8G by the book, 8Gi to many
         ("8g", None),
+        ("8 MB", None),
+        ("8 M", "8M"),
+        ("512 B", "512"),
+        ("4 Gio", "4Gi"),
+        ("4Go", None),
+        ("2 cores", "2"),
+        ("4vCPU", "4"),
+        ("0,5", "0.5"),
+        ("1,000Mi", None),
         ("lots", None),
     ],
 )

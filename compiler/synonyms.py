@@ -1,0 +1,82 @@
+"""What other tools call things of the language, and what to write for what has no word here."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+# Types, then keys whose values mean the same.
+TYPES = {
+    **{"int": "integer", "long": "integer", "float": "number", "double": "number"},
+    **{"str": "string", "text": "string", "bool": "boolean", "list": "array"},
+    **{"dict": "object", "map": "object", "mapping": "object"},
+}
+KEYS = {
+    **{"retries": "retry", "depends_on": "needs", "dependson": "needs", "dependencies": "needs"},
+    **{"parameters": "params", "environment": "env", "arguments": "args", "gpus": "gpu"},
+    **{"cpus": "cpu", "mem": "memory", "ram": "memory", "desc": "description", "cmd": "command"},
+    **{"for_each": "foreach", "entrypoint": "command", "working_dir": "workdir"},
+    **{"nodeselector": "node_selector", "serviceaccount": "service_account"},
+    **{"serviceaccountname": "service_account", "priorityclassname": "priority_class"},
+    **{"imagepullpolicy": "pull_policy", "image_pull_policy": "pull_policy"},
+    **{"readonly": "read_only", "subpath": "sub_path", "mountpath": "mount", "mount_path": "mount"},
+    **{"min": "minimum", "max": "maximum", "choices": "enum", "regex": "pattern"},
+    **{"env_vars": "env", "variables": "env", "max_retries": "retry", "hyperparameters": "params"},
+    **{"docker_image": "image", "container_image": "image", "run": "script", "shm_size": "shm"},
+    **{"ephemeral_storage": "disk", "storage": "disk", "nvidia.com/gpu": "gpu"},
+    **{"pvc": "claim", "claim_name": "claim", "claimname": "claim", "configmap": "config_map"},
+    **{"persistent_volume_claim": "claim", "persistentvolumeclaim": "claim"},
+}
+
+
+class Instead(NamedTuple):
+    """What to write for a key of another tool: a key of the language, and how."""
+
+    key: str
+    hint: str
+
+
+# By the keys as others write them, without case and with `_`. The key of the language tells also
+# where each of these counts.
+_INSTEAD = {
+    **dict.fromkeys(
+        ("host_path", "hostpath"),
+        Instead(
+            "claim",
+            "a folder of one node is not on the others: mount a `claim`, or `empty: true` for what "
+            "only the step needs; for runs here `[local.volumes]` names a folder",
+        ),
+    ),
+    **dict.fromkeys(
+        ("empty_dir", "emptydir"), Instead("empty", "write `empty: true`, or `empty: {size: 10Gi}`")
+    ),
+    "nfs": Instead("claim", "write `claim: NAME`, of a PersistentVolumeClaim for that share"),
+    **dict.fromkeys(
+        ("requests", "limits"),
+        Instead("memory", "each amount has both sides: `memory: {request: 4Gi, limit: 8Gi}`"),
+    ),
+    **dict.fromkeys(
+        ("if", "condition", "only_if"), Instead("when", "write `when: ${{ … }}`, one condition")
+    ),
+    **dict.fromkeys(
+        ("matrix", "strategy", "loop", "with_items", "with_param", "parallel_for"),
+        Instead("foreach", "write `foreach: {NAME: [1, 2]}`, and `${{ each.NAME }}` in the step"),
+    ),
+    **dict.fromkeys(
+        ("tasks", "jobs", "stages", "templates", "dag"),
+        Instead("steps", "write `steps`, names to steps; their order is that of data and `needs`"),
+    ),
+    **dict.fromkeys(
+        ("timeout_seconds", "timeoutseconds", "active_deadline_seconds", "activedeadlineseconds"),
+        Instead("timeout", "write the unit: `timeout: 90s`"),
+    ),
+    "timeout_minutes": Instead("timeout", "write the unit: `timeout: 90m`"),
+    "secrets": Instead("env", "write `env: {TOKEN: '${{ secrets.NAME.KEY }}'}`"),
+    "cron": Instead("schedules", 'write `schedules: {nightly: {cron: "0 3 * * *"}}`'),
+}
+
+
+def instead(key: str, known: Collection[str]) -> Instead | None:
+    """What to write for an unknown key, where the language's key for it is `known`."""
+    found = _INSTEAD.get(key.casefold().replace("-", "_"))
+    return found if found is not None and found.key in known and key not in known else None

@@ -1,0 +1,4 @@
+from pathlib import Path
+
+
+def fit(reports: Path, model: Path) -> None: ...
