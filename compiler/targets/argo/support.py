@@ -12,15 +12,15 @@ from compiler.expr import ArtifactType
 from compiler.ir import Command, Limits, Param, Pipeline, PipelineInput, Required, Script, Step
 from compiler.launch import Launch, Text
 from compiler.settings import TargetSettings
-from compiler.targets import Level, Support
+from compiler.targets import Support
 from compiler.targets.argo import memo
 from compiler.targets.argo.flowsupport import of_flow, of_parts, of_schedules
 from compiler.targets.argo.locations import scheme
 from compiler.targets.argo.parts import MOST_PARAMETERS
-from compiler.targets.argo.plan import Data
-from compiler.targets.argo.planning import gathered_outputs, plan
+from compiler.targets.argo.plan import Data, Plan
+from compiler.targets.argo.planning import gathered_outputs
 from compiler.targets.argo.podsupport import of_pod, of_resources, of_volumes, unlabelled
-from compiler.targets.argo.workflow import manifests, templates_of
+from compiler.targets.argo.workflow import templates_of
 from compiler.targets.kubelet import ESCAPES, MOST_WORD_BYTES
 from compiler.targets.uses import emulated, exact, impossible, weaker
 from compiler.values import to_json, to_text
@@ -35,9 +35,9 @@ _ALL = "the algorithm"
 def of_pipeline(
     pipeline: Pipeline, launches: tuple[Launch, ...], settings: TargetSettings
 ) -> list[Support]:
-    """How each field fares; `launches` are those of the steps."""
+    """How each field fares by itself; `launches` are those of the steps."""
     gathered = set(gathered_outputs(launches))
-    found = [
+    return [
         *_of_texts(pipeline),
         *(use for param in pipeline.params for use in _of_param(param)),
         *_of_constraints(pipeline.params),
@@ -51,9 +51,6 @@ def of_pipeline(
         *of_schedules(pipeline),
         *_of_limits(pipeline.limits),
     ]
-    if all(use.level is not Level.REFUSED for use in found):
-        found += _of_whole(pipeline, launches, settings)
-    return found
 
 
 def _of_texts(pipeline: Pipeline) -> Iterator[Support]:
@@ -254,14 +251,10 @@ def _of_limits(limits: Limits) -> Iterator[Support]:
         yield exact(f"limits.{key}", _ALL, span, "counted in pods" if key == "parallel" else "")
 
 
-def _of_whole(
-    pipeline: Pipeline, launches: tuple[Launch, ...], settings: TargetSettings
-) -> Iterator[Support]:
+def of_whole(pipeline: Pipeline, planned: Plan, found: list[Data]) -> Iterator[Support]:
     """The graphs and the size of the manifests, once nothing else stands in the way."""
-    planned = plan(pipeline, launches, settings)
     for root, flow in zip(planned.graphs, planned.flows, strict=True):
         yield from of_parts(root, flow, pipeline)
-    found = manifests(pipeline, settings, planned)
     yield from _of_templates(found, pipeline)
     size = sum(len(to_json(d).encode()) for d in found)
     if size > _BUDGET:
