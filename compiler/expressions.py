@@ -208,6 +208,8 @@ class _Parser:
             "-": "there is no arithmetic; a name with a dash needs the form `['a-b']`",
             "*": "there is no arithmetic; compute in a step",
             "/": "there is no arithmetic; compute in a step",
+            **dict.fromkeys("“”„‘’‚", "write straight quotes"),
+            **dict.fromkeys("\xa0\u2007\u202f\u200b", "it is no plain space: type it again"),
         }
         if sign in "\"'":
             raise self.error("a quote that is not closed", "close the quote")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from collections.abc import Mapping as Dictionary
 from typing import cast
@@ -30,12 +31,15 @@ from compiler.values import (
     fits,
     from_text,
     kind_of,
+    to_json,
 )
 
 COMMAND_LINE = "command line"
 _ARTICLE = {"integer": "an integer", "array": "an array", "object": "an object"}
 # Constraint keys, and the types that they mean something for.
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+# Leading zeros, versions, Python's integers and its null.
+_DOUBTFUL = re.compile(r"0\d+|[1-9]\d?\.[1-9]0|\d{1,3}(?:_\d{3})+|None|nil")
 _LENGTHS = ("pattern", "minLength", "maxLength")
 
 
@@ -164,9 +168,11 @@ def _one_line(text: str) -> str:
 
 
 def unquoted(param: Param, node: Node) -> Fix | None:
-    """A quoted number or truth value as what it is, where that is what the parameter wants."""
-    if not isinstance(node, Scalar) or node.style not in ("'", '"'):
+    """A quoted number or truth value, or one of YAML 1.1, as what the parameter wants."""
+    if not isinstance(node, Scalar) or node.style not in ("", "'", '"'):
         return None
+    if node.plain:
+        return mending.as_boolean(node) if param.kind == "boolean" else None
     value = as_kind(resolve_plain(node.text), param.kind)
     return mending.unquoted(node) if value_problem(param, value) is None else None
 
@@ -209,12 +215,29 @@ def _kind(
     if isinstance(declared, Scalar):
         return cast(ValueKind, declared.text)
     inferred = kind_of(to_value(default)) if default is not None else None
+    if isinstance(default, Scalar) and default.plain and _DOUBTFUL.fullmatch(default.text):
+        found.append(_doubtful(name.text, default))
     if inferred is None and not broken:
         why = "null says nothing of the type" if default is not None else "there is no default"
         hint = f"write {name.text}: {{type: number, …}}"
         message = f"`{name.text}` needs a `type`: {why}"
         found.append(error("MLC501", message, name.span, hint=hint))
     return inferred or "string"
+
+
+def _doubtful(name: str, default: Scalar) -> Diagnostic:
+    """Of a default that many take for something else than YAML 1.2 does."""
+    value = default.value
+    read = f"the text {_shown(value)}" if isinstance(value, str) else f"the number {value}"
+    message = f"`{name}` needs a `type`: `{default.text}` is {read} here"
+    hint = f"write {{type: string, default: {default.text}}}"
+    if not isinstance(value, str):
+        hint += f", or {{type: {kind_of(value)}, default: {to_json(value)}}}"
+    elif default.text[0].isdigit():
+        hint += f", or {name}: {default.text.replace('_', '')}"
+    else:
+        hint += f", or {name}: {{type: string, default: null}}"
+    return error("MLC501", message, default.span, hint=hint)
 
 
 def _misplaced(node: Mapping, kind: ValueKind) -> list[Diagnostic]:

@@ -107,6 +107,8 @@ class _Checker:
 
     def node(self, node: Node, schema: Schema, place: Node, name: str) -> bool:
         found = words.json_type(node)
+        if found == "object" and node.broken and not node.entries:  # type: ignore[union-attr]
+            return False  # nothing is left of it, and why was told
         if schema.get("type") != found:
             if "oneOf" in schema and "properties" not in schema:
                 branch = self.branch(found, schema)

@@ -29,6 +29,7 @@ _SUBJECTS = {
     "definition of the parameter": "the definition of a parameter",
     "project": "the project's configuration",
 }
+_NO_SPACE = re.compile(r"[A-Za-z_][\w-]*:\S")
 _JSON_TYPES = {bool: "boolean", int: "integer", str: "string", type(None): "null"}
 
 
@@ -142,6 +143,8 @@ def wrong_type(node: Node, wanted: list[Schema], name: str) -> Diagnostic:
             hint = f'quote it: "{short(node.text)}"'
         elif titles == ["a list"] and node.text:
             hint = f"write [{', '.join(_words(node.text, name))}]"
+        elif node.plain and (key := _NO_SPACE.match(node.text)):
+            hint = f"a space is missing after `{key[0][:-1]}`"
         fix = _retyped(node, titles, name, {t for w in wanted for t in _types(w)})
     message = f"{subject} takes {_either(titles)}, found {found}"
     return error("MLC103", message, node.span, hint=hint, fix=fix)

@@ -16,7 +16,7 @@ import yaml
 from yaml import AliasEvent, MappingEndEvent, ScalarEvent, SequenceEndEvent, SequenceStartEvent
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
-from compiler import source_words
+from compiler import signs, source_words
 from compiler.diagnostics import Diagnostic, Related, Span, error
 from compiler.nodes import Entry, Mapping, Node, Scalar, Sequence, SourceFile
 
@@ -27,6 +27,7 @@ MAX_NODES = 200_000  # after aliases are expanded
 MOST_ERRORS = 500
 
 _TAG = re.compile(r"\S*")
+_NEGATION = re.compile(r"!+(?:\(|true|false|(?:params|inputs|steps|each|run|git)[.\[])")
 _PAIR = re.compile(r"(?<!\\)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 # With the line breaks that only YAML 1.1 knows, which libyaml would fold in quoted text, and the
 # byte order mark, which belongs before the text. Said by what is refused: a class of all that is
@@ -110,6 +111,10 @@ def parse(file: SourceFile) -> tuple[Mapping | None, list[Diagnostic]]:
         return None, [*composer.diagnostics, stop.diagnostic]
     except yaml.MarkedYAMLError as problem:
         return None, [*composer.diagnostics, source_words.syntax_error(file, problem)]
+    if not file.text.isascii():
+        mistaken = list(signs.mistaken(file, root))
+        if mistaken:
+            return None, [*composer.diagnostics, *mistaken]
     if isinstance(root, Mapping):
         return root, composer.diagnostics
     what = "the file is empty" if root is None else "the file has to be a mapping of keys to values"
@@ -165,12 +170,15 @@ class _Composer:
         self.count += 1
         if self.count > MAX_NODES:
             self.tally(0, event)
+        meant = None
         if event.tag is not None and event.tag != "!":
-            self.refuse_tag(event)
+            meant = self.refuse_tag(event)
         node: Node
         if kind is ScalarEvent:
             style = event.style or ""
             node = Scalar(self.file, event.start_mark, event.end_mark, event.value, style)
+            if meant and not node.text:
+                node.text, node.style = meant, '"'
         elif kind is SequenceStartEvent:
             node = self.sequence(event, depth)
         else:
@@ -189,14 +197,16 @@ class _Composer:
 
     def mapping(self, start: Any, depth: int) -> Mapping:
         entries: dict[str, Entry] = {}
+        broken: set[str] = set()
         while True:
             event = self.next()
             if type(event) is MappingEndEvent:
-                return Mapping(self.file, start.start_mark, event.end_mark, entries)
+                end = event.end_mark
+                return Mapping(self.file, start.start_mark, end, entries, frozenset(broken))
             key = self.node(event, depth + 1)
             value = self.node(self.next(), depth + 1)
             if not isinstance(key, Scalar) or not isinstance(key.value, str) or _is_merge(key):
-                self.refuse_key(key, value)
+                broken |= self.refuse_key(key, value)
             elif key.text in entries:
                 first = entries[key.text].key.span
                 related = (Related("first given here", first),)
@@ -205,22 +215,29 @@ class _Composer:
             else:
                 entries[key.text] = Entry(key, value)
 
-    def refuse_key(self, key: Node, value: Node) -> None:
+    def refuse_key(self, key: Node, value: Node) -> set[str]:
+        """Tells why it is no key; the names that are given by it, of which nothing can be said."""
         if isinstance(key, Scalar) and _is_merge(key):
             message = "merge keys (`<<`) are not part of the language"
             hint = "share settings by defaults at top level, or by `extends`"
             self.tell(error("MLC004", message, key.span, hint=hint))
-            return
-        if isinstance(key, Mapping) and self.file.text[max(0, key.start.index - 1)] == "$":
+            merged = value.items if isinstance(value, Sequence) else [value]
+            return {name for one in merged if isinstance(one, Mapping) for name in one.entries}
+        before = self.file.text[max(0, key.start.index - 1)]
+        if isinstance(key, Mapping) and before == "$":
             # `{a: ${{ params.x }}}` is read as a mapping that has a mapping for its key.
             self.tell(
                 source_words.forgotten_quotes(self.file, key.start.index - 1, value.end.index)
             )
-            return
+            return {before}
+        if isinstance(key, Mapping) and before == "{":
+            self.tell(source_words.template(self.file, key.start.index - 1, key.end.index + 1))
+            return {before}
         shown = key.text if isinstance(key, Scalar) else "a list or mapping"
         message = f"a key has to be text, found {shown or 'nothing'}"
         hint = f'quote it: "{shown}"' if isinstance(key, Scalar) and shown else ""
         self.tell(error("MLC004", message, key.span, hint=hint))
+        return {shown}
 
     def alias(self, event: Any) -> Node:
         known = self.anchors.get(event.anchor)
@@ -243,17 +260,20 @@ class _Composer:
             message = f"more than {MOST_ERRORS} errors in this file: the rest is not looked at"
             raise _StopError(error("MLC008", message, found.span, hint="mend these first"))
 
-    def refuse_tag(self, event: Any) -> None:
+    def refuse_tag(self, event: Any) -> str | None:
+        """Tells of a tag; the expression that is meant by it, if it is one: `!params.x`."""
         start = event.start_mark.index
         tag = _TAG.match(self.file.text, start)
         shown = tag[0] if tag else event.tag
         has_expression = self.file.text.find("${{", start, event.end_mark.index) >= 0
+        meant = f"${{{{ {shown} }}}}" if has_expression or _NEGATION.match(shown) else None
         hint = "quote the value if it is text"
-        if has_expression or not shown.startswith("!!"):
-            hint = f"a value starting with `!` is a tag; as an expression write ${{{{ {shown} }}}}"
+        if meant:
+            hint = f"a value starting with `!` is a tag; as an expression write {meant}"
         span = self.file.span(start, start + len(shown))
         message = f"YAML tags are not part of the language, found `{shown}`"
         self.tell(error("MLC004", message, span, hint=hint))
+        return meant
 
     def place(self, event: Any) -> Span:
         return self.file.span(event.start_mark.index, event.end_mark.index)

@@ -22,6 +22,7 @@ LAYERS: list[set[str]] = [
     {"settings"},
     {"nodes"},
     {"edits", "mending", "cron"},
+    {"signs"},
     {"source_words"},
     {"source", "toml_source", "policy", "ignores", "engines", "credentials"},
     {"schema", "schema_words", "editing"},

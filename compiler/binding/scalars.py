@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import cast
 
 from compiler import expr as ex
+from compiler import mending
 from compiler.binding.names import bind_names, literal
 from compiler.binding.operators import a_type, may_be_missing
 from compiler.binding.origin import origin
@@ -15,6 +19,11 @@ from compiler.expressions import Embedded, ExpressionError, parse, split
 from compiler.nodes import Mapping, Node, Scalar, Sequence, to_value
 from compiler.values import JsonValue, carrying_problem, to_text
 
+# `{{ params.x }}`, `${params.x}` and `$(params.x)`, of which other tools take one or the other.
+_NEARLY = re.compile(
+    r"(?:\{\{|\$\{|\$\()\s*(\$?\.?[A-Za-z_][\w-]*(?:\.[A-Za-z_]\w*)+)\s*(?:\}\}|\}|\))"
+)
+
 
 def bind(node: Scalar, scope: Scope, where: Where, *, text: bool) -> ex.Expr | None:
     """The expression that a scalar stands for; None where something was wrong with it.
@@ -23,6 +32,8 @@ def bind(node: Scalar, scope: Scope, where: Where, *, text: bool) -> ex.Expr | N
     has the type that YAML gives it.
     """
     if "${{" not in node.text:
+        if "{" in node.text or "$(" in node.text:
+            _report_nearly(node, scope, where)
         plain = text or isinstance(node.value, str)
         value = node.text if plain else node.value
         return carried(value, node, scope)
@@ -115,6 +126,41 @@ def _embedded(piece: Embedded, node: Scalar, scope: Scope, where: Where) -> ex.E
     if bound is not None and not scope.is_used:  # else it hangs on what the caller gives
         _useless_fallbacks(bound, scope)
     return bound
+
+
+def _report_nearly(node: Scalar, scope: Scope, where: Where) -> None:
+    """What would be an expression of the spec, were it written as one."""
+    for found in _NEARLY.finditer(node.text):
+        for inner in _in_our_words(found[1]):
+            tried = replace(scope, diagnostics=[], used_git=set(scope.used_git))
+            try:
+                bound = bind_names(parse(inner), node, 0, tried, where)
+            except ExpressionError:
+                continue
+            if bound is None or tried.diagnostics:
+                continue
+            right = f"${{{{ {inner} }}}}"
+            message = f"`{found[0]}` is text: an expression is written `{right}`"
+            hint = f"where the text is meant, `${{{{ '{found[0]}' }}}}`"
+            span = place(node, *found.span())
+            start = node.file.starts[span.line - 1] + span.column - 1
+            fix = None
+            if node.style in ("'", '"') and node.file.text.startswith(found[0], start):
+                fix = mending.replaced(node.file, start, start + len(found[0]), right)
+            scope.diagnostics.append(error("MLC401", message, span, hint=hint, fix=fix))
+            return
+
+
+def _in_our_words(path: str) -> Iterator[str]:
+    """A path as it stands in other tools' templates, by the names of this language."""
+    words = path.lstrip("$.").split(".")
+    if words[1:2] == ["parameters"] and words[0] in ("inputs", "workflow", "pipeline"):
+        yield ".".join(["params", *words[2:]])
+        yield ".".join(["inputs", *words[2:]])
+    elif words[2:3] == ["outputs"] and words[3:4] in (["parameters"], ["artifacts"]):
+        yield ".".join(["steps", words[1], "outputs", *words[4:]])
+    else:
+        yield ".".join(words)
 
 
 def _useless_fallbacks(bound: ex.Expr, scope: Scope) -> None:
