@@ -10,11 +10,18 @@ from typing import NamedTuple
 
 from compiler.diagnostics import Diagnostic, Related, Span, error, listing, nearest, warning
 from compiler.expr import EachRef, Expr, InputRef, Literal, Operation, ParamRef
-from compiler.ir import Amount, Loop, Node, Param, Pipeline, Required, Step
+from compiler.ir import Amount, Loop, Node, Param, Pipeline, Pod, Required, Step
 from compiler.policy import repository
 from compiler.quantities import duration, duration_text, quantity
 from compiler.settings import Ceiling, Policy, Project
 from compiler.values import JsonValue, to_text
+
+# Annotations that choose what the kernel lets a container do.
+_PROFILES = (
+    "container.apparmor.security.beta.kubernetes.io/",
+    "container.seccomp.security.alpha.kubernetes.io/",
+    "seccomp.security.alpha.kubernetes.io/",
+)
 
 
 def allowed_images(pipeline: Pipeline, project: Project) -> Iterator[Diagnostic]:
@@ -68,19 +75,12 @@ def pods(pipeline: Pipeline, project: Project) -> Iterator[Diagnostic]:
     """Privileges and service accounts that are not allowed."""
     policy = project.policy
     for step in pipeline.steps:
-        spans, security = dict(step.pod.value_spans), step.pod.security
-        if security is not None and not policy.privileged:
-            wanted = {
-                "privileged": security.privileged,
-                "allow_escalation": security.allow_escalation,
-                "add_capabilities": security.add_capabilities,
-            }
-            asked = [key for key, value in wanted.items() if value]
-            if asked:
-                message = f"the policy does not allow {listing(asked)}"
-                span = spans.get(f"security.{asked[0]}", step.span)
-                related = _asked(policy, "privileged")
-                yield error("MLC916", message, span, hint="take it out", related=related)
+        spans = dict(step.pod.value_spans)
+        for place, asked in _privileges(step.pod) if not policy.privileged else ():
+            message = f"the policy does not allow {listing(asked)}"
+            span = spans.get(place, step.span)
+            related = _asked(policy, "privileged")
+            yield error("MLC916", message, span, hint="take it out", related=related)
         account = step.pod.service_account
         if account and policy.service_accounts and account not in policy.service_accounts:
             near = nearest(account, policy.service_accounts)
@@ -90,6 +90,25 @@ def pods(pipeline: Pipeline, project: Project) -> Iterator[Diagnostic]:
             span = spans.get("service_account", step.span)
             related = _asked(policy, "service_accounts")
             yield error("MLC917", message, span, hint=hint, related=related)
+
+
+def _privileges(pod: Pod) -> Iterator[tuple[str, list[str]]]:
+    """What a pod wants beyond a container in its bounds, by the place of the first of it."""
+    security = pod.security
+    if security is not None:
+        wanted = {
+            "privileged": security.privileged,
+            "allow_escalation": security.allow_escalation,
+            "add_capabilities": security.add_capabilities,
+            "run_as_user: 0": security.run_as_user == 0,
+            "run_as_non_root: false": security.run_as_non_root is False,
+        }
+        asked = [key for key, value in wanted.items() if value]
+        if asked:
+            yield f"security.{asked[0].partition(':')[0]}", asked
+    for key, value in pod.annotations:
+        if value == "unconfined" and key.startswith(_PROFILES):
+            yield f"annotations.{key}", [f"{key}: {value}"]
 
 
 def required(pipeline: Pipeline, project: Project, flawed: Collection[str]) -> Iterator[Diagnostic]:

@@ -20,14 +20,16 @@ def unmatched_sources(spec: Mapping, project: Project) -> Iterator[Diagnostic]:
     for node in globs.items if isinstance(globs, Sequence) else ():
         if isinstance(node, Scalar) and not _matches(node.text, project):
             hint = "globs count from the project's root; `*` stays in a folder, `**` goes deeper"
-            if (project.root / node.text).is_dir():
+            if _leaves(node.text):
+                hint = "it leads out of the project; code beside it is found by `pythonpath`"
+            elif (project.root / node.text).is_dir():
                 folder = node.text.rstrip("/")
                 hint = f"it is a folder; for the files in it write `{folder}/**`"
             yield warning("MLC351", f"`{node.text}` matches no file", node.span, hint=hint)
 
 
 def _matches(pattern: str, project: Project) -> bool:
-    if pattern.startswith("/") or ".." in pattern.split("/"):
+    if _leaves(pattern):
         return False
     wanted = glob(pattern)
     start = plain_folder(pattern)
@@ -43,6 +45,10 @@ def _matches(pattern: str, project: Project) -> bool:
             hidden = {name for name in folders if name.startswith(".")}
             folders[:] = sorted(set(folders) - hidden - _NOT_SEARCHED)
     return False
+
+
+def _leaves(pattern: str) -> bool:
+    return pattern.startswith("/") or ".." in pattern.split("/")
 
 
 def code_folders(project: Project) -> tuple[Path, ...]:
