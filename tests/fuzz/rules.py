@@ -20,7 +20,7 @@ from typing import Any
 from consumers import compiled
 
 from compiler import project, source
-from compiler.checks import python
+from compiler.checks import python, signatures
 from compiler.codes import CODES
 from compiler.commands import fixes
 from compiler.commands.checking import Checked, check
@@ -70,7 +70,8 @@ def watched(stage: str) -> Iterator[None]:
 def forget() -> None:
     """What one process may remember of files, since none changes while it runs."""
     project.forget()
-    python._read.cache_clear()
+    for remembered in (python._found, python._modules, signatures.read_module):
+        remembered.cache_clear()
 
 
 def broken_rules(entry: str, *, thorough: bool) -> list[str]:
