@@ -7,6 +7,7 @@ nothing tells, there is a hint and no fix.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping, Set
 
@@ -65,7 +66,7 @@ def _right(
         return found.near
     said: Set[str] = frozenset()
     if isinstance(step.program, Script):
-        words = set(re.findall(r"\bOUTPUT_(\w+)", step.program.source))
+        words = _outputs_in(step.program.source)
         said = {name for name in (found.near, found.name) if name.upper() in words}
     elif isinstance(step.program, Python):
         function = function_of(step.program, project)
@@ -75,6 +76,11 @@ def _right(
     if (found.near in said) != (found.name in said):
         return found.near if found.near in said else found.name
     return found.near if found.is_own else None
+
+
+@functools.lru_cache(maxsize=16)
+def _outputs_in(script: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\bOUTPUT_(\w+)", script))
 
 
 def _other_side(

@@ -12,8 +12,8 @@ from compiler.diagnostics import Diagnostic, Related, warning
 from compiler.expr import Expr, Literal, Operation, same
 from compiler.ir import Node
 
-# Of more conditions than these on one way, not all pairs are looked at.
-_MOST = 40
+# More conditions than these on the way to one step are not looked at.
+_MOST = 20
 
 
 class _Condition(NamedTuple):
@@ -35,14 +35,20 @@ def never_runs(found: graph.Graph) -> Iterator[Diagnostic]:
         nodes = {node.name: node for node in members}
         asked: dict[str, list[_Condition] | None] = {}
         for name in graph.in_order({name: wait.all for name, wait in waits.items()}):
-            conditions = [_Condition(part, name, "") for part in _parts(nodes[name].when)]
+            # Each once, by its place: many ways may lead to one condition.
+            own = [_Condition(part, name, "") for part in _parts(nodes[name].when)]
+            by_place = {(one.owner, one.part.span): one for one in own}
             strict = [other for other in waits[name].strict if other in asked]
             for other in strict:
-                conditions += [one._replace(through=other) for one in asked[other] or ()]
+                for one in asked[other] or ():
+                    if len(by_place) < _MOST:
+                        place = (one.owner, one.part.span)
+                        by_place.setdefault(place, one._replace(through=other))
+            conditions = list(by_place.values())
             if any(asked[other] is None for other in strict):
                 asked[name] = None
                 continue
-            clash = next(_clashes(conditions[:_MOST]), None)
+            clash = next(_clashes(conditions[:_MOST]), None) if len(conditions) > 1 else None
             asked[name] = None if clash else conditions
             if clash:
                 yield _told(nodes[name], *clash)
@@ -66,6 +72,8 @@ def _told(node: Node, one: _Condition, other: _Condition) -> Diagnostic:
 
 def _clashes(conditions: list[_Condition]) -> Iterator[tuple[_Condition, _Condition]]:
     for one, other in itertools.combinations(conditions, 2):
+        if one.through and one.through == other.through:
+            continue  # compared where they came together
         if graph.opposite(one.part, other.part) or _differ(one.part, other.part):
             yield one, other
 

@@ -17,10 +17,14 @@ _IN_SHELL = re.compile(r"(?<!\\)\$(?:\{((?:INPUT|OUTPUT)_\w+)\}|((?:INPUT|OUTPUT
 _IN_PYTHON = re.compile(r"""environ\[\s*["']((?:INPUT|OUTPUT)_\w+)["']()""")
 
 
+_MOST_TOLD = 20
+_LONGEST = 200_000
+
+
 def check_script(source: Scalar, node: Mapping, shell: str, scope: Scope) -> None:
     """Warn of variables for inputs and outputs that the step does not have, and of Python that is
     none. What a used file's script says is told in that file."""
-    if scope.is_used or "${{" in source.text:
+    if scope.is_used or "${{" in source.text or len(source.text) > _LONGEST:
         return
     if shell == "python":
         _read(source, scope)
@@ -49,6 +53,8 @@ def _variables(
             if name in known or name in env or name in told or _is_set(name, source.text, shell):
                 continue
             told.add(name)
+            if len(told) > _MOST_TOLD:
+                return
             side, _, wanted = name.partition("_")
             kind = side.lower()
             own = [other for other in known if other.startswith(side)]
