@@ -100,10 +100,10 @@ def _load(path: Path, table: tuple[str, ...]) -> tuple[Project, tuple[Diagnostic
         return Project(root, path), (*found, *written), file
     policy, problems = read_policy(mapping(node.get("policy")))
     engines, more = read_engines(node, root)
-    # Of a URL with a password in it, `engines` says what to write instead.
-    told = {problem.span.line for problem in more}
-    found += [one for one in written if one.span.line not in told]
     tickets, still_more = read_tickets(mapping(node.get("tickets")))
+    # Of a URL with a password in it, `engines` says what to write instead.
+    told = {problem.span.line for problem in (*more, *still_more)}
+    found += [one for one in written if one.span.line not in told]
     found += [*problems, *more, *still_more]
     belongs = replace(
         _project(node, root, path, policy),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
+from compiler.cluster.calls import Patience
 from compiler.cluster.errors import EngineError, Lost
 from compiler.cluster.records import (
     Experiment,
@@ -23,7 +24,6 @@ from compiler.cluster.records import (
     Survey,
     Version,
 )
-from compiler.cluster.transport import Patience
 from compiler.ir import Pipeline
 from compiler.settings import EngineSettings, TargetSettings
 from compiler.values import JsonValue

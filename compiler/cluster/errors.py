@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Literal
+from urllib.parse import urlsplit
 
 from compiler.diagnostics import MlcError
 
@@ -156,6 +157,12 @@ def is_page(body: bytes, content_type: str = "") -> bool:
     """Whether an answer is a page for people and no data."""
     start = body[:512].lstrip().lower()
     return "text/html" in content_type.lower() or start.startswith((b"<!doctype html", b"<html"))
+
+
+def host_of(url: str) -> str:
+    """Scheme, host and port of an address."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def short(text: str) -> str:

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from compiler.cluster.transport import CALL, Response, Transport
+from compiler.cluster.calls import CALL, Response
+from compiler.cluster.transport import Transport
 
 
 class RestClient:

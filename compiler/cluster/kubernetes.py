@@ -19,9 +19,11 @@ from kubernetes.config import ConfigException
 
 from compiler.cluster.answers import Shape, at
 from compiler.cluster.auth import Credentials, Secret, credentials, origin
+from compiler.cluster.calls import Patience, calling
+from compiler.cluster.connections import Tls, tls_of
 from compiler.cluster.errors import EngineError, short
 from compiler.cluster.generated import RestClient
-from compiler.cluster.transport import Patience, Tls, Transport, calling, tls_of
+from compiler.cluster.transport import Transport
 from compiler.settings import EngineSettings
 
 _NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from compiler.cluster.calls import Patience
 from compiler.cluster.errors import EngineError, Lost
-from compiler.cluster.transport import Patience
 
 _T = TypeVar("_T")
 # Looks after a lost answer, with so many of the first pause before each: the server may still be

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from compiler.cluster.answers import Fields, Shape, Values, at, page, texts
+from compiler.cluster.calls import Patience
 from compiler.cluster.errors import EngineError
 from compiler.cluster.records import Needs, Survey
-from compiler.cluster.transport import Patience
 from compiler.quantities import quantity
 from compiler.settings import EngineSettings
 

@@ -9,41 +9,30 @@ from __future__ import annotations
 
 import json
 import random
-import ssl
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlencode, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import urllib3
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    NameResolutionError,
-    NewConnectionError,
-    ProxyError,
-    ReadTimeoutError,
-    SSLError,
-)
+from urllib3.exceptions import HTTPError
 
-from compiler.cluster import answers
-from compiler.cluster.answers import Garbled, Shape
+from compiler.cluster.answers import Shape
 from compiler.cluster.auth import Credentials
+from compiler.cluster.calls import Call, Patience, Response
+from compiler.cluster.connections import Tls, connections, tls_of
 from compiler.cluster.errors import (
     EngineError,
-    Lost,
+    host_of,
     is_page,
     login_hint,
     refusal,
     said_in,
     short,
 )
+from compiler.cluster.failures import after, broken, is_unsent, lost
 from compiler.settings import EngineSettings
 
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
@@ -51,99 +40,6 @@ _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _NOT_DONE = frozenset({429})
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LONGEST_WAIT = 60.0
-
-
-class Patience(NamedTuple):
-    """How often and how long: tries in all, the first pause, the longest, and timeouts, in s."""
-
-    tries: int = 6
-    pause: float = 0.3
-    longest: float = 15.0
-    connect: float = 10.0
-    read: float = 60.0
-
-
-class Call(NamedTuple):
-    """What a request is for: `doing` completes "can't …"; `creates` what must not be made twice;
-    `repeatable` a POST that comes out the same however often it is made; `streams` an answer that
-    is read line by line."""
-
-    doing: str
-    creates: bool = False
-    repeatable: bool = False
-    streams: bool = False
-
-
-_UNSAID = Call("ask the server")
-CALL: ContextVar[Call] = ContextVar("call", default=_UNSAID)
-
-
-@contextmanager
-def calling(
-    doing: str, *, creates: bool = False, repeatable: bool = False, streams: bool = False
-) -> Iterator[None]:
-    """What the requests inside are for; for generated clients, which can't be told."""
-    token = CALL.set(Call(doing, creates, repeatable, streams))
-    try:
-        yield
-    finally:
-        CALL.reset(token)
-
-
-@dataclass(slots=True)
-class Response:
-    """An answer that is a success, as generated clients want it too."""
-
-    status: int
-    reason: str
-    headers: Mapping[str, str]
-    data: Any
-    asked: str = ""
-    call: Call = _UNSAID
-
-    @property
-    def response(self) -> Response:
-        """What newer generated clients give back where they are not to read an answer."""
-        return self
-
-    def getheaders(self) -> Mapping[str, str]:
-        return self.headers
-
-    def getheader(self, name: str, default: str | None = None) -> str | None:
-        return self.headers.get(name, default)
-
-    def json(self, shape: Shape = "mapping") -> Any:
-        """The data by its shape; an empty answer is an empty mapping.
-
-        Raises:
-            EngineError: it is not as its shape; Lost where something was to be made by it.
-        """
-        try:
-            return answers.read(shape, json.loads(self.data) if self.data else {})
-        except Garbled as problem:
-            what = f"the server's answer to {self.asked} is garbled: {problem}"
-            if self.call.creates:
-                what = f"can't tell whether it worked to {self.call.doing}: {what}"
-                raise Lost(what) from None
-            hint = "look whether mlc or the server is the older one, and what stands between them"
-            raise EngineError(what, "misshapen", self.status, hint) from None
-
-
-class Tls(NamedTuple):
-    """Files in PEM; a server name where the certificate's is another than the address's."""
-
-    ca_file: str | None = None
-    client_cert: str | None = None
-    client_key: str | None = None
-    verify: bool = True
-    server_name: str | None = None
-
-
-def tls_of(settings: EngineSettings) -> Tls:
-    def path(name: str | None) -> str | None:
-        return str(settings.file(name)) if name else None
-
-    return Tls(path(settings.ca_file), path(settings.client_cert), path(settings.client_key))
 
 
 class Transport:
@@ -223,7 +119,7 @@ class Transport:
                 for line in whole:
                     yield self._line(line)
         except (HTTPError, OSError) as problem:
-            raise self._broken(call, problem, self.base) from None
+            raise broken(call, problem, self.base, self.patience, self.mask) from None
         finally:
             answer.data.release_conn()
         if rest:
@@ -269,12 +165,12 @@ class Transport:
             try:
                 answer = self._once(method, url, body, headers, fields, stream, read)
             except (HTTPError, OSError) as problem:
-                error = self._broken(call, problem, url)
+                error = broken(call, problem, url, self.patience, self.mask)
                 self._told(method, url, error.reason, started)
                 if error.reason in ("tls", "dns", "proxy") or is_last:
-                    raise self._lost(call, error, problem) from None
-                if not may_repeat and not _is_unsent(problem):
-                    raise self._lost(call, error, problem) from None
+                    raise lost(call, error, problem) from None
+                if not may_repeat and not is_unsent(problem):
+                    raise lost(call, error, problem) from None
                 self._pause(failed, None)
                 continue
             self._told(method, url, str(answer.status), started)
@@ -287,13 +183,13 @@ class Transport:
                     found.asked, found.call = f"{method} {self.mask(urlsplit(url).path)}", call
                     return found
                 if is_last or not may_repeat or found.reason == "login page":
-                    raise self._after(call, found, answer.status)
+                    raise after(call, found, answer.status)
                 self._pause(failed, None)
                 continue
             found = self._refused(call, answer, url, stream)
             passes = answer.status in _PASSING and (may_repeat or answer.status in _NOT_DONE)
             if is_last or not passes:
-                raise self._after(call, found, answer.status)
+                raise after(call, found, answer.status)
             self._pause(failed, answer.headers.get("Retry-After"))
 
     def mask(self, text: str) -> str:
@@ -350,7 +246,7 @@ class Transport:
             except (ValueError, RecursionError):
                 size = len(data)
                 return EngineError(
-                    f"can't {call.doing}: the answer of {self._host(url)} is broken off or no "
+                    f"can't {call.doing}: the answer of {host_of(url)} is broken off or no "
                     f"JSON ({size} bytes)",
                     "garbled",
                     answer.status,
@@ -375,7 +271,7 @@ class Transport:
                 f"{to.scheme}://{to.netloc.rpartition('@')[2]}{to.path}" if to.netloc else to.path
             )
             return EngineError(
-                f"can't {call.doing}: {self._host(url)} sends to {self.mask(short(shown))}",
+                f"can't {call.doing}: {host_of(url)} sends to {self.mask(short(shown))}",
                 "login page",
                 answer.status,
                 hint=login_hint(self.credentials.origin),
@@ -388,71 +284,11 @@ class Transport:
 
     def _login_page(self, call: Call, url: str) -> EngineError:
         return EngineError(
-            f"can't {call.doing}: {self._host(url)} answers with a web page, such as a login",
+            f"can't {call.doing}: {host_of(url)} answers with a web page, such as a login",
             "login page",
             200,
             hint=login_hint(self.credentials.origin),
         )
-
-    def _lost(self, call: Call, error: EngineError, problem: Exception) -> EngineError:
-        if not call.creates or _is_unsent(problem):
-            return error
-        return Lost(f"can't tell whether it worked to {call.doing}: {_first(error)}")
-
-    def _after(self, call: Call, error: EngineError, status: int) -> EngineError:
-        """The error of an answer; of a server that fell over while making something, `Lost`."""
-        unknown = status >= 500 or status == 408 or error.reason == "garbled"
-        if call.creates and unknown:
-            return Lost(f"can't tell whether it worked to {call.doing}: {_first(error)}")
-        return error
-
-    def _broken(self, call: Call, problem: Exception, url: str) -> EngineError:
-        host, said = self._host(url), self.mask(short(str(problem)))
-        what = f"can't {call.doing}: "
-        if isinstance(problem, ProxyError):
-            cause = self.mask(short(str(problem.original_error)))
-            if isinstance(problem.original_error, SSLError):
-                return EngineError(f"{what}TLS with the proxy fails: {cause}", "tls", hint=_TLS)
-            return EngineError(
-                f"{what}the proxy does not let through to {host}: {cause}",
-                "proxy",
-                hint="look at `proxy`, HTTPS_PROXY, HTTP_PROXY and NO_PROXY",
-            )
-        if isinstance(problem, (SSLError, ssl.SSLError)):
-            return EngineError(f"{what}TLS with {host} fails: {said}", "tls", hint=_TLS)
-        if isinstance(problem, NameResolutionError):
-            return EngineError(
-                f"{what}there is no host {urlsplit(url).hostname}",
-                "dns",
-                hint="look at `url`, the network and the VPN",
-            )
-        if isinstance(problem, NewConnectionError):
-            return EngineError(
-                f"{what}{host} refuses the connection",
-                "connection",
-                hint="look at `url` and whether the server, or the port-forward to it, is up",
-            )
-        if isinstance(problem, ConnectTimeoutError):
-            return EngineError(
-                f"{what}{host} does not answer within {self.patience.connect:g} s",
-                "timeout",
-                hint="look at the network, the VPN and the proxy",
-            )
-        if isinstance(problem, ReadTimeoutError):
-            return EngineError(
-                f"{what}{host} took the request and did not answer",
-                "timeout",
-                hint="the server is slow: run the command again",
-            )
-        return EngineError(
-            f"{what}the connection to {host} broke: {said}",
-            "connection",
-            hint="run the command again",
-        )
-
-    def _host(self, url: str) -> str:
-        parts = urlsplit(url)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
     def _pause(self, failed: int, retry_after: str | None) -> None:
         """Wait between half and all of a pause that doubles, or as long as the server wants."""
@@ -468,66 +304,8 @@ class Transport:
 
     def _pool(self, url: str) -> urllib3.PoolManager:
         if self._opened is None:
-            context = self._context() if urlsplit(url).scheme == "https" else None
-            name = self._tls.server_name
-            more: dict[str, Any] = {"server_hostname": name} if name else {}
-            proxy = self._proxy or _environment_proxy(url)
-            if proxy:
-                self._opened = self._through(proxy, context, more)
-            else:
-                self._opened = urllib3.PoolManager(maxsize=8, ssl_context=context, **more)
+            self._opened = connections(self.engine, url, self.credentials, self._tls, self._proxy)
         return self._opened
-
-    def _through(
-        self, proxy: str, context: ssl.SSLContext | None, more: Mapping[str, Any]
-    ) -> urllib3.PoolManager:
-        parts = urlsplit(proxy)
-        headers = None
-        if parts.username is not None:
-            from urllib.parse import unquote
-
-            name, password = unquote(parts.username), unquote(parts.password or "")
-            headers = urllib3.make_headers(proxy_basic_auth=f"{name}:{password}")
-            for secret in (password, parts.password, headers["proxy-authorization"]):
-                if secret:
-                    self.credentials.hide(secret)
-            proxy = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-        try:
-            return urllib3.ProxyManager(
-                proxy, maxsize=8, ssl_context=context, proxy_headers=headers, **more
-            )
-        except HTTPError:
-            raise EngineError(
-                f"engine `{self.engine}`: mlc can't go through the proxy {self._host(proxy)}",
-                "proxy",
-                hint="name one by http:// or https://",
-            ) from None
-
-    def _context(self) -> ssl.SSLContext:
-        tls = self._tls
-        path = tls.ca_file
-        try:
-            context = ssl.create_default_context(cafile=path)
-            path = tls.client_cert
-            if path:
-                context.load_cert_chain(path, tls.client_key)
-        except OSError as problem:
-            why = problem.strerror or short(str(problem))
-            raise EngineError(
-                f"can't read the certificates of engine `{self.engine}` from {path}: {why}",
-                "configuration",
-                hint="they have to be in PEM; look at `ca_file`, `client_cert` and `client_key`",
-            ) from None
-        if not tls.verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return context
-
-
-_TLS = (
-    "where the company has its own certificates, name them with `ca_file`; look at the host's "
-    "name in `url` too"
-)
 
 
 def transport(
@@ -546,25 +324,6 @@ def transport(
         patience=patience,
         verbose=verbose,
     )
-
-
-def _is_unsent(problem: Exception) -> bool:
-    """Whether a request certainly never reached the server."""
-    if isinstance(problem, ProxyError):
-        problem = problem.original_error
-    return isinstance(problem, (NewConnectionError, ConnectTimeoutError, SSLError))
-
-
-def _first(error: EngineError) -> str:
-    return str(error).partition(": ")[2].rpartition("; ")[0] or str(error)
-
-
-def _environment_proxy(url: str) -> str | None:
-    parts = urlsplit(url)
-    if not parts.hostname or proxy_bypass(parts.hostname):
-        return None
-    proxies = getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")
 
 
 def _seconds(text: str | None) -> float | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from compiler import __version__, frontend, targets
@@ -16,7 +18,8 @@ from compiler.git import UNKNOWN
 from compiler.ir import Pipeline, Required
 from compiler.nodes import SourceFile
 from compiler.settings import EngineSettings, Project, TargetSettings
-from compiler.submission.branch import Branch
+from compiler.submission.branch import Branch, concerns
+from compiler.submission.changed import changed_algorithms, untracked
 from compiler.submission.key import (
     experiment_name,
     images_of_commit,
@@ -123,6 +126,30 @@ def prepare(
     failed = has_errors(diagnostics)
     console.report(shown, sources, asked.style if failed else "text", specs)
     return None if failed else prepared
+
+
+def is_settled(
+    prepared: Sequence[Prepared],
+    project: Project,
+    branch: Branch,
+    *,
+    allow_dirty: bool,
+    quiet: bool,
+) -> bool:
+    """Whether what is here is what would run; what is not is told."""
+    specs = [Path(one.spec) for one in prepared]
+    uncommitted = changed_algorithms(branch, branch.commit, specs, project)
+    found = concerns(
+        branch,
+        image_of_commit=any(one.image_of_commit for one in prepared),
+        allow_dirty=allow_dirty,
+        needed=untracked(uncommitted, branch, project),
+    )
+    for concern in found:
+        sign = "error" if concern.refused else "warning"
+        if concern.refused or not quiet:
+            sys.stderr.write(f"{sign}: {concern.message}; {concern.hint}\n")
+    return not any(concern.refused for concern in found)
 
 
 def _split(

@@ -17,13 +17,13 @@ from compiler.commands.changed import own_specs
 from compiler.commands.engines import connected, here, settings_of
 from compiler.commands.remote import as_data
 from compiler.commands.specs import find_algorithms
-from compiler.commands.submissions import Prepared, prepare
+from compiler.commands.submissions import Prepared, is_settled, prepare
 from compiler.diagnostics import MlcError
 from compiler.gates import Verdict
 from compiler.settings import EngineSettings, Project
 from compiler.source import shown_path
-from compiler.submission.branch import Branch, concerns, merge_base, read_branch
-from compiler.submission.changed import Changed, changed_algorithms, untracked
+from compiler.submission.branch import Branch, merge_base, read_branch
+from compiler.submission.changed import Changed, changed_algorithms
 from compiler.submission.follow import follow
 from compiler.submission.key import experiment_name
 from compiler.submission.preflight import preflight
@@ -81,7 +81,9 @@ def submit_specs(request: Request) -> int:
             console.print_json([])
         return console.OK
     prepared = prepare(request, project, settings, branch, name, specs)
-    if prepared is None or not _is_settled(request, project, branch, prepared):
+    if prepared is None or not is_settled(
+        prepared, project, branch, allow_dirty=request.allow_dirty, quiet=request.quiet
+    ):
         return console.FAILED
     experiment = experiment_name(name)
     description = _description(request, project, name)
@@ -134,25 +136,6 @@ def _tell_why(request: Request, changed: Changed) -> None:
     for reason in changed.reasons if changed.state != "deleted" else ():
         detail = f" ({reason.detail})" if reason.detail else ""
         request.say(f"  {reason.path} {reason.change}{detail}")
-
-
-def _is_settled(
-    request: Request, project: Project, branch: Branch, prepared: Sequence[Prepared]
-) -> bool:
-    """Whether what is here is what would run; what is not is told."""
-    specs = [Path(one.spec) for one in prepared]
-    uncommitted = changed_algorithms(branch, branch.commit, specs, project)
-    found = concerns(
-        branch,
-        image_of_commit=any(one.image_of_commit for one in prepared),
-        allow_dirty=request.allow_dirty,
-        needed=untracked(uncommitted, branch, project),
-    )
-    for concern in found:
-        sign = "error" if concern.refused else "warning"
-        if concern.refused or not request.quiet:
-            sys.stderr.write(f"{sign}: {concern.message}; {concern.hint}\n")
-    return not any(concern.refused for concern in found)
 
 
 def _description(request: Request, project: Project, branch: str) -> str:

@@ -9,10 +9,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
 from checkouts import Checkout, make, variables
+from cluster import forked
 from cluster.servers.argo import Argo
 from cluster.servers.kfp import Kfp
 from cluster.servers.kubernetes import Kubernetes, write_kubeconfig
@@ -84,6 +86,15 @@ class Project:
             # What runs in the background of a shell inherits that Ctrl-C is for others.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
+
+    def fork(self, *arguments: str) -> ForkServerProcess:
+        """As `start`, quicker; what it prints is in `said`."""
+        env = variables() | {"ENGINE_TOKEN": TOKEN}
+        return forked.start(arguments, self.checkout.folder, env, self.said)
+
+    @property
+    def said(self) -> Path:
+        return self.checkout.folder.parent / "said.txt"
 
     def data(self, *arguments: str) -> Any:
         done = self.mlc(*arguments, "--format", "json")

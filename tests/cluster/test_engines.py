@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from cluster.world import MARKS, World
@@ -194,3 +195,21 @@ def test_two_at_once_make_one(world: World, pipeline: Pipeline) -> None:
     assert [run.id for run in world.engine.runs(RunQuery(project="ia"))] == made[:1]
     assert len(list(world.engine.schedules("ia"))) == 1
     assert len(list(world.engine.experiments("ia"))) == 1
+
+
+def test_a_run_whose_time_to_live_is_over_is_known_where_something_keeps_it(
+    world: World, pipeline: Pipeline
+) -> None:
+    """As docs/clusters.md says of each engine."""
+    first = world.submit(pipeline)
+    world.finish(first.id)
+    if not world.is_kfp:
+        world.server.app.cluster.expire("default", first.id)
+    world.submit(pipeline)
+    app: Any = world.server.app
+    there = len(app.runs) if world.is_kfp else len(app.cluster.of("workflows"))
+    straight = world.engine.settings.via == "kubernetes"
+    assert there == (0 if not world.is_kfp and not straight else 1)
+    found = world.engine.find_run("k1")
+    assert found is not None and found.id == first.id
+    assert found.state == ("waiting" if straight else "succeeded")

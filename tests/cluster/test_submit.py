@@ -273,9 +273,8 @@ def test_a_kill_at_any_request_makes_neither_two_runs_nor_none(there: Project) -
     """Each request in turn is the last one: the command is killed when the engine has acted on it,
     and run again."""
     for number in itertools.count(1):
-        spec = f"epochs={number + 10}"
-        arguments = ("submit", "algorithms/doc_type.yaml", "-p", spec)
-        process = there.start(*arguments)
+        arguments = ("submit", "algorithms/doc_type.yaml", "-p", f"epochs={number + 10}")
+        process = there.fork(*arguments)
         requests = itertools.count(1)
 
         def kill(*_: object, process=process, requests=requests, number=number) -> None:
@@ -283,11 +282,14 @@ def test_a_kill_at_any_request_makes_neither_two_runs_nor_none(there: Project) -
                 process.kill()
 
         there.server.watch(kill)
-        process.communicate(timeout=60)
+        process.join(timeout=60)
         there.server.watchers.clear()
-        if process.returncode == 0:
+        if process.exitcode == 0:
             break
-        assert there.mlc(*arguments).returncode == 0
+        assert process.exitcode == -signal.SIGKILL
+        again = there.fork(*arguments)
+        again.join(timeout=60)
+        assert again.exitcode == 0, there.said.read_text()
         assert len(there.run_names()) == number
     assert number > 5
 

@@ -15,8 +15,10 @@ import pytest
 
 from compiler.cluster import connect
 from compiler.cluster.auth import Credentials, Secret, credentials
+from compiler.cluster.calls import Patience
+from compiler.cluster.connections import Tls
 from compiler.cluster.errors import EngineError, Lost
-from compiler.cluster.transport import Patience, Tls, Transport, transport
+from compiler.cluster.transport import Transport, transport
 from compiler.settings import EngineSettings
 
 TOKEN = "tok3n-that-no-one-may-see"

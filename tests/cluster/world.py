@@ -9,8 +9,8 @@ from typing import Any
 from cluster.servers.wire import Server
 
 from compiler.cluster import Engine
+from compiler.cluster.calls import Patience
 from compiler.cluster.records import Experiment, Manifest, Marks, Run, Version
-from compiler.cluster.transport import Patience
 from compiler.ir import Pipeline
 from compiler.settings import TargetSettings
 

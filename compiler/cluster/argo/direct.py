@@ -11,9 +11,9 @@ from compiler.cluster.answers import at
 from compiler.cluster.argo.road import WORDS, Json, Kind
 from compiler.cluster.argo.server import ServerRoad
 from compiler.cluster.argo.shapes import OBJECTS, PAGES, REVIEW
+from compiler.cluster.calls import CALL, calling
 from compiler.cluster.errors import EngineError
 from compiler.cluster.kubernetes import Kubernetes
-from compiler.cluster.transport import CALL, calling
 
 _GROUP, _VERSION = "argoproj.io", "v1alpha1"
 _RIGHTS = (

@@ -20,6 +20,7 @@ from compiler.cluster.argo.nodes import Nodes, Place
 from compiler.cluster.argo.road import WORDS, Json, Kind, Road
 from compiler.cluster.argo.server import ServerRoad
 from compiler.cluster.auth import credentials
+from compiler.cluster.calls import Patience
 from compiler.cluster.errors import EngineError
 from compiler.cluster.once import once
 from compiler.cluster.records import (
@@ -35,7 +36,7 @@ from compiler.cluster.records import (
     Survey,
     Version,
 )
-from compiler.cluster.transport import Patience, transport
+from compiler.cluster.transport import transport
 from compiler.ir import Pipeline
 from compiler.settings import EngineSettings, TargetSettings
 from compiler.targets import argo

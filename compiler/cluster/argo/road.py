@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Protocol
 
-from compiler.cluster.transport import Patience
+from compiler.cluster.calls import Patience
 
 Kind = Literal["workflows", "workflowtemplates", "cronworkflows"]
 Json = Mapping[str, Any]

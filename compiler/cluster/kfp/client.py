@@ -9,9 +9,10 @@ from typing import Any
 import kfp_server_api as api
 
 from compiler.cluster.answers import Shape
+from compiler.cluster.calls import calling
 from compiler.cluster.generated import RestClient
 from compiler.cluster.kfp.shapes import PAGES
-from compiler.cluster.transport import Transport, calling
+from compiler.cluster.transport import Transport
 
 Json = Mapping[str, Any]
 _PAGE = 100

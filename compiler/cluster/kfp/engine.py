@@ -22,6 +22,7 @@ import kfp_server_api as api
 from compiler.cluster import compiled, marks, survey
 from compiler.cluster.answers import at
 from compiler.cluster.auth import credentials
+from compiler.cluster.calls import Patience
 from compiler.cluster.errors import EngineError
 from compiler.cluster.kfp import logs, metrics, reading, shapes
 from compiler.cluster.kfp.client import Client, Json, where
@@ -41,7 +42,7 @@ from compiler.cluster.records import (
     Survey,
     Version,
 )
-from compiler.cluster.transport import Patience, Transport, transport
+from compiler.cluster.transport import Transport, transport
 from compiler.ir import Pipeline
 from compiler.settings import EngineSettings, TargetSettings
 from compiler.targets import kfp
