@@ -85,7 +85,7 @@ def submit_specs(request: Request) -> int:
     experiment = experiment_name(name)
     description = _description(request, project, name)
     with connected(settings, request.verbose) as engine:
-        submissions = [one.submission(engine, experiment, description, branch) for one in prepared]
+        submissions = [one.submission(engine, experiment, description) for one in prepared]
         manifests = [submission.manifest for submission in submissions]
         found = preflight(engine, [one.pipeline for one in prepared], manifests)
         for line in found.unknown:
