@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -93,7 +93,7 @@ def deploy_specs(request: Request) -> int:
         plan, state = make_plan(engine, project, line, every, past, whole=whole)
         if given is not None:
             _check_plan(given, plan, request.plan or "")
-        _check_order(plan, past, request.prune)
+        _check_order(plan, state, past, request.prune)
         code = carry_out(request, engine, project, line, every, plan, state, past)
     return code or _learn_toys(request, line, every)
 
@@ -176,11 +176,12 @@ def _deploy_one(
         except Moved:
             if request.plan or number == _TRIES:
                 raise
-        plan, _ = make_plan(engine, project, line, [wanted], past, whole=False)
+        plan, state = make_plan(engine, project, line, [wanted], past, whole=False)
         found = item_of(plan, item.algorithm)
         if found is None or found.is_settled:
             return
-        if found.commit_before and not past.is_within(found.commit_before, plan.commit):
+        there = state[item.algorithm].commits if item.algorithm in state else ()
+        if not all(past.is_within(commit, plan.commit) for commit in there):
             # What was deployed meanwhile may be of a later commit.
             raise Moved(item.algorithm)
         item = found
@@ -257,22 +258,18 @@ def _check_plan(given: Plan, now: Plan, path: str) -> None:
         raise MlcError(f"{path} knows nothing of {listing(more)}; make a new plan")
 
 
-def _check_order(plan: Plan, past: Past, takes_away: bool) -> None:
+def _check_order(plan: Plan, state: Mapping[str, Deployed], past: Past, takes_away: bool) -> None:
     """Jobs of CI may end in another order than their commits came: what is later stays."""
     for item in plan.items:
         if item.is_settled or (item.kind == "orphaned" and not takes_away):
             continue
-        before = item.commit_before
-        if (
-            before
-            and past.is_within(plan.commit, before)
-            and not past.is_within(before, plan.commit)
-        ):
-            raise MlcError(
-                f"{plan.engine} has {item.algorithm} of the commit {before[:8]}, which comes after "
-                f"{plan.commit[:8]} that is checked out, so nothing was made; mlc rollback "
-                f"{item.algorithm} {plan.commit[:8]} goes back on purpose"
-            )
+        for there in state[item.algorithm].commits if item.algorithm in state else ():
+            if past.is_within(plan.commit, there) and not past.is_within(there, plan.commit):
+                raise MlcError(
+                    f"{plan.engine} has {item.algorithm} of the commit {there[:8]}, which comes "
+                    f"after {plan.commit[:8]} that is checked out, so nothing was made; "
+                    f"mlc rollback {item.algorithm} {plan.commit[:8]} goes back on purpose"
+                )
 
 
 def _is_confirmed(request: Request, plan: Plan, takes_away: bool) -> bool:

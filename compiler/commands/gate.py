@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from compiler import frontend
 from compiler.commands import console
@@ -14,6 +15,10 @@ from compiler.diagnostics import MlcError, has_errors
 from compiler.gates import Verdict, judge
 from compiler.git import UNKNOWN
 from compiler.ir import Gate, Pipeline
+
+if TYPE_CHECKING:
+    from compiler.cluster import Engine
+    from compiler.cluster.records import Marks, Run
 
 Metrics = Mapping[str, Mapping[str, float]]
 _SIGNS = {"passed": "passed", "failed": "FAILED", "open": "open  "}
@@ -80,6 +85,31 @@ def gate_remote(name: str | None, run: str, *, style: str, verbose: bool = False
     before = baseline.metrics if baseline else None
     base_name = baseline.name if baseline else None
     return tell(found.name, gates, found.state, found.metrics, base_name, before, style)
+
+
+def judged(
+    engine: Engine,
+    pipeline: Pipeline,
+    marks: Marks,
+    run: Run,
+    default: str | None,
+    say: Callable[[str], None],
+) -> tuple[Verdict, ...]:
+    """What the gates of a spec say of a run that has ended, beside the last good one of the branch
+    `default`. With a profile it is another run than they mean."""
+    from compiler.cluster import EngineError
+    from compiler.submission.summary import last_good
+
+    if not pipeline.gates or pipeline.profiles or run.state != "succeeded":
+        return ()
+    baseline, unread = None, ""
+    try:
+        baseline = last_good(engine, marks, default, run) if default else None
+    except EngineError as problem:
+        say(f"warning: nothing to hold {pipeline.name} against: {problem}")
+        unread = "the run to compare with can't be read"
+    before = baseline.metrics if baseline else None
+    return tuple(verdicts(pipeline.gates, run.metrics, before, unread))
 
 
 def verdicts(

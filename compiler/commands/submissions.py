@@ -58,11 +58,9 @@ class Prepared:
     values: Mapping[str, JsonValue]
     image_of_commit: bool
 
-    def submission(
-        self, engine: Engine, experiment: str, description: str, branch: Branch
-    ) -> Submission:
-        of_branch = None if self.marks.branch == branch.default else self.marks.branch
-        manifest = engine.compiled(self.pipeline, self.target, of_branch)
+    def submission(self, engine: Engine, experiment: str, description: str) -> Submission:
+        # Of the default branch, too: what its schedules start is replaced by `deploy` alone.
+        manifest = engine.compiled(self.pipeline, self.target, self.marks.branch)
         return Submission(manifest, self.marks, self.values, experiment, description)
 
 

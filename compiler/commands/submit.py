@@ -19,7 +19,6 @@ from compiler.commands.remote import as_data
 from compiler.commands.specs import find_algorithms
 from compiler.commands.submissions import Prepared, is_settled, prepare
 from compiler.diagnostics import MlcError
-from compiler.gates import Verdict
 from compiler.settings import EngineSettings, Project
 from compiler.source import shown_path
 from compiler.submission.branch import Branch, merge_base, read_branch
@@ -28,7 +27,7 @@ from compiler.submission.follow import follow
 from compiler.submission.key import experiment_name
 from compiler.submission.preflight import preflight
 from compiler.submission.submit import Submitted, submit
-from compiler.submission.summary import Summed, baseline_of, last_good, markdown, with_metrics
+from compiler.submission.summary import Summed, baseline_of, markdown, with_metrics
 from compiler.submission.tickets import find_ticket
 
 
@@ -88,7 +87,7 @@ def submit_specs(request: Request) -> int:
     experiment = experiment_name(name)
     description = _description(request, project, name)
     with connected(settings, request.verbose) as engine:
-        submissions = [one.submission(engine, experiment, description, branch) for one in prepared]
+        submissions = [one.submission(engine, experiment, description) for one in prepared]
         manifests = [submission.manifest for submission in submissions]
         found = preflight(engine, [one.pipeline for one in prepared], manifests)
         for line in found.unknown:
@@ -221,7 +220,7 @@ def _waited(
         raise
     runs = [with_metrics(engine, run, request.say) for run in ended]
     judged = [
-        _judged(request, engine, one, run, branch.default)
+        gate.judged(engine, one.pipeline, one.marks, run, branch.default, request.say)
         for one, run in zip(prepared, runs, strict=True)
     ]
     if request.summary:
@@ -247,22 +246,6 @@ def _waited(
             sys.stdout.writelines(f"  {line}\n" for line in gate.lines(verdicts))
     good = all(run.state == "succeeded" for run in runs)
     return console.OK if good and all(map(gate.passes, judged)) else console.FAILED
-
-
-def _judged(
-    request: Request, engine: Engine, one: Prepared, run: Run, default: str | None
-) -> tuple[Verdict, ...]:
-    """What the gates of a spec say of a run. With a profile it is another run than they mean."""
-    gates = one.pipeline.gates
-    if not gates or one.pipeline.profiles or run.state != "succeeded":
-        return ()
-    baseline, why = None, ""
-    try:
-        baseline = last_good(engine, one.marks, default, run) if default else None
-    except EngineError as problem:
-        request.say(f"warning: nothing to hold {one.pipeline.name} against: {problem}")
-        why = "the run to compare with can't be read"
-    return tuple(gate.verdicts(gates, run.metrics, baseline.metrics if baseline else None, why))
 
 
 def _tell_end(request: Request, engine: Engine, run: Run, name: str) -> None:

@@ -89,7 +89,8 @@ def deploy(engine: Engine, item: Item, deployment: Deployment, say: Say) -> Vers
                 _switch_off(engine, _named(engine, own, change.name))
                 say(f"{item.algorithm}: schedule {change.name} removed")
             else:
-                _put(engine, schedule, version, manifest, experiment, own, say)
+                known = frozenset(one.id for one in there.schedules)
+                _put(engine, schedule, version, manifest, experiment, own, known, say)
                 say(f"{item.algorithm}: schedule {change.name} starts {version.name}")
     return version
 
@@ -161,9 +162,11 @@ def _put(
     manifest: Manifest,
     experiment: Experiment,
     own: Marks,
+    known: frozenset[str],
     say: Say,
 ) -> None:
-    """A schedule of a spec as it is to be."""
+    """A schedule of a spec as it is to be; `known` are the ids of those that the plan was made
+    from."""
     if engine.replaces_schedules:
         engine.put_schedule(schedule, version, manifest, experiment, own)
         return
@@ -174,7 +177,7 @@ def _put(
         quiet.wait(crons, say)
     start = time.time()
     with quiet.undisturbed():
-        made = _made(engine, schedule, version, manifest, experiment, own)
+        made = _made(engine, schedule, version, manifest, experiment, own, known)
         _settle(engine, own, schedule, version, made)
     if follows and quiet.passed(crons, start, time.time()):
         say(
@@ -190,12 +193,15 @@ def _made(
     manifest: Manifest,
     experiment: Experiment,
     own: Marks,
+    known: frozenset[str],
 ) -> Schedule:
     """The last one of a schedule's name, if it is as it has to be, or another after it."""
     there = _named(engine, own, schedule.name)
     latest = there[0] if there else None
     if latest is not None and _is_same(engine, latest, schedule, version):
         return latest
+    if latest is not None and latest.id not in known:
+        raise Moved(own.algorithm)
     number = rank(latest)[0] + 1 if latest is not None else 1
     numbered = replace(own, generation=str(number))
     made = engine.put_schedule(schedule, version, manifest, experiment, numbered)

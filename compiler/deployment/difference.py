@@ -104,7 +104,6 @@ def plan_items(
                 name,
                 "orphaned",
                 before=deployed.current.name if deployed.current else "",
-                commit_before=_commit(deployed),
                 schedules=tuple(
                     ScheduleChange(one, "remove")
                     for one in sorted({s.spec.name for s in deployed.schedules})
@@ -115,11 +114,6 @@ def plan_items(
             if name not in wanted
         ]
     return tuple(sorted(items, key=lambda item: item.algorithm))
-
-
-def _commit(deployed: Deployed) -> str:
-    current = deployed.current
-    return current.marks.commit if current is not None and current.marks is not None else ""
 
 
 def _item(wanted: Wanted, deployed: Deployed | None, own: Marks, asking: Asking) -> Item:

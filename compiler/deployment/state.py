@@ -37,6 +37,13 @@ class Deployed:
         return next((one for one in found if one.enabled), found[0] if found else None)
 
     @property
+    def commits(self) -> tuple[str, ...]:
+        """Those that what runs by itself was made of."""
+        made = [self.current, *(one for one in self.schedules if one.enabled)]
+        found = {one.marks.commit for one in made if one is not None and one.marks is not None}
+        return tuple(sorted(filter(None, found)))
+
+    @property
     def fingerprint(self) -> str:
         """The same for the same state, as far as a plan goes by it."""
         current = self.current
@@ -76,7 +83,7 @@ def read_state(engine: Engine, project: str, branch: str) -> dict[str, Deployed]
     versions: dict[str, list[Version]] = {}
     schedules: dict[str, list[Schedule]] = {}
     for version in engine.versions(project):
-        if version.marks is not None and marks.same(version.marks.branch, branch):
+        if version.marks is not None and _is_of(engine, version, branch):
             versions.setdefault(version.marks.algorithm, []).append(version)
     for schedule in engine.schedules(project):
         if schedule.marks is not None and schedule.marks.algorithm:
@@ -99,8 +106,8 @@ def read_one(engine: Engine, project: str, branch: str, algorithm: str) -> Deplo
         version
         for version in engine.versions(project, algorithm)
         if version.marks is not None
-        and marks.same(version.marks.branch, branch)
         and version.marks.algorithm == algorithm
+        and _is_of(engine, version, branch)
     ]
     return Deployed(algorithm, _in_order(found), schedules_of(engine, project, algorithm))
 
@@ -111,6 +118,15 @@ def schedules_of(engine: Engine, project: str, algorithm: str) -> tuple[Schedule
         for one in engine.schedules(project, algorithm)
         if one.marks is not None and marks.same(one.marks.algorithm, algorithm)
     )
+
+
+def _is_of(engine: Engine, version: Version, branch: str) -> bool:
+    """Whether a version is what the branch deployed. Where one is replaced in place, what was
+    submitted on that branch has another name."""
+    own = version.marks
+    if own is None or not marks.same(own.branch, branch):
+        return False
+    return not engine.replaces_schedules or version.pipeline == own.algorithm.replace("_", "-")
 
 
 def _in_order(versions: Iterable[Version]) -> tuple[Version, ...]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from cluster.deployed import Algorithm, Kill, World, in_process, run, world
+from cluster.servers.kubernetes import Kubernetes
 
 from compiler.cluster import marks
 
@@ -262,6 +263,35 @@ def test_back_to_a_version_by_name_and_to_a_commit(there: World) -> None:
     assert ["params.epochs.default", 4, 5] in plan(there)["items"][0]["changes"]
 
 
+def test_a_submission_of_the_default_branch_takes_no_place(there: World) -> None:
+    """What schedules start is what was deployed, whoever runs what from a checkout."""
+    there.write({"fit": FIT})
+    there.deploy()
+    before = versions_of_schedules(there)
+    file = there.checkout.folder / "algorithms" / "fit.yaml"
+    file.write_text(replace(FIT, epochs=99).spec("fit"))
+    code, printed = there.mlc("submit", "algorithms/fit.yaml", "--allow-dirty")
+    assert code == 0, printed
+    file.write_text(FIT.spec("fit"))
+    assert versions_of_schedules(there) == before
+    if there.kind == "argo":
+        assert kinds(there) == {"fit": "unchanged"}
+    there.deploy()
+    assert kinds(there) == {"fit": "unchanged"}
+
+
+def versions_of_schedules(there: World) -> list[str]:
+    """What each starts, whole."""
+    if there.kind == "kfp":
+        return [
+            str(there.app.versions[job.version_id].spec) for job in there.app.recurring.values()
+        ]
+    crons = there.app.cluster.of("cronworkflows")
+    names = {cron["spec"]["workflowSpec"]["workflowTemplateRef"]["name"] for cron in crons}
+    templates = there.app.cluster.of("workflowtemplates")
+    return [str(one["spec"]) for one in templates if one["metadata"]["name"] in names]
+
+
 def test_what_is_later_stays(there: World) -> None:
     """Jobs of CI may end in another order than their commits came."""
     first = there.write({"fit": FIT})
@@ -358,8 +388,6 @@ def test_the_jobs_of_ci(there: World, name: str) -> None:
 
 
 def test_gates_on_the_engine(there: World, tmp_path: Path) -> None:
-    if there.kind != "kfp":
-        pytest.skip("metrics of these servers are tried with the engines")
     gated = replace(FIT, gates=("f1 >= baseline.f1 - 0.005",))
     there.write({"fit": gated})
     summary = tmp_path / "summary.md"
@@ -367,6 +395,10 @@ def test_gates_on_the_engine(there: World, tmp_path: Path) -> None:
     with playing(there):
         there.script.metrics["*"] = {"f1": 0.8}
         code, printed = there.mlc(*submit)
+        if isinstance(there.app, Kubernetes):
+            # Nothing there serves files, and what can't be told has not passed.
+            assert code == 1 and "the run has no metric fit.metrics.f1" in printed
+            return
         assert code == 0, printed
         assert "open    f1 >= baseline.f1 - 0.005" in printed
         there.checkout.git("checkout", "--quiet", "-b", "IA-1742")

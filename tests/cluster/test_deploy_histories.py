@@ -259,6 +259,34 @@ def test_processes_at_once(tmp_path: Path, contracts: None, kill: Kill, kind: st
             there.deploy()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_commits_at_once(tmp_path: Path, contracts: None, kill: Kill, kind: str) -> None:  # noqa: ARG001
+    """Jobs of two commits, each with a clone of its own: one of them is there in the end, whole,
+    and the deploy of the later one always gets through."""
+    one = far_off()
+    with world(tmp_path, kind) as there:
+        there.write({"fit": one, "other": one})
+        there.deploy()
+        for number in range(2):
+            clones = []
+            for epochs in (10 + 2 * number, 11 + 2 * number):
+                there.write({"fit": replace(one, epochs=epochs), "other": one})
+                clone = tmp_path / f"clone-{epochs}"
+                there.checkout.git("clone", "--quiet", str(there.checkout.folder), str(clone))
+                clones.append(clone)
+            there.expect()
+            there.invariants.writers = 2
+            command = ("deploy", "--yes", "--allow-dirty")
+            processes = [there.start(*command, cwd=clone) for clone in clones]
+            for process in processes:
+                printed, _ = process.communicate(timeout=60)
+                assert process.returncode in (0, 3), printed
+                assert "Traceback" not in printed, printed
+            there.invariants.writers = 1
+            there.deploy()
+            assert there.mlc("plan", "--detailed-exitcode")[0] == 0
+
+
 def far_off() -> Algorithm:
     """Its schedule comes some minutes from now in any time zone, so that no one waits for it."""
     minute = (int(time.time()) // 60 + 7) % 60
