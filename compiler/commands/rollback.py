@@ -73,7 +73,7 @@ def _earlier(
             f"the commit of {current.name} is not in this clone, so what was before can't be told; "
             "fetch all of it (git fetch --unshallow), or name a VERSION"
         )
-    for there in deployed.versions[1:]:
+    for there in deployed.versions:
         marks = there.marks
         if marks is None or (marks.digest, marks.commit) == (own.digest, own.commit):
             continue

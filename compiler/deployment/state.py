@@ -24,7 +24,12 @@ class Deployed:
 
     @property
     def current(self) -> Version | None:
-        return self.versions[0] if self.versions else None
+        """The newest version. Engines tell seconds: of several of one second that which a schedule
+        starts."""
+        newest = [one for one in self.versions if one.created == self.versions[0].created]
+        started = {one.version for one in self.schedules if one.enabled}
+        scheduled = (one for one in newest if {one.id, one.name} & started)
+        return next(scheduled, newest[0] if newest else None)
 
     def named(self, schedule: str) -> list[Schedule]:
         """Those of one name in a spec, the one that counts first."""
