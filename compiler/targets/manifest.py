@@ -13,7 +13,7 @@ import json
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from functools import lru_cache
 
 from compiler.values import JsonValue
 
@@ -34,6 +34,8 @@ _UNPRINTABLE_IN_BLOCK = re.compile(
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 # Readers look for the colon of a key within 1024 characters; beyond, a key must be announced.
 _LONGEST_KEY = 200
+# Most keys and texts stand in a manifest many times, and in the next one again.
+_KEPT = 4096
 
 
 def dump(document: JsonValue) -> str:
@@ -45,11 +47,10 @@ def dump(document: JsonValue) -> str:
         ValueError: the data hold NaN, an infinity or a lone surrogate, which have no text.
     """
     lines: list[str] = []
-    seen = _Seen({}, {})
     if isinstance(document, dict | list) and document:
-        _write(document, "", "", lines, seen)
+        _write(document, "", "", lines)
     else:
-        lines.append(_text(document, "", seen) if isinstance(document, str) else _scalar(document))
+        lines.append(_text(document, "") if isinstance(document, str) else _scalar(document))
     lines.append("")
     return "\n".join(lines)
 
@@ -59,40 +60,22 @@ def dump_all(documents: Iterable[JsonValue]) -> str:
     return "---\n".join(map(dump, documents))
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """Texts and keys that were written already: most of a manifest's stand in it many times.
-
-    A text is known by itself and its indent.
-    """
-
-    texts: dict[tuple[str, str], str]
-    keys: dict[str, str]
-
-
 def _write(
-    value: dict[str, JsonValue] | list[JsonValue],
-    lead: str,
-    indent: str,
-    lines: list[str],
-    seen: _Seen,
+    value: dict[str, JsonValue] | list[JsonValue], lead: str, indent: str, lines: list[str]
 ) -> None:
     """Write a collection that isn't empty: `lead` before its first line, `indent` before others."""
     if isinstance(value, dict):
         for key, item in value.items():
-            written = seen.keys.get(key)
-            head = lead + (_key(key, indent, seen) if written is None else written)
+            head = lead + (_key(key) or f"? {_line(key)}\n{indent}:")
             lead = indent
             if isinstance(item, str):
-                lines.append(
-                    f"{head} {seen.texts.get((item, indent)) or _text(item, indent, seen)}"
-                )
+                lines.append(f"{head} {_text(item, indent)}")
             elif isinstance(item, dict) and item:
                 lines.append(head)
-                _write(item, indent + "  ", indent + "  ", lines, seen)
+                _write(item, indent + "  ", indent + "  ", lines)
             elif isinstance(item, list) and item:
                 lines.append(head)
-                _write(item, indent, indent, lines, seen)
+                _write(item, indent, indent, lines)
             else:
                 lines.append(f"{head} {_scalar(item)}")
         return
@@ -100,30 +83,31 @@ def _write(
         head = lead + "- "
         lead = indent
         if isinstance(item, str):
-            lines.append(head + (seen.texts.get((item, indent)) or _text(item, indent, seen)))
+            lines.append(head + _text(item, indent))
         elif isinstance(item, dict | list) and item:
-            _write(item, head, indent + "  ", lines, seen)
+            _write(item, head, indent + "  ", lines)
         else:
             lines.append(head + _scalar(item))
 
 
-def _key(key: str, indent: str, seen: _Seen) -> str:
-    """A key with its colon."""
-    written = key if _is_bare(key) else _quoted(key)
-    if len(written) > _LONGEST_KEY:
-        return f"? {written}\n{indent}:"
-    seen.keys[key] = f"{written}:"
-    return f"{written}:"
+@lru_cache(maxsize=_KEPT)
+def _key(key: str) -> str:
+    """A key with its colon; empty for one that is too long for this."""
+    written = _line(key)
+    return f"{written}:" if len(written) <= _LONGEST_KEY else ""
 
 
-def _text(text: str, indent: str, seen: _Seen) -> str:
+def _text(text: str, indent: str) -> str:
     """A text on a line that is indented so far."""
-    if _is_bare(text):
-        written = text
-    else:
-        written = _block(text, indent + "  ") if _fits_block(text) else _quoted(text)
-    seen.texts[text, indent] = written
-    return written
+    if "\n" in text and _fits_block(text):
+        return _block(text, indent + "  ")
+    return _line(text)
+
+
+@lru_cache(maxsize=_KEPT)
+def _line(text: str) -> str:
+    """A text in one line."""
+    return text if _is_bare(text) else _quoted(text)
 
 
 def _scalar(value: bool | int | float | dict[str, JsonValue] | list[JsonValue] | None) -> str:
@@ -152,7 +136,7 @@ def _fits_block(text: str) -> bool:
 
     Readers differ on blocks that begin with white space and on white space after the last line.
     """
-    if "\n" not in text or text[0] in " \n" or _UNPRINTABLE_IN_BLOCK.search(text):
+    if text[0] in " \n" or _UNPRINTABLE_IN_BLOCK.search(text):
         return False
     last = text.removesuffix("\n").rpartition("\n")[2]
     return bool(last.strip(" "))
