@@ -16,8 +16,6 @@ from compiler.settings import EngineSettings, TicketSettings
 
 # Ways to show who one is: a server is given one of them.
 _IDENTITIES = ("token_env", "token_file")
-# What only a road straight to Kubernetes reads.
-_OF_KUBERNETES = ("kubeconfig", "context", "in_cluster")
 _TEXTS = (
     "url", "ui", "namespace", "token_env", "token_file", "cookies_env", "kubeconfig", "context",
     "ca_file", "client_cert", "client_key", "proxy", "service_account", "artifacts",
@@ -88,12 +86,6 @@ def _problems(name: str, table: Mapping, span: Span) -> Iterator[Diagnostic]:
         message = f"engine `{name}` has a `{given}` and no `{missing}`"
         hint = "name both; they may be the same file"
         yield error("MLC901", message, _span(table, given), hint=hint)
-    for key in _OF_KUBERNETES:
-        needless = key in table.entries and not straight and key != "in_cluster"
-        if needless and text(table.get("kind")) == "argo":
-            message = f"engine `{name}`: `{key}` says nothing to the Argo Server"
-            hint = 'say `via = "kubernetes"`, or leave it out'
-            yield error("MLC901", message, _span(table, key), hint=hint)
     if text(table.get("in_cluster")) == "true" and "kubeconfig" in table.entries:
         message = f"engine `{name}` takes only one of `in_cluster` and `kubeconfig`"
         yield error("MLC901", message, _span(table, "kubeconfig"), hint="leave one of them out")

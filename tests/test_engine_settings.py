@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from compiler.commands.engines import settings_of
+from compiler.diagnostics import MlcError
 from compiler.project import find
 
 
@@ -47,7 +49,6 @@ def test_an_engine_as_data(tmp_path: Path) -> None:
         ),
         ('[tickets]\nprovider = "jira"\nurl = "https://:9"\n', "3: tickets: `url` names no host"),
         (ENGINE.replace("x.example", ":9"), "3: engine `a`: `url` names no host"),
-        (ENGINE.replace("kfp", "argo") + 'context = "c"\n', "4: engine `a`: `context` says not"),
         (
             '[engines.a]\nkind = "argo"\nvia = "kubernetes"\nin_cluster = true\nkubeconfig = "c"\n',
             "5: engine `a` takes only one of `in_cluster` and `kubeconfig`",
@@ -69,3 +70,31 @@ def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, text: str, expecte
     (found,) = said(tmp_path, text)
     assert found.startswith(expected)
     assert "pw@" not in found
+
+
+@pytest.mark.parametrize(
+    "more", ['kubeconfig = "~/.kube/config"\ncontext = "c"\n', "in_cluster = true\n"]
+)
+def test_any_engine_may_say_where_kubernetes_is_asked(tmp_path: Path, more: str) -> None:
+    for kind in ("kfp", "argo"):
+        assert said(tmp_path, ENGINE.replace("kfp", kind) + more) == []
+
+
+def test_an_engine_that_there_is_not(tmp_path: Path) -> None:
+    """A kind stands for an engine where one alone is of it."""
+    two = ENGINE.replace(".a]", ".day_kfp]") + ENGINE.replace(".a]", ".night]")
+    assert said(tmp_path, two + ENGINE.replace("kfp", "argo")) == []
+    project, _, _ = find(tmp_path)
+    assert settings_of(project, "argo").name == "a"
+    for name, expected in (
+        ("kfp", "`kfp` is the kind of `day_kfp` and `night`: name one of them"),
+        ("nihgt", "there is no engine `nihgt`; did you mean `night`?"),
+        ("zzzzzzzz", "there is no engine `zzzzzzzz`; there are `day_kfp`, `night` and `a`"),
+    ):
+        with pytest.raises(MlcError) as problem:
+            settings_of(project, name)
+        assert str(problem.value) == expected
+    (tmp_path / "bare").mkdir()
+    assert said(tmp_path / "bare", "") == []
+    with pytest.raises(MlcError, match=r"docs/clusters\.md"):
+        settings_of(find(tmp_path / "bare")[0], None)

@@ -39,7 +39,7 @@ def settings_of(project: Project, name: str | None) -> EngineSettings:
     if not engines:
         raise MlcError(
             f"this project names no engine; add one to its configuration as {table}, with `kind` "
-            "and `url` (docs/submit.md)"
+            "and `url` (docs/clusters.md)"
         )
     wanted = name or project.default_engine
     if wanted is None and len(engines) == 1:
@@ -55,9 +55,12 @@ def settings_of(project: Project, name: str | None) -> EngineSettings:
     alike = [settings for settings in engines.values() if settings.kind == wanted]
     if len(alike) == 1:
         return alike[0]
+    if alike:
+        names = listing([settings.name for settings in alike])
+        raise MlcError(f"`{wanted}` is the kind of {names}: name one of them")
     near = nearest(wanted, list(engines))
-    hint = f"did you mean {near}?" if near else f"there are {listing(list(engines))}"
-    raise MlcError(f"there is no engine {wanted}; {hint}")
+    hint = f"did you mean `{near}`?" if near else f"there are {listing(list(engines))}"
+    raise MlcError(f"there is no engine `{wanted}`; {hint}")
 
 
 @contextmanager
