@@ -6,8 +6,10 @@ from typing import Any
 
 import click
 
-from compiler.cli.options import data_format, engine, quiet, verbose
+from compiler.cli.options import data_format, engine, verbose
 from compiler.cli.runs import root
+
+quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but the plan and errors.")
 
 
 @click.command()
@@ -54,6 +56,8 @@ def deploy(specs: tuple[str, ...], toy: bool, wait: bool, **options: Any) -> int
     """
     if specs and options["plan"]:
         raise click.UsageError("--plan says which specs, so name none")
+    if specs and options["prune"]:
+        raise click.UsageError("--prune looks at all specs of the project, so name none")
     if options["summary"] and not wait:
         raise click.UsageError("--summary tells how runs ended, so it needs --wait")
     if wait and not toy:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import click
 
@@ -13,6 +12,7 @@ from compiler.cluster import Engine
 from compiler.commands import console, submit
 from compiler.commands.deployments import (
     Line,
+    from_top,
     item_of,
     make_plan,
     marks_of,
@@ -78,7 +78,8 @@ def deploy_specs(request: Request) -> int:
     specs = request.specs
     if given is not None:
         specs = () if given.whole else tuple(item.spec for item in given.items)
-    every = read_wanted(find_algorithms(specs), settings, request.style, request.quiet)
+    algorithms = find_algorithms(specs)
+    every = read_wanted(algorithms, settings, request.style, request.quiet, request.verbose)
     if every is None:
         return console.FAILED
     if not _is_settled(request, line, every):
@@ -86,6 +87,8 @@ def deploy_specs(request: Request) -> int:
     whole = given.whole if given is not None else not request.specs
     with Past(line.branch.root) as past, connected(settings, request.verbose) as engine:
         found = preflight(engine, [wanted.neutral for wanted in every])
+        for note in found.unknown:
+            request.say(f"note: {note}")
         if found.missing:
             sys.stderr.write(f"{settings.name} lacks what this needs; nothing was made:\n")
             sys.stderr.writelines(f"  {line}\n" for line in found.missing)
@@ -136,7 +139,7 @@ def carry_out(
     if request.style == "json":
         console.print_json(as_data(plan))
     else:
-        sys.stdout.write("".join(f"{line}\n" for line in lines(plan)))
+        sys.stdout.write("".join(f"{line}\n" for line in lines(plan, prunes=request.prune)))
         sys.stdout.flush()
     orphans = [item for item in plan.items if item.kind == "orphaned"] if request.prune else []
     to_do = [item for item in plan.items if not item.is_settled and item.kind != "orphaned"]
@@ -207,21 +210,13 @@ def _is_settled(request: Request, line: Line, every: Sequence[Wanted]) -> bool:
         line.branch,
         image_of_commit=any(wanted.of_commit for wanted in every),
         allow_dirty=request.allow_dirty,
-        needed=[path.as_posix() for path in _from_top(line, every)],
+        needed=list(from_top(line, every)),
     )
     for concern in found:
         if concern.refused or not request.quiet:
             sign = "error" if concern.refused else "warning"
             sys.stderr.write(f"{sign}: {concern.message}; {concern.hint}\n")
     return not any(concern.refused for concern in found)
-
-
-def _from_top(line: Line, every: Sequence[Wanted]) -> Iterator[Path]:
-    """Where the specs are in the checkout."""
-    for wanted in every:
-        path = Path(wanted.spec).resolve()
-        if path.is_relative_to(line.branch.root):
-            yield path.relative_to(line.branch.root)
 
 
 def _check_branch(line: Line, request: Request) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from compiler import __version__, targets
 from compiler.binding import Git
@@ -49,7 +50,7 @@ def read_line(project: Project) -> Line:
 
 
 def read_wanted(
-    specs: Sequence[str], settings: EngineSettings, style: str, quiet: bool
+    specs: Sequence[str], settings: EngineSettings, style: str, quiet: bool, verbose: bool
 ) -> list[Wanted] | None:
     """The specs; None where there are errors, which are shown."""
     sources: dict[str, SourceFile] = {}
@@ -61,7 +62,9 @@ def read_wanted(
         diagnostics += loaded.diagnostics
         if wanted is not None:
             losses = targets.losses(wanted.neutral, wanted.document.project, [settings.kind])
-            diagnostics += settle(losses, loaded)
+            settled = settle(losses, loaded)
+            # What a target does less well is told where one compiles, and is known by then.
+            diagnostics += settled if verbose else [d for d in settled if has_errors([d])]
             found.append(wanted)
     diagnostics = in_order(list(dict.fromkeys(diagnostics)))
     failed = has_errors(diagnostics)
@@ -73,6 +76,14 @@ def read_wanted(
         if other != wanted.spec:
             raise MlcError(f"{other} and {wanted.spec} are both called {wanted.algorithm}")
     return None if failed else found
+
+
+def from_top(line: Line, every: Sequence[Wanted]) -> Iterator[str]:
+    """Where the specs are in the checkout."""
+    for wanted in every:
+        path = Path(wanted.spec).resolve()
+        if path.is_relative_to(line.branch.root):
+            yield path.relative_to(line.branch.root).as_posix()
 
 
 def make_plan(

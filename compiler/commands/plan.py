@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from compiler import files
 from compiler.commands import console
-from compiler.commands.deployments import make_plan, read_line, read_wanted
+from compiler.commands.deployments import Line, from_top, make_plan, read_line, read_wanted
 from compiler.commands.engines import connected, here, settings_of
 from compiler.commands.specs import find_algorithms
 from compiler.deployment.difference import Item, Plan, ScheduleChange
 from compiler.deployment.past import Past
+from compiler.deployment.wanted import Wanted
 from compiler.deployment.words import Change, said
 from compiler.diagnostics import MlcError
+from compiler.submission.branch import concerns
 
 FORM = 1
 CHANGES = 2
 _MOST = 40
+_SCHEDULES = "schedules alone"
 
 
 def plan_specs(
@@ -43,9 +47,11 @@ def plan_specs(
     project = here()
     settings = settings_of(project, name)
     line = read_line(project)
-    every = read_wanted(find_algorithms(specs), settings, style, quiet)
+    every = read_wanted(find_algorithms(specs), settings, style, quiet, verbose)
     if every is None:
         return console.FAILED
+    if not quiet:
+        _tell_uncommitted(line, every)
     with Past(line.branch.root) as past, connected(settings, verbose) as engine:
         engine.check()
         plan, _ = make_plan(engine, project, line, every, past, whole=not specs)
@@ -55,7 +61,20 @@ def plan_specs(
         console.print_json(as_data(plan))
     else:
         sys.stdout.write("".join(f"{line}\n" for line in lines(plan)))
+        sys.stdout.flush()
+    if out and plan.has_changes and not quiet:
+        sys.stderr.write(f"mlc deploy --plan {shlex.quote(out)} carries this out\n")
     return CHANGES if detailed and plan.has_changes else console.OK
+
+
+def _tell_uncommitted(line: Line, every: Sequence[Wanted]) -> None:
+    """What a deploy would warn of or refuse. A commit that no remote has is everyday here: CI
+    plans what a merge would be."""
+    of_commit = any(wanted.of_commit for wanted in every)
+    needed = list(from_top(line, every))
+    for one in concerns(line.branch, image_of_commit=of_commit, allow_dirty=True, needed=needed):
+        if one.paths:
+            sys.stderr.write(f"warning: {one.message}; {one.hint}\n")
 
 
 def as_data(plan: Plan) -> dict[str, Any]:
@@ -93,20 +112,25 @@ def read_plan(path: str) -> Plan:
         raise MlcError(f"{path} is no whole plan: write it anew with mlc plan --out") from None
 
 
-def lines(plan: Plan) -> Iterator[str]:
-    """The plan for people: what changes, then how many do not."""
+def lines(plan: Plan, *, prunes: bool = False) -> Iterator[str]:
+    """The plan for people: what changes, then how many do not. With `prunes` orphans go."""
     for item in plan.items:
-        yield from _told(item)
-    counts = [
-        (kind, sum(item.kind == kind for item in plan.items))
-        for kind in ("new", "changed", "unchanged", "orphaned")
-    ]
-    tally = ", ".join(f"{count} {kind}" for kind, count in counts if count)
+        yield from _told(item, prunes)
+    words = ("new", "changed", _SCHEDULES, "unchanged", "orphaned")
+    counts = [(word, sum(_word(item) == word for item in plan.items)) for word in words]
+    tally = ", ".join(
+        f"{count} {'of ' if word == _SCHEDULES else ''}{word}" for word, count in counts if count
+    )
     verdict = "" if plan.has_changes else "; nothing to do"
     yield f"{plan.engine}: {tally or 'no algorithms'}{verdict}"
 
 
-def _told(item: Item) -> Iterator[str]:
+def _word(item: Item) -> str:
+    """The kind of an item for people: an algorithm that something is done for is not unchanged."""
+    return _SCHEDULES if item.kind == "unchanged" and item.schedules else item.kind
+
+
+def _told(item: Item, prunes: bool) -> Iterator[str]:
     if item.kind == "unchanged" and item.is_settled:
         return
     sign = {"new": "+", "changed": "~", "unchanged": "~", "orphaned": "-"}[item.kind]
@@ -115,8 +139,8 @@ def _told(item: Item) -> Iterator[str]:
         before = f"{item.before} → " if item.before else ""
         detail = f"  {before}{item.version}"
     elif item.kind == "orphaned":
-        detail = "  no spec has it; --prune takes it away"
-    yield f"{sign} {item.algorithm}  {item.kind}{detail}"
+        detail = f"  no spec has it; {'it is taken' if prunes else '--prune takes it'} away"
+    yield f"{sign} {item.algorithm}  {_word(item)}{detail}"
     for reason in item.why:
         yield f"    {reason}"
     for change in item.changes[:_MOST]:
@@ -124,8 +148,8 @@ def _told(item: Item) -> Iterator[str]:
     if len(item.changes) > _MOST:
         yield f"    and {len(item.changes) - _MOST} more; --format json has all"
     for schedule in item.schedules:
-        gone = item.kind == "orphaned"
-        told = f"schedule {schedule.name} goes on" if gone else _schedule(schedule, item)
+        stays = item.kind == "orphaned" and not prunes
+        told = f"schedule {schedule.name} goes on" if stays else _schedule(schedule, item)
         yield f"    {told}"
 
 

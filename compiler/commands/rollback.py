@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from compiler.commands import console
 from compiler.commands.deploy import Request, carry_out
 from compiler.commands.deployments import Line, make_plan, read_line
 from compiler.commands.engines import connected, here, settings_of
@@ -40,7 +41,11 @@ def roll_back(algorithm: str, version: str | None, request: Request) -> int:
         old, commit = _earlier(deployed, version, past, project)
         then = Line(replace(line.branch, commit=commit), line.name)
         plan, state = make_plan(engine, project, then, [old], past, whole=False)
-        return carry_out(request, engine, project, then, [old], plan, state, past)
+        code = carry_out(request, engine, project, then, [old], plan, state, past)
+    if code == console.OK:
+        own = f"the next mlc deploy of {line.name} brings {algorithm}'s own spec again"
+        request.say(f"{own}; revert the commit there, too")
+    return code
 
 
 def _earlier(

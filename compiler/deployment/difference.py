@@ -150,10 +150,7 @@ def _against(start: Item, wanted: Wanted, current: Version, own: Marks, asking: 
         changes = tuple(spec_changes(old, wanted)) if old is not None else ()
         why: tuple[str, ...] = ()
         if old is None:
-            why = (
-                f"its spec at {there.commit[:8]} is not in this clone, so what changed can't be "
-                "told",
-            )
+            why = (f"{_no_spec(wanted, there.commit, asking)}, so what changed can't be told",)
         return replace(start, kind="changed", publish=True, changes=changes, why=why)
     if wanted.of_commit and not marks.same(there.commit, own.commit):
         change = Change("git.commit", there.commit, own.commit)
@@ -162,6 +159,14 @@ def _against(start: Item, wanted: Wanted, current: Version, own: Marks, asking: 
     if found:
         return replace(start, kind="changed", publish=True, why=(found,), drift=(found,))
     return replace(start, kind="unchanged", version=current.name)
+
+
+def _no_spec(wanted: Wanted, commit: str, asking: Asking) -> str:
+    """Why the spec of a version can't be had."""
+    if asking.past(wanted, commit, "") is None:
+        return f"its spec at {commit[:8]} is not in this clone"
+    # Another mlc may count another digest.
+    return f"what is there is not the spec at {commit[:8]} (not committed then, or of another mlc)"
 
 
 def fresh_name(name: str, taken: set[str]) -> str:

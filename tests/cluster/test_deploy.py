@@ -75,6 +75,58 @@ def test_a_change_in_the_words_of_the_spec(there: World) -> None:
     assert kinds(there) == {"fit": "unchanged"}
 
 
+def test_a_plan_is_calm(there: World) -> None:
+    """What the target does less well is told by `compile`, and here where one asks for it."""
+    there.write({"fit": FIT})
+    # Argo does all of this spec.
+    assert ("MLC702" in there.mlc("plan", "--verbose")[1]) == (there.kind == "kfp")
+    there.write({"fit": replace(FIT, epochs=4)})
+    for verb in ("plan", "deploy"):
+        code, printed = there.mlc(verb)
+        assert code == 0 and "MLC702" not in printed, printed
+    assert "but the plan and errors" in " ".join(there.mlc("plan", "--help")[1].split())
+
+
+def test_what_is_not_committed_is_planned_and_told(there: World) -> None:
+    """The engine then holds what no commit has, though this clone has the commit."""
+    there.write({"fit": FIT})
+    there.deploy()
+    path = there.checkout.folder / "algorithms/fit.yaml"
+    path.write_text(replace(FIT, epochs=4).spec("fit"))
+    code, printed = there.mlc("plan")
+    assert code == 0 and "algorithms/fit.yaml is not committed" in printed, printed
+    assert "not committed" not in there.mlc("plan", "-q")[1]
+    there.algorithms["fit"] = replace(FIT, epochs=4)
+    there.deploy()
+    there.write({"fit": replace(FIT, epochs=5)})
+    code, printed = there.mlc("plan")
+    assert code == 0 and "not in this clone" not in printed
+    assert "what is there is not the spec at" in printed and "not committed then" in printed
+
+
+def test_a_schedule_alone_is_no_unchanged_algorithm(there: World) -> None:
+    there.write({"fit": FIT, "other": FIT})
+    there.deploy()
+    schedules = (("nightly", "0 3 * * *", 5, True),)
+    there.write({"fit": replace(FIT, schedules=schedules), "other": FIT})
+    code, printed = there.mlc("plan", "-q")
+    told = printed.splitlines()
+    assert code == 0 and told[0] == "~ fit  schedules alone", printed
+    assert told[-1] == "training: 1 of schedules alone, 1 unchanged"
+    # As data the kind stays what it was.
+    assert kinds(there) == {"fit": "unchanged", "other": "unchanged"}
+
+
+def test_a_plan_in_a_file_says_how_to_carry_it_out(there: World, tmp_path: Path) -> None:
+    there.write({"fit": FIT})
+    file = tmp_path / "my plan.json"
+    hint = f"mlc deploy --plan '{file}' carries this out"
+    assert hint in there.mlc("plan", "--out", str(file))[1]
+    assert hint not in there.mlc("plan", "-q", "--out", str(file))[1]
+    there.deploy()
+    assert "carries this out" not in there.mlc("plan", "--out", str(file))[1]
+
+
 def test_an_unchanged_spec_makes_no_new_version(there: World) -> None:
     there.write({"fit": FIT})
     there.deploy()
@@ -190,6 +242,11 @@ def test_orphans_are_shown_and_pruned(there: World) -> None:
     assert kinds(there)["other"] == "orphaned"
     code, printed = there.mlc("deploy", "--prune")
     assert code == 1 and "pass --yes" in printed
+    # What is shown before it is asked is what will be done.
+    assert "- other  orphaned  no spec has it; it is taken away" in printed
+    assert "schedule nightly is removed" in printed and "goes on" not in printed
+    code, printed = there.mlc("deploy", "--prune", "--yes", "algorithms/fit.yaml")
+    assert code == 2 and "--prune looks at all specs" in printed
     printed = there.deploy("--prune")
     assert "runs of its schedules are under way" in printed
     there.finish_all()
@@ -232,6 +289,7 @@ def test_back_and_forth(there: World) -> None:
     code, printed = there.mlc("rollback", "fit", "--yes")
     assert code == 0, printed
     assert "~ params.epochs.default: 4 → 3" in printed
+    assert "the next mlc deploy of main brings fit's own spec again" in printed
     there.invariants.settled(there.app)
     (item,) = plan(there)["items"]
     assert ["params.epochs.default", 3, 4] in item["changes"]
