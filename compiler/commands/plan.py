@@ -143,14 +143,22 @@ def _told(item: Item, prunes: bool) -> Iterator[str]:
     yield f"{sign} {item.algorithm}  {_word(item)}{detail}"
     for reason in item.why:
         yield f"    {reason}"
-    for change in item.changes[:_MOST]:
+    changes = [change for change in item.changes if not _follows(change, item.changes)]
+    for change in changes[:_MOST]:
         yield f"    {_change(change)}"
-    if len(item.changes) > _MOST:
-        yield f"    and {len(item.changes) - _MOST} more; --format json has all"
+    if len(changes) > _MOST:
+        yield f"    and {len(changes) - _MOST} more; --format json has all"
     for schedule in item.schedules:
         stays = item.kind == "orphaned" and not prunes
         told = f"schedule {schedule.name} goes on" if stays else _schedule(schedule, item)
         yield f"    {told}"
+
+
+def _follows(change: Change, every: Sequence[Change]) -> bool:
+    """Whether a step changes alone as the algorithm's default that it takes."""
+    part, _, inner = change.place.partition(".")
+    _, _, place = inner.partition(".")
+    return part in ("steps", "finally") and change._replace(place=place) in every
 
 
 def _change(change: Change) -> str:

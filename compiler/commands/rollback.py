@@ -42,7 +42,7 @@ def roll_back(algorithm: str, version: str | None, request: Request) -> int:
         then = Line(replace(line.branch, commit=commit), line.name)
         plan, state = make_plan(engine, project, then, [old], past, whole=False)
         code = carry_out(request, engine, project, then, [old], plan, state, past)
-    if code == console.OK:
+    if code == console.OK and plan.has_changes:
         own = f"the next mlc deploy of {line.name} brings {algorithm}'s own spec again"
         request.say(f"{own}; revert the commit there, too")
     return code

@@ -87,6 +87,31 @@ def test_a_plan_is_calm(there: World) -> None:
     assert "but the plan and errors" in " ".join(there.mlc("plan", "--help")[1].split())
 
 
+def test_a_default_that_changes_is_told_once(there: World) -> None:
+    """Steps that take it change alike; as data each is told."""
+    there.write({"fit": FIT})
+    path = there.checkout.folder / "algorithms/fit.yaml"
+    text = path.read_text()
+    own = '    command: [fit, "${{ params.epochs }}", "${{ outputs.metrics }}"]\n    resources: '
+    for cpu in (1, 2):
+        inherits = text.replace("steps:\n", f"resources: {{cpu: {cpu}, memory: 1Gi}}\nsteps:\n")
+        there.checkout.write_all({"algorithms/fit.yaml": inherits})
+        there.checkout.commit()
+        if cpu == 1:
+            there.deploy()
+    printed = there.mlc("plan", "-q")[1]
+    assert "~ resources.cpu" in printed and "steps.fit" not in printed
+    places = [change[0] for change in plan(there)["items"][0]["changes"]]
+    assert any(place.startswith("steps.fit.resources.cpu") for place in places)
+    # One that has its own is told.
+    kept = inherits.replace(own.rpartition("\n")[0] + "\n", f"{own}{{cpu: 3}}\n")
+    assert kept != inherits
+    there.checkout.write_all({"algorithms/fit.yaml": kept})
+    there.checkout.commit()
+    printed = there.mlc("plan", "-q")[1]
+    assert "~ resources.cpu" in printed and "~ steps.fit.resources.cpu" in printed
+
+
 def test_what_is_not_committed_is_planned_and_told(there: World) -> None:
     """The engine then holds what no commit has, though this clone has the commit."""
     there.write({"fit": FIT})
@@ -282,7 +307,7 @@ def test_a_plan_is_carried_out_as_shown_or_not_at_all(there: World, tmp_path: Pa
 
 
 def test_back_and_forth(there: World) -> None:
-    there.write({"fit": FIT})
+    item_commit = there.write({"fit": FIT})
     there.deploy()
     there.write({"fit": replace(FIT, epochs=4)})
     there.deploy()
@@ -290,6 +315,8 @@ def test_back_and_forth(there: World) -> None:
     assert code == 0, printed
     assert "~ params.epochs.default: 4 → 3" in printed
     assert "the next mlc deploy of main brings fit's own spec again" in printed
+    settled = there.mlc("rollback", "fit", item_commit, "--yes")[1]
+    assert "nothing to do" in settled and "own spec again" not in settled
     there.invariants.settled(there.app)
     (item,) = plan(there)["items"]
     assert ["params.epochs.default", 3, 4] in item["changes"]
