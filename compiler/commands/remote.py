@@ -39,7 +39,8 @@ def list_runs(
         console.print_json([as_data(run, named.get(run.experiment)) for run in runs])
         return console.OK
     if not runs:
-        sys.stderr.write("no such runs; start one with mlc submit\n")
+        where = engine.settings.name
+        sys.stderr.write(f"{where} has no such run of this project; start one with mlc submit\n")
         return console.OK
     rows = [
         (run.name, run.state, when(run.created), took(run), named.get(run.experiment, ""))

@@ -106,6 +106,9 @@ def submit_specs(request: Request) -> int:
             submitted = submit(engine, submission, again=request.new, say=say)
             made.append(submitted)
             _tell(request, one, submitted)
+        old = sum(not submitted.is_new for submitted in made)
+        if old and request.style == "text":
+            request.say(f"--new submits {'it' if old == 1 else 'them'} once more")
         if not request.wait:
             if request.style == "json":
                 console.print_json(
@@ -122,11 +125,18 @@ def _picked(request: Request, project: Project, branch: Branch) -> tuple[str, ..
     base = merge_base(branch, request.against)
     changed = changed_algorithms(branch, base.commit, own_specs(project.root), project)
     if not changed:
-        request.say(f"the branch changes no algorithm of {base.against}")
+        request.say(_no_change(branch, base.against))
     for one in changed:
         _tell_why(request, one)
     there = (one for one in changed if one.state != "deleted")
     return tuple(shown_path(project.root / one.spec) for one in there)
+
+
+def _no_change(branch: Branch, against: str) -> str:
+    name = branch.name or "this commit"
+    if name == against:
+        return f"this is {name}, so nothing is changed; name a SPEC, or --against a commit"
+    return f"{name} changes no algorithm of {against}; name a SPEC to run it all the same"
 
 
 def _tell_why(request: Request, changed: Changed) -> None:
@@ -192,7 +202,6 @@ def _tell(request: Request, one: Prepared, submitted: Submitted) -> None:
         sys.stdout.write(f"{one.pipeline.name}  {run.name}{link}\n")
         return
     sys.stdout.write(f"{one.pipeline.name}  {run.name}, submitted before and {run.state}{link}\n")
-    request.say("  --new submits it once more")
 
 
 def _waited(

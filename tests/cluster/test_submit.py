@@ -101,6 +101,23 @@ def test_what_is_told_of_a_run_says_of_what(there: Project) -> None:
     assert "MLC702" in done.stderr
 
 
+def test_where_there_is_nothing_the_next_step_is_told(there: Project) -> None:
+    done = there.mlc("submit", "--branch")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "this is main, so nothing is changed" in done.stderr
+    assert "name a SPEC, or --against a commit" in done.stderr
+    there.checkout.git("switch", "--quiet", "-c", BRANCH)
+    done = there.mlc("submit", "--branch")
+    assert f"{BRANCH} changes no algorithm of main; name a SPEC" in done.stderr
+    done = there.mlc("runs", "--engine", "training")
+    assert done.stderr == "training has no such run of this project; start one with mlc submit\n"
+    _ = there.mlc("submit", "algorithms/other.yaml")
+    again = there.mlc("submit", "algorithms/")
+    assert again.stderr.count("--new submits it once more") == 1
+    last = there.mlc("submit", "algorithms/")
+    assert last.stderr.count("--new submits them once more") == 1
+
+
 def test_the_same_again_is_the_run_that_was_made(there: Project) -> None:
     (first,) = there.data("submit", "algorithms/doc_type.yaml")
     (second,) = there.data("submit", "algorithms/doc_type.yaml")
