@@ -16,6 +16,7 @@ from compiler.commands.deployments import (
     item_of,
     make_plan,
     marks_of,
+    overtaken,
     read_line,
     read_wanted,
 )
@@ -255,16 +256,12 @@ def _check_plan(given: Plan, now: Plan, path: str) -> None:
 
 def _check_order(plan: Plan, state: Mapping[str, Deployed], past: Past, takes_away: bool) -> None:
     """Jobs of CI may end in another order than their commits came: what is later stays."""
-    for item in plan.items:
-        if item.is_settled or (item.kind == "orphaned" and not takes_away):
-            continue
-        for there in state[item.algorithm].commits if item.algorithm in state else ():
-            if past.is_within(plan.commit, there) and not past.is_within(there, plan.commit):
-                raise MlcError(
-                    f"{plan.engine} has {item.algorithm} of the commit {there[:8]}, which comes "
-                    f"after {plan.commit[:8]} that is checked out, so nothing was made; "
-                    f"mlc rollback {item.algorithm} {plan.commit[:8]} goes back on purpose"
-                )
+    later = overtaken(plan, state, past, takes_away)
+    if later is not None:
+        raise MlcError(
+            f"{later}, so nothing was made; mlc rollback {later.algorithm} {plan.commit[:8]} goes "
+            "back on purpose"
+        )
 
 
 def _is_confirmed(request: Request, plan: Plan, takes_away: bool) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from compiler import __version__, targets
 from compiler.binding import Git
@@ -119,6 +120,34 @@ def make_plan(
     items = plan_items(every, state, lambda w: marks_of(w, project, line), asking, whole=whole)
     name = engine.settings.name
     return Plan(name, project.name, line.name, line.branch.commit, whole, items), state
+
+
+class Later(NamedTuple):
+    """What an engine has of a commit that comes after the one that is planned."""
+
+    engine: str
+    algorithm: str
+    there: str
+    planned: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.engine} has {self.algorithm} of the commit {self.there[:8]}, which comes after "
+            f"{self.planned[:8]} that is checked out"
+        )
+
+
+def overtaken(
+    plan: Plan, state: Mapping[str, Deployed], past: Past, takes_away: bool
+) -> Later | None:
+    """The first algorithm that a deploy would set back; `takes_away` where orphans go, too."""
+    for item in plan.items:
+        if item.is_settled or (item.kind == "orphaned" and not takes_away):
+            continue
+        for there in state[item.algorithm].commits if item.algorithm in state else ():
+            if past.is_within(plan.commit, there) and not past.is_within(there, plan.commit):
+                return Later(plan.engine, item.algorithm, there, plan.commit)
+    return None
 
 
 def marks_of(wanted: Wanted, project: Project, line: Line) -> Marks:

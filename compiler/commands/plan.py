@@ -12,7 +12,14 @@ from typing import Any
 
 from compiler import files
 from compiler.commands import console
-from compiler.commands.deployments import Line, from_top, make_plan, read_line, read_wanted
+from compiler.commands.deployments import (
+    Line,
+    from_top,
+    make_plan,
+    overtaken,
+    read_line,
+    read_wanted,
+)
 from compiler.commands.engines import connected, here, settings_of
 from compiler.commands.specs import find_algorithms
 from compiler.deployment.difference import Item, Plan, ScheduleChange
@@ -54,7 +61,10 @@ def plan_specs(
         _tell_uncommitted(line, every)
     with Past(line.branch.root) as past, connected(settings, verbose) as engine:
         engine.check()
-        plan, _ = make_plan(engine, project, line, every, past, whole=not specs)
+        plan, state = make_plan(engine, project, line, every, past, whole=not specs)
+        later = None if quiet else overtaken(plan, state, past, takes_away=False)
+    if later is not None:
+        sys.stderr.write(f"warning: {later}, so a deploy of this makes nothing\n")
     if out:
         files.write_all({Path(out): as_text(plan)})
     if style == "json":

@@ -387,6 +387,8 @@ def test_what_is_later_stays(there: World) -> None:
     for more in ((), ("--prune",)):
         code, printed = there.mlc("deploy", "--yes", "--allow-dirty", *more)
         assert code == 3 and "which comes after" in printed, printed
+        code, printed = there.mlc("plan")
+        assert code == 0 and "so a deploy of this makes nothing" in printed, printed
     assert kinds(there) == {"fit": "changed", "other": "orphaned"}
 
 
