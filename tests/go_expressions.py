@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from go_programs import go_program
+from go_programs import running
 
 # By the language (`expr`, `cel` or `select`), a text and the values of its names.
 Ask = Callable[[str, str, Mapping[str, Any]], Any]
@@ -17,15 +16,7 @@ Ask = Callable[[str, str, Mapping[str, Any]], Any]
 @contextmanager
 def asking() -> Iterator[Ask]:
     """Evaluates texts; one that can't be evaluated fails the test."""
-    with subprocess.Popen(
-        [go_program("expressions")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-    ) as running:
-        assert running.stdin is not None and running.stdout is not None
-        lines_in, lines_out = running.stdin, running.stdout
+    with running("expressions") as (lines_in, lines_out):
 
         def ask(language: str, text: str, env: Mapping[str, Any]) -> Any:
             lines_in.write(json.dumps({"language": language, "text": text, "env": env}) + "\n")
@@ -35,4 +26,3 @@ def asking() -> Iterator[Ask]:
             return answer["value"]
 
         yield ask
-        lines_in.close()
