@@ -316,7 +316,7 @@ def _condition(text: str, inputs: dict[str, Source], component: Tree) -> Conditi
         f"v[{token[2:-1]}]" if token.startswith("<V") else _WORDS.get(token, token)
         for token in _TOKEN.findall(numbered)
     )
-    types = component["inputDefinitions"]["parameters"]
+    types = component.get("inputDefinitions", {}).get("parameters", {})
     sources = tuple((inputs[name], types[name]["parameterType"]) for name in names)
     return Condition("".join(tokens).strip(), sources)
 
