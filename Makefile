@@ -22,7 +22,8 @@ lint: $(VENV)/.dev
 # Thousands of random specs, where `make test` takes some.
 random: $(VENV)/.dev
 	MLC_RANDOM_SPECS=$(or $(SPECS),2000) $(BIN)/python -m pytest tests/test_random_specs.py \
-		tests/conformance/test_argo_judge.py::test_random_specs
+		tests/conformance/test_argo_judge.py::test_random_specs \
+		tests/conformance/test_kfp_judge.py::test_random_specs tests/conformance/test_readers.py
 
 # Files of specs and projects changed at random, by two processes; see tests/fuzz/campaign.py.
 fuzz: $(VENV)/.dev

@@ -16,6 +16,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure() -> None:
+    contracts = os.environ.get("MLC_ENGINE_CONTRACTS", "")
+    if os.environ.get("MLC_JUDGES") == "required" and not Path(contracts, "argo-4.1").is_dir():
+        raise pytest.UsageError(
+            f"MLC_JUDGES=required, and MLC_ENGINE_CONTRACTS={contracts} holds no contracts"
+        )
+
+
 @pytest.fixture
 def update_golden(request: pytest.FixtureRequest) -> bool:
     update = bool(request.config.getoption("--update-golden"))

@@ -1,8 +1,11 @@
-"""What becomes of tests whose Go program can't be had: skipped with the reason, or failed on CI."""
+"""What becomes of tests whose judge can't be had: skipped with the reason, or failed on CI."""
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import go_programs
@@ -43,3 +46,11 @@ def test_no_build(judges: str, outcome: str, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("MLC_JUDGES", judges)
     told = asked()
     assert told.startswith(f"{outcome}: Go can't build broken: ") and "main.go" in told
+
+
+def test_no_contracts(tmp_path: Path) -> None:
+    environment = {**os.environ, "MLC_JUDGES": "required", "MLC_ENGINE_CONTRACTS": str(tmp_path)}
+    words = ["-m", "pytest", "-n", "0", "--collect-only", __file__]
+    done = subprocess.run([sys.executable, *words], env=environment, capture_output=True, text=True)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert f"MLC_ENGINE_CONTRACTS={tmp_path} holds no contracts" in done.stderr
