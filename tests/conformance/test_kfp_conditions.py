@@ -111,3 +111,14 @@ def test_a_wrong_condition_shows(
         return text.replace(old, new)
 
     assert differs(case, cel, tmp_path, mutate) != []
+
+
+def test_a_wrong_type_shows(cel: kfp_model.Cel, tmp_path: Path) -> None:
+    (case,) = (case for case in CASES if case.name == "when_param")
+
+    def mutate(text: str) -> str:
+        assert ">= 3.0" in text
+        return text.replace(">= 3.0", ">= '3.0'")
+
+    with pytest.raises(AssertionError, match="no such overload"):
+        differs(case, cel, tmp_path, mutate)
