@@ -57,7 +57,7 @@ don't edit it. A number is how many of the cases of a row went through:
 - **DSL**: Python source that the SDK compiles to the same pipeline as the IR.
 
 Lint, schemas, round trip, read and IR also hold for all algorithms and examples, and in each run of
-the tests for those of 1,000 specs at random that are not refused. Nothing here has been tried on a
+the tests on CI for those of 1,000 specs at random that are not refused. Nothing here has been tried on a
 cluster yet; `make e2e` does that.
 """
 
