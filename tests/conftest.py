@@ -24,6 +24,15 @@ def pytest_configure() -> None:
         )
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests of a group share what takes minutes to make. xdist keeps a group on one worker by what
+    it adds to the names of its tests, which some versions of pytest do not let it do."""
+    if config.getoption("loadgroup", False):
+        grouped = [item for item in items if item.get_closest_marker("xdist_group")]
+        assert all("@" in item.nodeid for item in grouped), "pytest-xdist keeps no groups"
+
+
 @pytest.fixture
 def update_golden(request: pytest.FixtureRequest) -> bool:
     update = bool(request.config.getoption("--update-golden"))

@@ -102,7 +102,7 @@ def test_quantities(bench: Bench, value: str | float) -> None:
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        ("8GB", "found `8GB`, which is no quantity: write `8G`"),
+        ("8GB", "found `8GB`, which is no quantity: write `8Gi`, or `8G`"),
         ("-1", "found `-1`, which is no quantity: write a number with a unit"),
         (-1, "found `-1`, which is no quantity: write a number with a unit"),
         (None, "found null, which is no quantity: write a number with a unit"),
