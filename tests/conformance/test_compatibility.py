@@ -56,9 +56,9 @@ don't edit it. A number is how many of the cases of a row went through:
   its driver, are those that run here.
 - **DSL**: Python source that the SDK compiles to the same pipeline as the IR.
 
-Lint, schemas, round trip, read and IR also hold for all algorithms and examples, and in each run of
-the tests on CI for those of 1,000 specs at random that are not refused. Nothing here has been tried on a
-cluster yet; `make e2e` does that.
+Lint, schemas, round trip, read and IR also hold for all algorithms and examples, and on CI for
+those of 1,000 specs at random that are not refused. Nothing here has been tried on a cluster yet;
+`make e2e` does that.
 """
 
 
