@@ -186,6 +186,8 @@ def cycles(edges: Mapping[str, Iterable[str]]) -> list[tuple[str, ...]]:
 
     `edges` gives what each node waits for. Linear in nodes and edges (Tarjan's components).
     """
+    if _is_in_order(edges):
+        return []
     found = []
     for component in _components(edges):
         if len(component) > 1 or component[0] in edges[component[0]]:
@@ -195,7 +197,19 @@ def cycles(edges: Mapping[str, Iterable[str]]) -> list[tuple[str, ...]]:
 
 def in_order(edges: Mapping[str, Iterable[str]]) -> list[str]:
     """The nodes with what they wait for before them; the given order where there is a choice."""
+    if _is_in_order(edges):
+        return list(edges)
     return [component[0] for component in _components(edges)]
+
+
+def _is_in_order(edges: Mapping[str, Iterable[str]]) -> bool:
+    """Whether each node stands behind all that it waits for, as in most specs."""
+    before: set[str] = set()
+    for name, others in edges.items():
+        if not before.issuperset(others):
+            return False
+        before.add(name)
+    return True
 
 
 def _components(edges: Mapping[str, Iterable[str]]) -> list[list[str]]:

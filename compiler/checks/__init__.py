@@ -95,6 +95,8 @@ def check(
     but for the graph, where a missing edge does no harm."""
     found: list[Diagnostic] = []
     for nodes, outputs in ((pipeline.nodes, pipeline.outputs), (pipeline.finally_nodes, ())):
+        if not nodes:
+            continue
         graph = Graph(nodes)
         circles = list(cycles(graph))
         found += circles or (*skipped_outputs(graph, outputs), *never_runs(graph))
