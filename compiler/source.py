@@ -187,6 +187,16 @@ class _Composer:
             self.anchors[event.anchor] = (node, self.count - before)
         return node
 
+    def scalar(self, event: Any) -> Scalar | None:
+        """A scalar without tag and anchor, as nearly all nodes are; None for any other."""
+        if type(event) is not ScalarEvent or event.tag is not None or event.anchor is not None:
+            return None
+        self.count += 1
+        if self.count > MAX_NODES:
+            self.tally(0, event)
+        style = event.style or ""
+        return Scalar(self.file, event.start_mark, event.end_mark, event.value, style)
+
     def sequence(self, start: Any, depth: int) -> Sequence:
         items: list[Node] = []
         while True:
@@ -203,8 +213,9 @@ class _Composer:
             if type(event) is MappingEndEvent:
                 end = event.end_mark
                 return Mapping(self.file, start.start_mark, end, entries, frozenset(broken))
-            key = self.node(event, depth + 1)
-            value = self.node(self.next(), depth + 1)
+            key = self.scalar(event) or self.node(event, depth + 1)
+            event = self.next()
+            value = self.scalar(event) or self.node(event, depth + 1)
             if not isinstance(key, Scalar) or not isinstance(key.value, str) or _is_merge(key):
                 broken |= self.refuse_key(key, value)
             elif key.text in entries:
