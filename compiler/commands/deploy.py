@@ -12,6 +12,7 @@ from compiler.cluster import Engine
 from compiler.commands import console, submit
 from compiler.commands.deployments import (
     Line,
+    check_names,
     from_top,
     item_of,
     make_plan,
@@ -142,6 +143,7 @@ def carry_out(
     else:
         sys.stdout.write("".join(f"{line}\n" for line in lines(plan, prunes=request.prune)))
         sys.stdout.flush()
+    check_names(plan)
     orphans = [item for item in plan.items if item.kind == "orphaned"] if request.prune else []
     to_do = [item for item in plan.items if not item.is_settled and item.kind != "orphaned"]
     if (to_do or orphans) and not _is_confirmed(request, plan, bool(orphans)):

@@ -35,7 +35,8 @@ class ScheduleChange:
 class Item:
     """An algorithm of the plan. `publish` tells that a version is to be made, called `version`;
     `before` is the one there is. `why` are reasons that are no change of a spec, `drift` what
-    someone changed by hand. `fingerprint` is that of the state it was made from."""
+    someone changed by hand. `fingerprint` is that of the state it was made from. `foreign` tells
+    what of others has its name, so that it can't be made."""
 
     algorithm: str
     kind: Kind
@@ -50,6 +51,7 @@ class Item:
     schedules: tuple[ScheduleChange, ...] = ()
     drift: tuple[str, ...] = ()
     fingerprint: str = ""
+    foreign: str = ""
 
     @property
     def is_settled(self) -> bool:
@@ -77,10 +79,12 @@ class Plan:
 class Asking:
     """What the plan asks for where it needs it. `past` gives a spec by commit prefix and digest
     (empty for any), `drifted` whether the documents of a version are not what its commit compiles
-    to. `kept` are the fields of schedules that the engine keeps."""
+    to, `foreign` what of others has the name of one that is new. `kept` are
+    the fields of schedules that the engine keeps."""
 
     past: Callable[[Wanted, str, str], Wanted | None]
     drifted: Callable[[Wanted, Version], str]
+    foreign: Callable[[Wanted], str]
     kept: frozenset[str]
     commit: str
     project: str
@@ -128,7 +132,7 @@ def _item(wanted: Wanted, deployed: Deployed | None, own: Marks, asking: Asking)
         fingerprint=deployed.fingerprint,
     )
     if current is None or current.marks is None:
-        item = replace(start, publish=True)
+        item = replace(start, publish=True, foreign=asking.foreign(wanted))
     else:
         item = _against(start, wanted, current, own, asking)
         if item.publish:

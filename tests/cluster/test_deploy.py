@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster.deployed import Algorithm, Kill, World, in_process, run, world
+from cluster.deployed import Algorithm, Kill, World, in_process, run, said, world
 from cluster.servers.kubernetes import Kubernetes
 
 from compiler.cluster import marks
@@ -545,6 +545,37 @@ def test_what_is_foreign_is_refused(there: World) -> None:
     with contextlib.chdir(there.checkout.folder / "more"):
         assert run(("deploy", "--yes", "--allow-dirty", "fit.yaml")) == 3
     assert marks.same(project_of(there), "ia-algorithms")
+
+
+def test_a_name_that_others_have_stops_a_plan_as_it_does_a_deploy(
+    there: World, tmp_path: Path
+) -> None:
+    there.write({"fit": FIT})
+    there.deploy()
+    text = (there.checkout.folder / "mlc.toml").read_text()
+    more = there.checkout.folder / "more"
+    more.mkdir()
+    (more / "mlc.toml").write_text(text.replace("ia-algorithms", "other-project"))
+    for name in ("early", "fit"):
+        (more / f"{name}.yaml").write_text(FIT.spec(name))
+    early, fit = str(more / "early.yaml"), str(more / "fit.yaml")
+    there.checkout.commit("Another project")
+    writes = there.server.count("^(POST|PUT|PATCH|DELETE)")
+    file = tmp_path / "plan.json"
+    for arguments in (("plan", "--out", str(file)), ("deploy", "--yes", "--allow-dirty")):
+        with contextlib.chdir(more):
+            code, printed = said(*arguments, early, fit)
+        assert code == 3, printed
+        assert "+ fit  new  but others have its name" in printed
+        assert "fit on engine `training` is of the project ia-algorithms" in printed
+        assert "rename the algorithm" in printed and "early on engine" not in printed
+    assert not file.exists()
+    # A plan of the others alone is fine.
+    with contextlib.chdir(more):
+        assert said("plan", early)[0] == 0
+    # A token that is checked is a request, too.
+    made = there.server.count("^(POST|PUT|PATCH|DELETE)") - writes
+    assert made == 0 or there.kind == "argo"
 
 
 def project_of(there: World) -> str:
