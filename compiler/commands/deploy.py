@@ -88,12 +88,7 @@ def deploy_specs(request: Request) -> int:
         return console.FAILED
     whole = given.whole if given is not None else not request.specs
     with Past(line.branch.root) as past, connected(settings, request.verbose) as engine:
-        found = preflight(engine, [wanted.neutral for wanted in every])
-        for note in found.unknown:
-            request.say(f"note: {note}")
-        if found.missing:
-            sys.stderr.write(f"{settings.name} lacks what this needs; nothing was made:\n")
-            sys.stderr.writelines(f"  {line}\n" for line in found.missing)
+        if not has_all(request, engine, every):
             return console.FAILED
         plan, state = make_plan(engine, project, line, every, past, whole=whole)
         if given is not None:
@@ -101,6 +96,17 @@ def deploy_specs(request: Request) -> int:
         _check_order(plan, state, past, request.prune)
         code = carry_out(request, engine, project, line, every, plan, state, past)
     return code or _learn_toys(request, line, every)
+
+
+def has_all(request: Request, engine: Engine, every: Sequence[Wanted]) -> bool:
+    """Whether the engine has all that runs of these need; what it lacks is told."""
+    found = preflight(engine, [wanted.neutral for wanted in every])
+    for note in found.unknown:
+        request.say(f"note: {note}")
+    if found.missing:
+        sys.stderr.write(f"{engine.settings.name} lacks what this needs; nothing was made:\n")
+        sys.stderr.writelines(f"  {line}\n" for line in found.missing)
+    return not found.missing
 
 
 def _learn_toys(request: Request, line: Line, every: Sequence[Wanted]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from compiler.commands import console
-from compiler.commands.deploy import Request, carry_out
+from compiler.commands.deploy import Request, carry_out, has_all
 from compiler.commands.deployments import Line, make_plan, read_line
 from compiler.commands.engines import connected, here, settings_of
 from compiler.deployment.past import Past
@@ -39,6 +39,8 @@ def roll_back(algorithm: str, version: str | None, request: Request) -> int:
                 f"{settings.name} holds no algorithm {algorithm} of this project; {hint}"
             )
         old, commit = _earlier(deployed, version, past, project)
+        if not has_all(request, engine, [old]):
+            return console.FAILED
         then = Line(replace(line.branch, commit=commit), line.name)
         plan, state = make_plan(engine, project, then, [old], past, whole=False)
         code = carry_out(request, engine, project, then, [old], plan, state, past)

@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 from cluster.deployed import Algorithm, Kill, World, in_process, run, said, world
-from cluster.servers.kubernetes import Kubernetes
+from cluster.servers.kubernetes import Kubernetes, write_kubeconfig
+from cluster.servers.wire import Server
+from cluster.servers.workflows import Cluster
 
 from compiler.cluster import marks
 
@@ -326,6 +328,55 @@ def test_back_and_forth(there: World) -> None:
     assert code == 3 and "holds no algorithm nothing" in printed
     code, printed = there.mlc("rollback", "fit", "v-none")
     assert code == 3 and "v-none is neither a version of fit" in printed
+
+
+def test_back_to_what_the_cluster_lacks(there: World, tmp_path: Path) -> None:
+    """A deploy is asked for secrets, so what goes back is, too."""
+    there.write({"fit": FIT})
+    path = there.checkout.folder / "algorithms/fit.yaml"
+    needy = path.read_text().replace(
+        "    outputs:", '    env: {TOKEN: "${{ secrets.hub.token }}"}\n    outputs:'
+    )
+    there.checkout.write_all({"algorithms/fit.yaml": needy})
+    there.checkout.commit()
+    with kubernetes_of(there, tmp_path) as kubernetes:
+        cluster = kubernetes.cluster
+        kubernetes.add("secrets", "default", "hub", data={"token": "eA=="})
+        there.deploy()
+        there.write({"fit": FIT})
+        there.deploy()
+        del cluster.all[("secrets", "default", "hub")]
+        before = versions_of(there)
+        code, printed = there.mlc("rollback", "fit", "--yes")
+        assert code == 1, printed
+        assert "training lacks what this needs; nothing was made:" in printed
+        assert "there is no secret `hub` in the namespace default" in printed
+        assert versions_of(there) == before
+        # The same is said of a deploy.
+        there.checkout.write_all({"algorithms/fit.yaml": needy})
+        there.checkout.commit()
+        assert there.mlc("deploy", "--yes", "--allow-dirty")[0] == 1
+
+
+@contextlib.contextmanager
+def kubernetes_of(there: World, folder: Path) -> Iterator[Kubernetes]:
+    """What there is of Kubernetes itself; of a server's one is made and named in the settings."""
+    if isinstance(there.app, Kubernetes):
+        yield there.app
+        return
+    app = Kubernetes(Cluster())
+    with Server(app) as server:
+        path = write_kubeconfig(folder / "kubeconfig", server.url)
+        file = there.checkout.folder / "mlc.toml"
+        file.write_text(f'{file.read_text()}kubeconfig = "{path}"\n')
+        yield app
+
+
+def versions_of(there: World) -> list[str]:
+    """The names of what is deployed."""
+    if there.kind == "kfp":
+        return sorted(version.name for version in there.app.versions.values())
+    return sorted(str(one) for one in there.app.cluster.of("workflowtemplates"))
 
 
 def test_back_to_a_version_by_name_and_to_a_commit(there: World) -> None:
