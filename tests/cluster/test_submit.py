@@ -201,13 +201,15 @@ def test_all_that_is_missing_is_told_at_once_and_nothing_is_made(there: Project)
     told = [re.sub(r"has \d+ KiB", "has much", line) for line in told[start + 1 :]]
     assert sorted(told) == sorted(
         [
-            "the secret `hub` has no key `token`; it has `user`",
-            "there is no secret `store` in the namespace default",
-            "there is no config map `stop-words` in the namespace default",
-            "there is no persistent volume claim `model-store` in the namespace default",
+            "the secret `hub` has no key `token` (needy: `fit`); it has `user`",
+            "there is no secret `store` in the namespace default (needy: `fit`)",
+            "there is no config map `stop-words` in the namespace default (needy: `fit`)",
+            "there is no persistent volume claim `model-store` in the namespace default "
+            "(needy: `fit`)",
             "there is no service account `trainer` in the namespace default",
-            "there is no node of 2 nvidia.com/gpu among those with pool=large; the most is 1",
-            "the quota `team` allows 8 of cpu in all, and one step wants 64",
+            "there is no node of 2 nvidia.com/gpu among those with pool=large (needy: `fit`); "
+            "the most is 1",
+            "the quota `team` allows 8 of cpu in all, and one step wants 64 (needy: `fit`)",
             *(of_argo if there.kind == "kubernetes" else []),
         ]
     )
