@@ -46,6 +46,13 @@ class Past:
             return ""
         return ask(self._root, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}").line
 
+    def told(self, commit: str) -> str:
+        """A commit for people: its name, date and subject."""
+        line = ask(self._root, "log", "-1", "--format=%cs%x00%s", commit).line
+        date, _, subject = line.partition("\0")
+        shown = "".join(sign if sign.isprintable() else "?" for sign in subject)
+        return f"the commit {commit[:8]} of {date}, `{shown}`"
+
     def is_within(self, commit: str, other: str) -> bool:
         """Whether one commit is the other or comes before it, as far as this clone knows them."""
         first, second = self.commit(commit), self.commit(other)

@@ -379,6 +379,28 @@ def versions_of(there: World) -> list[str]:
     return sorted(str(one) for one in there.app.cluster.of("workflowtemplates"))
 
 
+def test_back_to_a_commit_that_is_told_before_it_is_done(there: World) -> None:
+    """Argo keeps one version, so the one before is that of git, which may never have been there."""
+    for epochs in (3, 4, 5, 6):
+        there.write({"fit": replace(FIT, epochs=epochs)})
+        if epochs == 4:
+            there.checkout.git("commit", "--quiet", "--amend", "-m", "Never\a there")
+        if epochs != 4:
+            there.deploy()
+    code, first = there.mlc("rollback", "fit", "--yes")
+    assert code == 0 and "~ params.epochs.default: 6 → 5" in first, first
+    code, printed = there.mlc("rollback", "fit", "--yes")
+    assert code == 0, printed
+    told, _, plan_and_more = printed.partition("~ fit  changed")
+    assert re.search(
+        r"^fit goes back to the commit [0-9a-f]{8} of \d{4}-\d\d-\d\d, `", told, re.M
+    ), told
+    assert plan_and_more
+    guesses = "training does not keep what was deployed before" in told
+    assert guesses == (there.kind == "argo")
+    assert ("`Never? there`" in told) == (there.kind == "argo")
+
+
 def test_back_to_a_version_by_name_and_to_a_commit(there: World) -> None:
     commits = []
     for epochs in (3, 4, 5):
