@@ -91,8 +91,8 @@ def deploy_specs(request: Request) -> int:
         if not has_all(request, engine, every):
             return console.FAILED
         plan, state = make_plan(engine, project, line, every, past, whole=whole)
-        if given is not None:
-            _check_plan(given, plan, request.plan or "")
+        if given is not None and _check_plan(given, plan, request.plan or ""):
+            request.say(f"{request.plan} is already carried out")
         _check_order(plan, state, past, request.prune)
         code = carry_out(request, engine, project, line, every, plan, state, past)
     return code or _learn_toys(request, line, every)
@@ -238,8 +238,9 @@ def _check_branch(line: Line, request: Request) -> None:
     )
 
 
-def _check_plan(given: Plan, now: Plan, path: str) -> None:
-    """A plan is carried out as it was shown, or not at all."""
+def _check_plan(given: Plan, now: Plan, path: str) -> bool:
+    """A plan is carried out as it was shown, or not at all. True where a deploy of it has been
+    here; one that was killed in the middle is gone on with."""
     if (given.engine, given.project, given.branch) != (now.engine, now.project, now.branch):
         raise MlcError(
             f"{path} is of {given.project} on {given.engine}, and this is {now.project} on "
@@ -251,8 +252,11 @@ def _check_plan(given: Plan, now: Plan, path: str) -> None:
             "make a new plan"
         )
     there = {item.algorithm: item for item in now.items}
+    done = [item for item in given.items if _is_done(item, there.get(item.algorithm))]
     for item in given.items:
         found = there.get(item.algorithm)
+        if item in done:
+            continue
         if found is None or found.fingerprint != item.fingerprint:
             raise Moved(item.algorithm)
         if found.digest != item.digest or found != item:
@@ -260,6 +264,15 @@ def _check_plan(given: Plan, now: Plan, path: str) -> None:
     more = sorted(there.keys() - {item.algorithm for item in given.items})
     if more:
         raise MlcError(f"{path} knows nothing of {listing(more)}; make a new plan")
+    return bool(done) and all(one.is_settled or one.kind == "orphaned" for one in now.items)
+
+
+def _is_done(item: Item, found: Item | None) -> bool:
+    """Whether the engine has become what an item says."""
+    if found is None:
+        return item.kind == "orphaned"
+    moved = found.fingerprint != item.fingerprint
+    return moved and found.is_settled and (found.digest, found.spec) == (item.digest, item.spec)
 
 
 def _check_order(plan: Plan, state: Mapping[str, Deployed], past: Past, takes_away: bool) -> None:

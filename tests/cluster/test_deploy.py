@@ -225,19 +225,24 @@ def test_runs_under_way_outlive_their_schedule(there: World) -> None:
     assert there.runs_of_schedules() == 1
 
 
-def test_what_was_changed_by_hand_is_told_and_mended(there: World) -> None:
-    there.write({"fit": FIT})
-    there.deploy()
+def switch_off(there: World) -> None:
+    """Someone disables all schedules by hand."""
     there.invariants.wanted = set()
+    there.invariants.once.clear()
     if there.kind == "kfp":
         for job in there.app.recurring.values():
             job.enabled = False
     else:
-        (cron,) = there.app.cluster.of("cronworkflows")
-        cron["spec"]["suspend"] = True
+        for cron in there.app.cluster.of("cronworkflows"):
+            cron["spec"]["suspend"] = True
+
+
+def test_what_was_changed_by_hand_is_told_and_mended(there: World) -> None:
+    there.write({"fit": FIT})
+    there.deploy()
+    switch_off(there)
     (item,) = plan(there)["items"]
     assert item["drift"] == ["schedule nightly: changed by hand: enabled true → false"]
-    there.invariants.once.clear()
     there.deploy()
     if there.kind == "argo":
         (cron,) = there.app.cluster.of("cronworkflows")
@@ -286,8 +291,22 @@ def test_a_plan_is_carried_out_as_shown_or_not_at_all(there: World, tmp_path: Pa
     file = str(tmp_path / "plan.json")
     assert there.mlc("plan", "--out", file)[0] == 0
     there.deploy("--plan", file)
+    writes = there.server.count("^(POST|PUT|PATCH|DELETE)")
     code, printed = there.mlc("deploy", "--plan", file)
-    assert code == 3 and "has changed on the engine since the plan was made" in printed
+    assert code == 0 and f"{file} is already carried out" in printed, printed
+    assert there.server.count("^(POST|PUT|PATCH|DELETE)") == writes or there.kind == "argo"
+    kept = Path(file).read_text()
+    there.deploy()
+    assert there.mlc("plan", "--out", file)[0] == 0
+    code, printed = there.mlc("deploy", "--plan", file)
+    assert code == 0 and "already carried out" not in printed and "nothing to do" in printed
+    # What is neither as it was nor as planned stays.
+    with there.server.lock:
+        switch_off(there)
+    Path(file).write_text(kept)
+    code, printed = there.mlc("deploy", "--plan", file)
+    assert code == 3 and "has changed on the engine since the plan was made" in printed, printed
+    there.deploy()
     assert there.mlc("plan", "--out", file)[0] == 0
     there.write({"fit": replace(FIT, epochs=9)})
     code, printed = there.mlc("deploy", "--plan", file)
