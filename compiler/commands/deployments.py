@@ -117,6 +117,9 @@ def make_plan(
         past=earlier,
         drifted=lambda wanted, version: drifted(engine, wanted, version),
         foreign=foreign,
+        renamed=lambda wanted, name, then: past.is_renamed(
+            wanted.spec, name, then, line.branch.commit
+        ),
         kept=engine.kept_of_schedules,
         commit=line.branch.commit,
         project=project.name,

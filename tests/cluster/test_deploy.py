@@ -261,6 +261,33 @@ def test_what_was_changed_by_hand_is_told_and_mended(there: World) -> None:
     assert not plan(there)["changes"]
 
 
+def test_a_rename_that_git_saw_is_told(there: World) -> None:
+    there.write({"fit": FIT, "stays": FIT})
+    there.deploy()
+    hint = "    to git it is fit renamed: the engine ties neither versions and runs of fit nor"
+    text = (there.checkout.folder / "algorithms/fit.yaml").read_text()
+    # The file and the name, or the name alone.
+    for place in ("algorithms/learn.yaml", "algorithms/fit.yaml"):
+        (there.checkout.folder / "algorithms/fit.yaml").unlink()
+        there.checkout.write_all({place: text.replace("name: fit", "name: learn")})
+        there.checkout.commit()
+        code, printed = there.mlc("plan", "-q")
+        assert code == 0 and "+ learn  new" in printed and "- fit  orphaned" in printed, printed
+        assert printed.count(hint) == 1, printed
+        (there.checkout.folder / place).unlink()
+        there.checkout.write_all({"algorithms/fit.yaml": text})
+        there.checkout.commit()
+    # One that is like no other is no rename.
+    other = (
+        text.replace("name: fit", "name: learn").replace("fit", "x").replace("\n", " # 1234567\n")
+    )
+    (there.checkout.folder / "algorithms/fit.yaml").unlink()
+    there.checkout.write_all({"algorithms/learn.yaml": other})
+    there.checkout.commit()
+    code, printed = there.mlc("plan", "-q")
+    assert code == 0 and "+ learn  new" in printed and "renamed" not in printed, printed
+
+
 def test_orphans_are_shown_and_pruned(there: World) -> None:
     there.add_foreign()
     there.write({"fit": FIT, "other": FIT})
