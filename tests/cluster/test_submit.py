@@ -239,6 +239,14 @@ def test_a_step_that_fails_fails_the_command(there: Project) -> None:
     assert "fit failed" in done.stderr
     assert "out of memory" in done.stderr
     assert "failed" in (there.checkout.folder / "summary.md").read_text()
+    for arguments in (("show", "nope"), ("logs", "nope"), ("compare", "nope", "last")):
+        unknown = there.mlc(*arguments, "--engine", "training")
+        told = "mlc: there is no run nope of this project; mlc runs --engine lists them\n"
+        assert (unknown.returncode, unknown.stderr) == (3, told)
+    unknown = there.mlc("logs", "last", "fitt", "--engine", "training")
+    assert unknown.returncode == 3 and "has no step fitt; did you mean fit?" in unknown.stderr
+    slip = there.mlc("runs", "--algorithm", "doc_typ", "--engine", "training")
+    assert slip.returncode == 3 and "did you mean doc_type?" in slip.stderr, slip.stderr
     logs = there.mlc("logs", "last", "fit", "--engine", "training")
     assert "out of memory" in logs.stdout, logs.stderr
 
