@@ -29,6 +29,9 @@ _SUBJECTS = {
     "definition of the parameter": "the definition of a parameter",
     "project": "the project's configuration",
 }
+# How Kubernetes and others name what stands in a secret, without case and `_`.
+_OF_SECRET = ("secret", "secretkeyref", "secretref", "fromsecret")
+_SECRETS_NAME = re.compile(r"[A-Za-z0-9._-]+")
 _NO_SPACE = re.compile(r"[A-Za-z_][\w-]*:\S")
 _JSON_TYPES = {bool: "boolean", int: "integer", str: "string", type(None): "null"}
 
@@ -127,6 +130,25 @@ def _head_line(key: str, line: str, root: Mapping) -> Fix | None:
     return None
 
 
+def _of_secret(node: Mapping) -> str:
+    """What to write for a variable that says in another tool's words which secret it is from."""
+    inner = node.get("valueFrom") or node.get("value_from")
+    place = inner if isinstance(inner, Mapping) else node
+    for word, entry in place:
+        if word.casefold().replace("_", "") in _OF_SECRET:
+            own = entry.value if isinstance(entry.value, Mapping) else place
+            names = (own.get("name") or entry.value, own.get("key"))
+            shown = "".join(_accessor(*pair) for pair in zip(names, ("NAME", "KEY"), strict=True))
+            return f'write "${{{{ secrets{shown} }}}}"'
+    return ""
+
+
+def _accessor(found: Node | None, otherwise: str) -> str:
+    name = found.text if isinstance(found, Scalar) else ""
+    name = name if _SECRETS_NAME.fullmatch(name) else otherwise
+    return f".{name}" if name.isidentifier() else f"['{name}']"
+
+
 def wrong_type(node: Node, wanted: list[Schema], name: str) -> Diagnostic:
     subject = f"`{name}`" if name else "this"
     titles = list(dict.fromkeys(t for schema in wanted for t in _titles(schema)))
@@ -146,6 +168,8 @@ def wrong_type(node: Node, wanted: list[Schema], name: str) -> Diagnostic:
         elif node.plain and (key := _NO_SPACE.match(node.text)):
             hint = f"a space is missing after `{key[0][:-1]}`"
         fix = _retyped(node, titles, name, {t for w in wanted for t in _types(w)})
+    elif isinstance(node, Mapping) and "text" in titles:
+        hint = _of_secret(node)
     message = f"{subject} takes {_either(titles)}, found {found}"
     return error("MLC103", message, node.span, hint=hint, fix=fix)
 

@@ -90,6 +90,9 @@ class Engine(Protocol):
     def find_version(self, manifest: Manifest, name: str) -> Version | None:
         """The version of a manifest's name that is called `name` (`Marks.version`)."""
 
+    def foreign(self, manifest: Manifest, project: str) -> str:
+        """What of others has a name that publishing takes, and what to do; empty where nothing."""
+
     def publish(self, manifest: Manifest, marks: Marks) -> Version:
         """Make the version `marks.version`, or take the one there is."""
 

@@ -232,7 +232,8 @@ class Health:
 class Needs:
     """What runs of a spec want of their namespace. `secrets` and `config_maps` are names with the
     keys that are read, `gpus` are resource names with the node labels and the count wanted.
-    `cpu` is in cores, `memory` in bytes, of the largest step."""
+    `cpu` is in cores, `memory` in bytes, of the largest step. `users` are the algorithms and steps
+    that want a thing: (kind, name, key or empty), a member of `gpus`, or (resource, amount)."""
 
     secrets: Mapping[str, frozenset[str]] = field(default_factory=dict)
     config_maps: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -241,6 +242,7 @@ class Needs:
     gpus: tuple[tuple[str, tuple[tuple[str, str], ...], int], ...] = ()
     cpu: float = 0.0
     memory: float = 0.0
+    users: Mapping[tuple[object, ...], frozenset[tuple[str, str]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

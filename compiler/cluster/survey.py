@@ -15,6 +15,8 @@ from compiler.settings import EngineSettings
 if TYPE_CHECKING:
     from compiler.cluster.kubernetes import Kubernetes
 
+# How many algorithms, and steps of each, are named with what they want.
+_MOST = 3
 _KEYED = Fields({"data": "mapping", "binaryData": "mapping"})
 _METADATA = Fields({"name": "text", "labels": Values("text")})
 _CONTINUE: dict[str, Shape] = {"metadata": Fields(texts("continue"))}
@@ -58,7 +60,7 @@ def ask(cluster: Kubernetes, needs: Needs) -> Survey:
     for kind, wanted, method in keyed:
         for name, keys in sorted(wanted.items()):
             found = _ask(cluster, f"read the {kind} {name}", unknown, method, name, space)
-            missing += _keys(kind, name, keys, found, space)
+            missing += _keys(needs, kind, name, keys, found, space)
     named = (
         ("persistent volume claim", needs.claims, core.read_namespaced_persistent_volume_claim),
         ("service account", needs.service_accounts, core.read_namespaced_service_account),
@@ -66,7 +68,8 @@ def ask(cluster: Kubernetes, needs: Needs) -> Survey:
     for kind, names, method in named:
         for name in sorted(names):
             if _ask(cluster, f"read the {kind} {name}", unknown, method, name, space) is None:
-                missing.append(f"there is no {kind} `{name}` in the namespace {space}")
+                users = _users(needs, (kind, name, ""))
+                missing.append(f"there is no {kind} `{name}` in the namespace {space}{users}")
     if needs.gpus:
         nodes = _list(cluster, "list nodes", _NODES, unknown, core.list_node)
         missing += _gpus(needs, nodes)
@@ -115,33 +118,59 @@ def _list(
         return None
 
 
+def _users(needs: Needs, *things: tuple[object, ...]) -> str:
+    """Who wants these, as `(fit: `learn`, `score`)`; empty where that is the engine's settings."""
+    steps: dict[str, list[str]] = {}
+    found = (needs.users.get(thing, frozenset()) for thing in things)
+    for algorithm, step in sorted(frozenset().union(*found)):
+        steps.setdefault(algorithm, []).append(f"`{step}`")
+    each = [f"{name}: {_some(own)}" for name, own in steps.items()]
+    return f" ({'; '.join(each[:_MOST])}{_more(each)})" if each else ""
+
+
+def _some(steps: list[str]) -> str:
+    return ", ".join(steps[:_MOST]) + _more(steps)
+
+
+def _more(every: list[str]) -> str:
+    return f" and {len(every) - _MOST} more" if len(every) > _MOST else ""
+
+
 def _keys(
-    kind: str, name: str, keys: frozenset[str], found: Mapping[str, Any] | None, space: str
+    needs: Needs,
+    kind: str,
+    name: str,
+    keys: frozenset[str],
+    found: Mapping[str, Any] | None,
+    space: str,
 ) -> Iterator[str]:
     if found is None:
-        yield f"there is no {kind} `{name}` in the namespace {space}"
+        users = _users(needs, *((kind, name, key) for key in ("", *keys)))
+        yield f"there is no {kind} `{name}` in the namespace {space}{users}"
     elif found is not _UNASKED:
         # Names of keys alone; what stands under them is let go at once.
         have = {*at(found, "data"), *at(found, "binaryData")}
         for key in sorted(keys - have):
             known = ", ".join(f"`{k}`" for k in sorted(have)) or "none"
-            yield f"the {kind} `{name}` has no key `{key}`; it has {known}"
+            users = _users(needs, (kind, name, key))
+            yield f"the {kind} `{name}` has no key `{key}`{users}; it has {known}"
 
 
 def _gpus(needs: Needs, nodes: list[Mapping[str, Any]] | None) -> Iterator[str]:
     if nodes is None:
         return
     for resource, labels, count in needs.gpus:
+        users = _users(needs, (resource, labels, count))
         fitting = [n for n in nodes if _has_labels(n, labels)]
         where = ", ".join(f"{key}={value}" for key, value in labels)
         if not fitting:
-            yield f"no node has the labels {where}, which {resource} asks for"
+            yield f"no node has the labels {where}, which {resource} asks for{users}"
             continue
         most = max(_allocatable(node, resource) for node in fitting)
         if most < count:
             what = f"of {count} {resource}" if count > 1 else f"with {resource}"
             on = f" among those with {where}" if where else ""
-            yield f"there is no node {what}{on}; the most is {most:g}"
+            yield f"there is no node {what}{on}{users}; the most is {most:g}"
 
 
 def _has_labels(node: Mapping[str, Any], labels: tuple[tuple[str, str], ...]) -> bool:
@@ -163,9 +192,11 @@ def _quotas(needs: Needs, quotas: Any) -> Iterator[str]:
         name = at(quota, "metadata").get("name", "")
         for resource, text in sorted(hard.items()):
             if wanted.get(resource, 0) > _amount(text):
+                most = wanted[resource]
+                users = _users(needs, (resource.removeprefix("requests."), most))
                 yield (
                     f"the quota `{name}` allows {text} of {resource} in all, and one step wants "
-                    f"{_shown(wanted[resource])}"
+                    f"{_shown(most)}{users}"
                 )
 
 

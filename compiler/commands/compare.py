@@ -30,8 +30,6 @@ def compare_local(root: Path, runs: Sequence[str], *, changed: bool, style: str)
     every = []
     for run in runs:
         found = asked_for(root, run)
-        if found is None:
-            return console.FAILED
         every.append(Compared(found.id, found.status, found.params, found.metrics))
     return _print(every, changed, style)
 
@@ -49,8 +47,6 @@ def compare_remote(
     with connected(settings_of(project, name), verbose) as engine:
         for run in runs:
             found = asked_for(engine, project, run)
-            if found is None:
-                return console.FAILED
             found = with_metrics(engine, found, warn)
             every.append(Compared(found.name, found.state, found.params, found.metrics))
     return _print(every, changed, style)

@@ -12,6 +12,7 @@ from compiler.cluster import Engine
 from compiler.commands import console, submit
 from compiler.commands.deployments import (
     Line,
+    check_names,
     from_top,
     item_of,
     make_plan,
@@ -87,19 +88,25 @@ def deploy_specs(request: Request) -> int:
         return console.FAILED
     whole = given.whole if given is not None else not request.specs
     with Past(line.branch.root) as past, connected(settings, request.verbose) as engine:
-        found = preflight(engine, [wanted.neutral for wanted in every])
-        for note in found.unknown:
-            request.say(f"note: {note}")
-        if found.missing:
-            sys.stderr.write(f"{settings.name} lacks what this needs; nothing was made:\n")
-            sys.stderr.writelines(f"  {line}\n" for line in found.missing)
+        if not has_all(request, engine, every):
             return console.FAILED
         plan, state = make_plan(engine, project, line, every, past, whole=whole)
-        if given is not None:
-            _check_plan(given, plan, request.plan or "")
+        if given is not None and _check_plan(given, plan, request.plan or ""):
+            request.say(f"{request.plan} is already carried out")
         _check_order(plan, state, past, request.prune)
         code = carry_out(request, engine, project, line, every, plan, state, past)
     return code or _learn_toys(request, line, every)
+
+
+def has_all(request: Request, engine: Engine, every: Sequence[Wanted]) -> bool:
+    """Whether the engine has all that runs of these need; what it lacks is told."""
+    found = preflight(engine, [wanted.neutral for wanted in every])
+    for note in found.unknown:
+        request.say(f"note: {note}")
+    if found.missing:
+        sys.stderr.write(f"{engine.settings.name} lacks what this needs; nothing was made:\n")
+        sys.stderr.writelines(f"  {line}\n" for line in found.missing)
+    return not found.missing
 
 
 def _learn_toys(request: Request, line: Line, every: Sequence[Wanted]) -> int:
@@ -142,6 +149,7 @@ def carry_out(
     else:
         sys.stdout.write("".join(f"{line}\n" for line in lines(plan, prunes=request.prune)))
         sys.stdout.flush()
+    check_names(plan)
     orphans = [item for item in plan.items if item.kind == "orphaned"] if request.prune else []
     to_do = [item for item in plan.items if not item.is_settled and item.kind != "orphaned"]
     if (to_do or orphans) and not _is_confirmed(request, plan, bool(orphans)):
@@ -230,8 +238,9 @@ def _check_branch(line: Line, request: Request) -> None:
     )
 
 
-def _check_plan(given: Plan, now: Plan, path: str) -> None:
-    """A plan is carried out as it was shown, or not at all."""
+def _check_plan(given: Plan, now: Plan, path: str) -> bool:
+    """A plan is carried out as it was shown, or not at all. True where a deploy of it has been
+    here; one that was killed in the middle is gone on with."""
     if (given.engine, given.project, given.branch) != (now.engine, now.project, now.branch):
         raise MlcError(
             f"{path} is of {given.project} on {given.engine}, and this is {now.project} on "
@@ -243,8 +252,11 @@ def _check_plan(given: Plan, now: Plan, path: str) -> None:
             "make a new plan"
         )
     there = {item.algorithm: item for item in now.items}
+    done = [item for item in given.items if _is_done(item, there.get(item.algorithm))]
     for item in given.items:
         found = there.get(item.algorithm)
+        if item in done:
+            continue
         if found is None or found.fingerprint != item.fingerprint:
             raise Moved(item.algorithm)
         if found.digest != item.digest or found != item:
@@ -252,6 +264,15 @@ def _check_plan(given: Plan, now: Plan, path: str) -> None:
     more = sorted(there.keys() - {item.algorithm for item in given.items})
     if more:
         raise MlcError(f"{path} knows nothing of {listing(more)}; make a new plan")
+    return bool(done) and all(one.is_settled or one.kind == "orphaned" for one in now.items)
+
+
+def _is_done(item: Item, found: Item | None) -> bool:
+    """Whether the engine has become what an item says."""
+    if found is None:
+        return item.kind == "orphaned"
+    moved = found.fingerprint != item.fingerprint
+    return moved and found.is_settled and (found.digest, found.spec) == (item.digest, item.spec)
 
 
 def _check_order(plan: Plan, state: Mapping[str, Deployed], past: Past, takes_away: bool) -> None:

@@ -109,9 +109,17 @@ def make_plan(
             return None
         return past.spec(whole_name, wanted.spec, wanted.algorithm, digest)
 
+    def foreign(wanted: Wanted) -> str:
+        target = wanted.target_of(engine.settings.kind)
+        return engine.foreign(engine.compiled(wanted.at(line.git), target), project.name)
+
     asking = Asking(
         past=earlier,
         drifted=lambda wanted, version: drifted(engine, wanted, version),
+        foreign=foreign,
+        renamed=lambda wanted, name, then: past.is_renamed(
+            wanted.spec, name, then, line.branch.commit
+        ),
         kept=engine.kept_of_schedules,
         commit=line.branch.commit,
         project=project.name,
@@ -148,6 +156,17 @@ def overtaken(
             if past.is_within(plan.commit, there) and not past.is_within(there, plan.commit):
                 return Later(plan.engine, item.algorithm, there, plan.commit)
     return None
+
+
+def check_names(plan: Plan) -> None:
+    """What others have made stops all of a plan.
+
+    Raises:
+        MlcError: something of others has the name of an algorithm of the plan.
+    """
+    found = [item.foreign for item in plan.items if item.foreign]
+    if found:
+        raise MlcError("\n  ".join(("this can't be deployed, so nothing is made:", *found)))
 
 
 def marks_of(wanted: Wanted, project: Project, line: Line) -> Marks:

@@ -34,8 +34,6 @@ def gate_local(root: Path, run: str, *, style: str) -> int:
     from compiler.engine.history import latest, open_history
 
     found = asked_for(root, run)
-    if found is None:
-        return console.FAILED
     gates = _gates(found.algorithm)
     if gates is None:
         return console.FAILED
@@ -74,8 +72,8 @@ def gate_remote(name: str | None, run: str, *, style: str, verbose: bool = False
     default = read_branch(project.root).default
     with connected(settings_of(project, name), verbose) as engine:
         found = asked_for(engine, project, run)
-        own = found.marks if found is not None else None
-        if found is None or own is None:
+        own = found.marks
+        if own is None:
             return console.FAILED
         gates = _gates(own.algorithm)
         if gates is None:

@@ -19,8 +19,6 @@ def get_output(root: Path, run: str, output: str, *, target: str | None = None) 
     Without a target, a parameter or an artifact that is a file goes to stdout as it is.
     """
     found = asked_for(root, run)
-    if found is None:
-        return console.FAILED
     destination = Path(target) if target is not None and target != "-" else None
     if destination is not None and destination.exists():
         return _refuse(f"{destination} is there already; nothing was written")

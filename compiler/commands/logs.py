@@ -8,6 +8,7 @@ from pathlib import Path
 
 from compiler.commands import console
 from compiler.commands.show import asked_for
+from compiler.diagnostics import MlcError
 from compiler.engine.history import NotFoundError, RecordedStep, steps_of
 
 
@@ -18,13 +19,10 @@ def print_logs(root: Path, run: str, step: str | None = None) -> int:
     heading. A cached step has the log of the run that it was taken from.
     """
     found = asked_for(root, run)
-    if found is None:
-        return console.FAILED
     try:
         steps = steps_of(found, step) if step else list(found.steps)
     except NotFoundError as problem:
-        sys.stderr.write(f"{problem}\n")
-        return console.FAILED
+        raise MlcError(str(problem)) from None
     logs = [each for one in steps for each in _logs(one)]
     if not logs:
         sys.stderr.write(f"nothing of {step or found.id} was started, so there is no log\n")

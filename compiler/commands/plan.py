@@ -14,6 +14,7 @@ from compiler import files
 from compiler.commands import console
 from compiler.commands.deployments import (
     Line,
+    check_names,
     from_top,
     make_plan,
     overtaken,
@@ -49,7 +50,7 @@ def plan_specs(
 
     Raises:
         EngineError: the engine can't be reached, or says no.
-        MlcError: git or the configuration lack what is needed.
+        MlcError: git or the configuration lack what is needed, or others have a name of the plan.
     """
     project = here()
     settings = settings_of(project, name)
@@ -65,13 +66,14 @@ def plan_specs(
         later = None if quiet else overtaken(plan, state, past, takes_away=False)
     if later is not None:
         sys.stderr.write(f"warning: {later}, so a deploy of this makes nothing\n")
-    if out:
-        files.write_all({Path(out): as_text(plan)})
     if style == "json":
         console.print_json(as_data(plan))
     else:
         sys.stdout.write("".join(f"{line}\n" for line in lines(plan)))
         sys.stdout.flush()
+    check_names(plan)
+    if out:
+        files.write_all({Path(out): as_text(plan)})
     if out and plan.has_changes and not quiet:
         sys.stderr.write(f"mlc deploy --plan {shlex.quote(out)} carries this out\n")
     return CHANGES if detailed and plan.has_changes else console.OK
@@ -150,6 +152,8 @@ def _told(item: Item, prunes: bool) -> Iterator[str]:
         detail = f"  {before}{item.version}"
     elif item.kind == "orphaned":
         detail = f"  no spec has it; {'it is taken' if prunes else '--prune takes it'} away"
+    if item.foreign:
+        detail = "  but others have its name"
     yield f"{sign} {item.algorithm}  {_word(item)}{detail}"
     for reason in item.why:
         yield f"    {reason}"

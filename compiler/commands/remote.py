@@ -10,8 +10,9 @@ from compiler.cluster import Engine, EngineError
 from compiler.cluster.records import Run, RunQuery, StepState
 from compiler.commands import console
 from compiler.commands.engines import connected, here, settings_of
+from compiler.commands.specs import check_algorithm
 from compiler.commands.tables import columns
-from compiler.diagnostics import listing, nearest
+from compiler.diagnostics import MlcError, listing, nearest
 from compiler.settings import Project
 from compiler.submission.summary import with_metrics
 from compiler.units import duration
@@ -35,6 +36,10 @@ def list_runs(
         query = RunQuery(project.name, algorithm, branch, limit=limit)
         runs = list(engine.runs(query))
         named = _experiments(engine, project) if runs else {}
+        if algorithm and not runs:
+            marked = (version.marks for version in engine.versions(project.name))
+            ran = {own.algorithm for own in marked if own is not None}
+            check_algorithm(algorithm, project.root, ran)
     if style == "json":
         console.print_json([as_data(run, named.get(run.experiment)) for run in runs])
         return console.OK
@@ -55,8 +60,6 @@ def show_run(name: str | None, run: str, *, style: str, verbose: bool = False) -
     project = here()
     with connected(settings_of(project, name), verbose) as engine:
         found = asked_for(engine, project, run)
-        if found is None:
-            return console.FAILED
         found = with_metrics(engine, found, warn)
         experiment = _experiments(engine, project).get(found.experiment)
     if style == "json":
@@ -76,14 +79,11 @@ def print_logs(name: str | None, run: str, step: str | None, *, verbose: bool = 
     project = here()
     with connected(settings_of(project, name), verbose) as engine:
         found = asked_for(engine, project, run)
-        if found is None:
-            return console.FAILED
         known = [one.name for one in found.steps]
         if step is not None and step not in known:
             near = nearest(step, known)
             hint = f"did you mean {near}?" if near else f"it has {listing(known) or 'none'}"
-            sys.stderr.write(f"{found.name} has no step {step}; {hint}\n")
-            return console.FAILED
+            raise MlcError(f"{found.name} has no step {step}; {hint}")
         steps = [one for one in found.steps if step in (None, one.name)]
         for one in steps:
             if len(steps) > 1:
@@ -106,9 +106,12 @@ def warn(line: str) -> None:
     sys.stderr.write(f"{line}\n")
 
 
-def asked_for(engine: Engine, project: Project, wanted: str) -> Run | None:
-    """A run by its id or name, the beginning or end of one, the key in its name, or `last`; None
-    where there is none or several, which is then said."""
+def asked_for(engine: Engine, project: Project, wanted: str) -> Run:
+    """A run by its id or name, the beginning or end of one, the key in its name, or `last`.
+
+    Raises:
+        MlcError: there is none, or several.
+    """
     alike: list[Run] = []
     for run in engine.runs(RunQuery(project.name)):
         if wanted in ("last", run.id, run.name):
@@ -120,10 +123,8 @@ def asked_for(engine: Engine, project: Project, wanted: str) -> Run | None:
         return engine.run(alike[0].id)
     if alike:
         names = listing([run.name for run in alike[:10]])
-        sys.stderr.write(f"{wanted} may be one of several runs: {names}\n")
-        return None
-    sys.stderr.write(f"there is no run {wanted} of this project; mlc runs --engine lists them\n")
-    return None
+        raise MlcError(f"{wanted} may be one of several runs: {names}")
+    raise MlcError(f"there is no run {wanted} of this project; mlc runs --engine lists them")
 
 
 def as_data(run: Run, experiment: str | None) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from compiler.commands import console
-from compiler.commands.deploy import Request, carry_out
+from compiler.commands.deploy import Request, carry_out, has_all
 from compiler.commands.deployments import Line, make_plan, read_line
 from compiler.commands.engines import connected, here, settings_of
 from compiler.deployment.past import Past
@@ -38,7 +38,15 @@ def roll_back(algorithm: str, version: str | None, request: Request) -> int:
             raise MlcError(
                 f"{settings.name} holds no algorithm {algorithm} of this project; {hint}"
             )
-        old, commit = _earlier(deployed, version, past, project)
+        old, commit, is_guess = _earlier(deployed, version, past, project)
+        if not has_all(request, engine, [old]):
+            return console.FAILED
+        request.say(f"{algorithm} goes back to {past.told(commit)}")
+        if is_guess:
+            request.say(
+                f"{settings.name} does not keep what was deployed before, so this is the newest "
+                "earlier commit with another spec, deployed or not; name a VERSION for another"
+            )
         then = Line(replace(line.branch, commit=commit), line.name)
         plan, state = make_plan(engine, project, then, [old], past, whole=False)
         code = carry_out(request, engine, project, then, [old], plan, state, past)
@@ -50,8 +58,9 @@ def roll_back(algorithm: str, version: str | None, request: Request) -> int:
 
 def _earlier(
     deployed: Deployed, version: str | None, past: Past, project: Project
-) -> tuple[Wanted, str]:
-    """The spec to go back to, and its commit."""
+) -> tuple[Wanted, str, bool]:
+    """The spec to go back to, its commit, and whether that is one that may never have been
+    deployed and no one named."""
     name = deployed.algorithm
     current = deployed.current
     assert current is not None
@@ -71,7 +80,7 @@ def _earlier(
         found = past.spec(commit, path, name, digest)
         if found is None:
             raise MlcError(f"the spec of {name} at {commit[:8]} can't be built by this mlc")
-        return found, commit
+        return found, commit, False
     start = past.commit(own.commit) if own else ""
     if own is None or not start:
         raise MlcError(
@@ -85,11 +94,11 @@ def _earlier(
         commit = past.commit(marks.commit)
         found = past.spec(commit, path, name, marks.digest) if commit else None
         if found is not None:
-            return found, commit
+            return found, commit, False
     for commit in past.changes(start):
         found = past.spec(commit, path, name)
         if found is not None and found.digest != own.digest:
-            return found, commit
+            return found, commit, True
     raise MlcError(f"no earlier commit has another spec of {name}")
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from compiler.commands import console
 from compiler.commands.show import as_data, took, when
+from compiler.commands.specs import check_algorithm
 from compiler.commands.tables import columns
-from compiler.engine.history import Run, latest, open_history
+from compiler.engine.history import Run, algorithms, latest, open_history
 from compiler.values import to_text
 
 _METRICS = 3
@@ -17,12 +18,18 @@ _METRICS = 3
 def list_runs(
     root: Path, *, algorithm: str | None = None, limit: int = 20, style: str = "text"
 ) -> int:
-    """Print the last `limit` runs of the project at `root`, of one algorithm or of all."""
+    """Print the last `limit` runs of the project at `root`, of one algorithm or of all.
+
+    Raises:
+        MlcError: there is no such algorithm, but one of a name like it.
+    """
     connection = open_history(root)
-    runs = []
+    runs, ran = [], []
     if connection is not None:
-        runs = latest(connection, algorithm, limit)
+        runs, ran = latest(connection, algorithm, limit), algorithms(connection)
         connection.close()
+    if algorithm and not runs:
+        check_algorithm(algorithm, root, ran)
     if style == "json":
         console.print_json([as_data(run, root) for run in runs])
         return console.OK

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from compiler.commands import console
 from compiler.commands.tables import columns
+from compiler.diagnostics import MlcError
 from compiler.engine.history import (
     NotFoundError,
     RecordedArtifact,
@@ -31,8 +32,6 @@ _MOST_IN_LOOP = 20
 def show_run(root: Path, run: str, *, style: str = "text") -> int:
     """Print a run of the project at `root`: an id, the beginning or end of one, or `last`."""
     found = asked_for(root, run)
-    if found is None:
-        return console.FAILED
     if style == "json":
         console.print_json(as_data(found, root))
         return console.OK
@@ -41,17 +40,19 @@ def show_run(root: Path, run: str, *, style: str = "text") -> int:
     return console.OK
 
 
-def asked_for(root: Path, run: str) -> Run | None:
-    """A run by its name; None where there is none such, which is then said."""
+def asked_for(root: Path, run: str) -> Run:
+    """A run by its name.
+
+    Raises:
+        MlcError: there is none such, or several.
+    """
     connection = open_history(root)
     if connection is None:
-        sys.stderr.write("nothing ran in this project yet; start a run with mlc run SPEC\n")
-        return None
+        raise MlcError("nothing ran in this project yet; start a run with mlc run SPEC")
     try:
         return find(connection, run)
     except NotFoundError as problem:
-        sys.stderr.write(f"{problem}\n")
-        return None
+        raise MlcError(str(problem)) from None
     finally:
         connection.close()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from compiler import frontend, project, source
 from compiler.checks import Named
-from compiler.diagnostics import MlcError
+from compiler.diagnostics import MlcError, nearest
 from compiler.nodes import Scalar, SourceFile
 
 _SPEC = re.compile(
@@ -81,6 +81,24 @@ def neighbours(specs: Sequence[str], names: Collection[str]) -> dict[Named, Sour
         if isinstance(node, Scalar) and is_spec(text) and not _PART.search(text):
             alike[Named(node.text, file.path, node.span)] = file
     return alike
+
+
+def check_algorithm(name: str, root: Path, ran: Collection[str]) -> None:
+    """Tell a slip in the name of an algorithm that nothing is found of. One that is like none is
+    let through: its spec may be anywhere.
+
+    Raises:
+        MlcError: the project's `algorithms/`, or what `ran`, has a name that is meant.
+    """
+    folder = root / "algorithms"
+    texts = [_text(path) for path in specs_below(folder)] if folder.is_dir() else []
+    named = (_NAME.search(text) for text in texts if not _PART.search(text))
+    known = sorted({*ran, *(found[1] for found in named if found)})
+    if name.replace("_", "-") in {one.replace("_", "-") for one in known}:
+        return
+    near = nearest(name, known)
+    if near:
+        raise MlcError(f"there is no algorithm {name} in this project; did you mean {near}?")
 
 
 def specs_below(folder: Path) -> list[Path]:

@@ -35,7 +35,8 @@ class ScheduleChange:
 class Item:
     """An algorithm of the plan. `publish` tells that a version is to be made, called `version`;
     `before` is the one there is. `why` are reasons that are no change of a spec, `drift` what
-    someone changed by hand. `fingerprint` is that of the state it was made from."""
+    someone changed by hand. `fingerprint` is that of the state it was made from. `foreign` tells
+    what of others has its name, so that it can't be made."""
 
     algorithm: str
     kind: Kind
@@ -50,6 +51,7 @@ class Item:
     schedules: tuple[ScheduleChange, ...] = ()
     drift: tuple[str, ...] = ()
     fingerprint: str = ""
+    foreign: str = ""
 
     @property
     def is_settled(self) -> bool:
@@ -77,10 +79,13 @@ class Plan:
 class Asking:
     """What the plan asks for where it needs it. `past` gives a spec by commit prefix and digest
     (empty for any), `drifted` whether the documents of a version are not what its commit compiles
-    to. `kept` are the fields of schedules that the engine keeps."""
+    to, `foreign` what of others has the name of one that is new, `renamed` whether it was another
+    algorithm's spec at a commit. `kept` are the fields of schedules that the engine keeps."""
 
     past: Callable[[Wanted, str, str], Wanted | None]
     drifted: Callable[[Wanted, Version], str]
+    foreign: Callable[[Wanted], str]
+    renamed: Callable[[Wanted, str, str], bool]
     kept: frozenset[str]
     commit: str
     project: str
@@ -113,7 +118,25 @@ def plan_items(
             for name, deployed in state.items()
             if name not in wanted
         ]
+        orphans = {name: one for name, one in state.items() if name not in wanted}
+        known = {w.algorithm: w for w in every}
+        items = [
+            replace(item, why=(*item.why, *_renamed(known[item.algorithm], orphans, asking)))
+            if item.kind == "new"
+            else item
+            for item in items
+        ]
     return tuple(sorted(items, key=lambda item: item.algorithm))
+
+
+def _renamed(wanted: Wanted, orphans: Mapping[str, Deployed], asking: Asking) -> Iterator[str]:
+    """A hint where an algorithm that is new was another one to git."""
+    for name, deployed in sorted(orphans.items()):
+        if any(asking.renamed(wanted, name, commit) for commit in deployed.commits):
+            yield (
+                f"to git it is {name} renamed: the engine ties neither versions and runs of {name} "
+                "nor the baseline of its gates to it"
+            )
 
 
 def _item(wanted: Wanted, deployed: Deployed | None, own: Marks, asking: Asking) -> Item:
@@ -128,7 +151,7 @@ def _item(wanted: Wanted, deployed: Deployed | None, own: Marks, asking: Asking)
         fingerprint=deployed.fingerprint,
     )
     if current is None or current.marks is None:
-        item = replace(start, publish=True)
+        item = replace(start, publish=True, foreign=asking.foreign(wanted))
     else:
         item = _against(start, wanted, current, own, asking)
         if item.publish:

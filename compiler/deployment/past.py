@@ -46,6 +46,13 @@ class Past:
             return ""
         return ask(self._root, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}").line
 
+    def told(self, commit: str) -> str:
+        """A commit for people: its name, date and subject."""
+        line = ask(self._root, "log", "-1", "--format=%cs%x00%s", commit).line
+        date, _, subject = line.partition("\0")
+        shown = "".join(sign if sign.isprintable() else "?" for sign in subject)
+        return f"the commit {commit[:8]} of {date}, `{shown}`"
+
     def is_within(self, commit: str, other: str) -> bool:
         """Whether one commit is the other or comes before it, as far as this clone knows them."""
         first, second = self.commit(commit), self.commit(other)
@@ -69,6 +76,17 @@ class Past:
         options = ("--first-parent", f"--max-count={most + 1}")
         yield from ask(self._root, "rev-list", *options, before, seconds=_SECONDS).text.split()[1:]
 
+    def is_renamed(self, path: str, algorithm: str, then: str, now: str) -> bool:
+        """Whether the spec at `path` is, to git, one that was an algorithm's at a commit before."""
+        first, last, own = self.commit(then), self.commit(now), Path(path).resolve()
+        if not first or not last or not own.is_relative_to(self._root):
+            return False
+        place = own.relative_to(self._root).as_posix()
+        options = ("--name-status", "-z", "--find-renames", "--diff-filter=R")
+        words = ask(self._root, "diff", *options, first, last, seconds=_SECONDS).text.split("\0")
+        before = dict(zip(words[2::3], words[1::3], strict=False)).get(place, place)
+        return bool(_named(algorithm).search(ask(self._root, "show", f"{first}:{before}").text))
+
     def _spec(self, commit: str, path: str, algorithm: str, digest: str) -> Wanted | None:
         tree = self._tree(commit)
         if tree is None:
@@ -87,7 +105,7 @@ class Past:
         same = tree / own.relative_to(self._root) if own.is_relative_to(self._root) else None
         if same is not None and same.is_file():
             yield same
-        named = re.compile(rf"^name:\s*[\"']?{re.escape(algorithm)}\b", re.MULTILINE)
+        named = _named(algorithm)
         for file in sorted((*tree.rglob("*.yaml"), *tree.rglob("*.yml"))):
             if file != same and named.search(file.read_text("utf-8", "replace")):
                 yield file
@@ -137,3 +155,7 @@ class Past:
             size = int(words[2])
             yield name, rest[:size]
             rest = rest[size + 1 :]
+
+
+def _named(algorithm: str) -> re.Pattern[str]:
+    return re.compile(rf"^name:\s*[\"']?{re.escape(algorithm)}\b", re.MULTILINE)

@@ -124,6 +124,12 @@ def latest(connection: sqlite3.Connection, algorithm: str | None, limit: int) ->
     return [_run(connection, row) for row in rows]
 
 
+def algorithms(connection: sqlite3.Connection) -> list[str]:
+    """The names of all that ever ran."""
+    rows = connection.execute("SELECT DISTINCT pipeline FROM runs ORDER BY pipeline").fetchall()
+    return [row["pipeline"] for row in rows]
+
+
 def find(connection: sqlite3.Connection, name: str) -> Run:
     """The run of an id, of its beginning or end where only one run has it, or `last`.
 

@@ -20,23 +20,39 @@ def needs_of(pipeline: Pipeline, service_account: str | None = None) -> Needs:
     claims: set[str] = set()
     accounts = {service_account} if service_account else set()
     gpus: set[tuple[str, tuple[tuple[str, str], ...], int]] = set()
+    users: dict[tuple[object, ...], set[tuple[str, str]]] = defaultdict(set)
     for step in pipeline.steps:
+
+        def want(*thing: object, step: str = step.name) -> None:
+            users[thing].add((pipeline.name, step))
+
         for variable in step.env:
             if isinstance(variable.value, SecretRef):
                 secrets[variable.value.name].add(variable.value.key)
+                want("secret", variable.value.name, variable.value.key)
         for volume in step.volumes:
             if volume.kind == "claim" and volume.source:
                 claims.add(volume.source)
+                want("persistent volume claim", volume.source, "")
             elif volume.kind != "empty" and volume.source:
-                _ = (secrets if volume.kind == "secret" else config_maps)[volume.source]
+                is_secret = volume.kind == "secret"
+                _ = (secrets if is_secret else config_maps)[volume.source]
+                want("secret" if is_secret else "config map", volume.source, "")
         for name in step.pod.pull_secrets:
             _ = secrets[name]
+            want("secret", name, "")
         if step.pod.service_account:
             accounts.add(step.pod.service_account)
+            want("service account", step.pod.service_account, "")
         gpu = step.resources.gpu
         if gpu is not None:
             count = gpu.count if isinstance(gpu.count, int) else 1
-            gpus.add((gpu.resource, (*gpu.node_selector, *step.pod.node_selector), count))
+            wanted = (gpu.resource, (*gpu.node_selector, *step.pod.node_selector), count)
+            gpus.add(wanted)
+            want(*wanted)
+            want(gpu.resource, count)
+        want("cpu", _most([step.resources.cpu]))
+        want("memory", _most([step.resources.memory]))
     return Needs(
         secrets={name: frozenset(keys) for name, keys in sorted(secrets.items())},
         config_maps={name: frozenset(keys) for name, keys in sorted(config_maps.items())},
@@ -45,6 +61,7 @@ def needs_of(pipeline: Pipeline, service_account: str | None = None) -> Needs:
         gpus=tuple(sorted(gpus)),
         cpu=_most(step.resources.cpu for step in pipeline.steps),
         memory=_most(step.resources.memory for step in pipeline.steps),
+        users={thing: frozenset(found) for thing, found in users.items()},
     )
 
 
@@ -59,6 +76,11 @@ def together(every: Iterable[Needs]) -> Needs:
         gpus=tuple(sorted({gpu for one in needs for gpu in one.gpus})),
         cpu=max((one.cpu for one in needs), default=0.0),
         memory=max((one.memory for one in needs), default=0.0),
+        users={
+            thing: frozenset().union(*(one.users.get(thing, frozenset()) for one in needs))
+            for one in needs
+            for thing in one.users
+        },
     )
 
 

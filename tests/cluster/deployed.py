@@ -206,13 +206,8 @@ class World:
 
     def mlc(self, *arguments: str) -> tuple[int, str]:
         """`mlc` in this process: its exit code, and what it printed in all."""
-        printed = io.StringIO()
-        with (
-            contextlib.chdir(self.checkout.folder),
-            contextlib.redirect_stdout(printed),
-            contextlib.redirect_stderr(printed),
-        ):
-            return run(arguments), printed.getvalue()
+        with contextlib.chdir(self.checkout.folder):
+            return said(*arguments)
 
     def start(self, *arguments: str, cwd: Path | None = None) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -327,6 +322,13 @@ def run(arguments: tuple[str, ...]) -> int:
     except MlcError as problem:
         sys.stderr.write(f"mlc: {problem}\n")
         return 3
+
+
+def said(*arguments: str) -> tuple[int, str]:
+    """`mlc` in the current folder: its exit code, and what it printed in all."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        return run(arguments), printed.getvalue()
 
 
 @contextmanager

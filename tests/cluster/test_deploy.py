@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster.deployed import Algorithm, Kill, World, in_process, run, world
-from cluster.servers.kubernetes import Kubernetes
+from cluster.deployed import Algorithm, Kill, World, in_process, run, said, world
+from cluster.servers.kubernetes import Kubernetes, write_kubeconfig
+from cluster.servers.wire import Server
+from cluster.servers.workflows import Cluster
 
 from compiler.cluster import marks
 
@@ -223,19 +225,24 @@ def test_runs_under_way_outlive_their_schedule(there: World) -> None:
     assert there.runs_of_schedules() == 1
 
 
-def test_what_was_changed_by_hand_is_told_and_mended(there: World) -> None:
-    there.write({"fit": FIT})
-    there.deploy()
+def switch_off(there: World) -> None:
+    """Someone disables all schedules by hand."""
     there.invariants.wanted = set()
+    there.invariants.once.clear()
     if there.kind == "kfp":
         for job in there.app.recurring.values():
             job.enabled = False
     else:
-        (cron,) = there.app.cluster.of("cronworkflows")
-        cron["spec"]["suspend"] = True
+        for cron in there.app.cluster.of("cronworkflows"):
+            cron["spec"]["suspend"] = True
+
+
+def test_what_was_changed_by_hand_is_told_and_mended(there: World) -> None:
+    there.write({"fit": FIT})
+    there.deploy()
+    switch_off(there)
     (item,) = plan(there)["items"]
     assert item["drift"] == ["schedule nightly: changed by hand: enabled true → false"]
-    there.invariants.once.clear()
     there.deploy()
     if there.kind == "argo":
         (cron,) = there.app.cluster.of("cronworkflows")
@@ -252,6 +259,33 @@ def test_what_was_changed_by_hand_is_told_and_mended(there: World) -> None:
         assert cron["spec"]["schedules"] == ["0 2 * * *"]
         assert cron["status"] == {"lastScheduledTime": "2026-01-01T00:00:00Z"}
     assert not plan(there)["changes"]
+
+
+def test_a_rename_that_git_saw_is_told(there: World) -> None:
+    there.write({"fit": FIT, "stays": FIT})
+    there.deploy()
+    hint = "    to git it is fit renamed: the engine ties neither versions and runs of fit nor"
+    text = (there.checkout.folder / "algorithms/fit.yaml").read_text()
+    # The file and the name, or the name alone.
+    for place in ("algorithms/learn.yaml", "algorithms/fit.yaml"):
+        (there.checkout.folder / "algorithms/fit.yaml").unlink()
+        there.checkout.write_all({place: text.replace("name: fit", "name: learn")})
+        there.checkout.commit()
+        code, printed = there.mlc("plan", "-q")
+        assert code == 0 and "+ learn  new" in printed and "- fit  orphaned" in printed, printed
+        assert printed.count(hint) == 1, printed
+        (there.checkout.folder / place).unlink()
+        there.checkout.write_all({"algorithms/fit.yaml": text})
+        there.checkout.commit()
+    # One that is like no other is no rename.
+    other = (
+        text.replace("name: fit", "name: learn").replace("fit", "x").replace("\n", " # 1234567\n")
+    )
+    (there.checkout.folder / "algorithms/fit.yaml").unlink()
+    there.checkout.write_all({"algorithms/learn.yaml": other})
+    there.checkout.commit()
+    code, printed = there.mlc("plan", "-q")
+    assert code == 0 and "+ learn  new" in printed and "renamed" not in printed, printed
 
 
 def test_orphans_are_shown_and_pruned(there: World) -> None:
@@ -284,8 +318,22 @@ def test_a_plan_is_carried_out_as_shown_or_not_at_all(there: World, tmp_path: Pa
     file = str(tmp_path / "plan.json")
     assert there.mlc("plan", "--out", file)[0] == 0
     there.deploy("--plan", file)
+    writes = there.server.count("^(POST|PUT|PATCH|DELETE)")
     code, printed = there.mlc("deploy", "--plan", file)
-    assert code == 3 and "has changed on the engine since the plan was made" in printed
+    assert code == 0 and f"{file} is already carried out" in printed, printed
+    assert there.server.count("^(POST|PUT|PATCH|DELETE)") == writes or there.kind == "argo"
+    kept = Path(file).read_text()
+    there.deploy()
+    assert there.mlc("plan", "--out", file)[0] == 0
+    code, printed = there.mlc("deploy", "--plan", file)
+    assert code == 0 and "already carried out" not in printed and "nothing to do" in printed
+    # What is neither as it was nor as planned stays.
+    with there.server.lock:
+        switch_off(there)
+    Path(file).write_text(kept)
+    code, printed = there.mlc("deploy", "--plan", file)
+    assert code == 3 and "has changed on the engine since the plan was made" in printed, printed
+    there.deploy()
     assert there.mlc("plan", "--out", file)[0] == 0
     there.write({"fit": replace(FIT, epochs=9)})
     code, printed = there.mlc("deploy", "--plan", file)
@@ -326,6 +374,77 @@ def test_back_and_forth(there: World) -> None:
     assert code == 3 and "holds no algorithm nothing" in printed
     code, printed = there.mlc("rollback", "fit", "v-none")
     assert code == 3 and "v-none is neither a version of fit" in printed
+
+
+def test_back_to_what_the_cluster_lacks(there: World, tmp_path: Path) -> None:
+    """A deploy is asked for secrets, so what goes back is, too."""
+    there.write({"fit": FIT})
+    path = there.checkout.folder / "algorithms/fit.yaml"
+    needy = path.read_text().replace(
+        "    outputs:", '    env: {TOKEN: "${{ secrets.hub.token }}"}\n    outputs:'
+    )
+    there.checkout.write_all({"algorithms/fit.yaml": needy})
+    there.checkout.commit()
+    with kubernetes_of(there, tmp_path) as kubernetes:
+        cluster = kubernetes.cluster
+        kubernetes.add("secrets", "default", "hub", data={"token": "eA=="})
+        there.deploy()
+        there.write({"fit": FIT})
+        there.deploy()
+        del cluster.all[("secrets", "default", "hub")]
+        before = versions_of(there)
+        code, printed = there.mlc("rollback", "fit", "--yes")
+        assert code == 1, printed
+        assert "training lacks what this needs; nothing was made:" in printed
+        assert "there is no secret `hub` in the namespace default" in printed
+        assert versions_of(there) == before
+        # The same is said of a deploy.
+        there.checkout.write_all({"algorithms/fit.yaml": needy})
+        there.checkout.commit()
+        assert there.mlc("deploy", "--yes", "--allow-dirty")[0] == 1
+
+
+@contextlib.contextmanager
+def kubernetes_of(there: World, folder: Path) -> Iterator[Kubernetes]:
+    """What there is of Kubernetes itself; of a server's one is made and named in the settings."""
+    if isinstance(there.app, Kubernetes):
+        yield there.app
+        return
+    app = Kubernetes(Cluster())
+    with Server(app) as server:
+        path = write_kubeconfig(folder / "kubeconfig", server.url)
+        file = there.checkout.folder / "mlc.toml"
+        file.write_text(f'{file.read_text()}kubeconfig = "{path}"\n')
+        yield app
+
+
+def versions_of(there: World) -> list[str]:
+    """The names of what is deployed."""
+    if there.kind == "kfp":
+        return sorted(version.name for version in there.app.versions.values())
+    return sorted(str(one) for one in there.app.cluster.of("workflowtemplates"))
+
+
+def test_back_to_a_commit_that_is_told_before_it_is_done(there: World) -> None:
+    """Argo keeps one version, so the one before is that of git, which may never have been there."""
+    for epochs in (3, 4, 5, 6):
+        there.write({"fit": replace(FIT, epochs=epochs)})
+        if epochs == 4:
+            there.checkout.git("commit", "--quiet", "--amend", "-m", "Never\a there")
+        if epochs != 4:
+            there.deploy()
+    code, first = there.mlc("rollback", "fit", "--yes")
+    assert code == 0 and "~ params.epochs.default: 6 → 5" in first, first
+    code, printed = there.mlc("rollback", "fit", "--yes")
+    assert code == 0, printed
+    told, _, plan_and_more = printed.partition("~ fit  changed")
+    assert re.search(
+        r"^fit goes back to the commit [0-9a-f]{8} of \d{4}-\d\d-\d\d, `", told, re.M
+    ), told
+    assert plan_and_more
+    guesses = "training does not keep what was deployed before" in told
+    assert guesses == (there.kind == "argo")
+    assert ("`Never? there`" in told) == (there.kind == "argo")
 
 
 def test_back_to_a_version_by_name_and_to_a_commit(there: World) -> None:
@@ -545,6 +664,37 @@ def test_what_is_foreign_is_refused(there: World) -> None:
     with contextlib.chdir(there.checkout.folder / "more"):
         assert run(("deploy", "--yes", "--allow-dirty", "fit.yaml")) == 3
     assert marks.same(project_of(there), "ia-algorithms")
+
+
+def test_a_name_that_others_have_stops_a_plan_as_it_does_a_deploy(
+    there: World, tmp_path: Path
+) -> None:
+    there.write({"fit": FIT})
+    there.deploy()
+    text = (there.checkout.folder / "mlc.toml").read_text()
+    more = there.checkout.folder / "more"
+    more.mkdir()
+    (more / "mlc.toml").write_text(text.replace("ia-algorithms", "other-project"))
+    for name in ("early", "fit"):
+        (more / f"{name}.yaml").write_text(FIT.spec(name))
+    early, fit = str(more / "early.yaml"), str(more / "fit.yaml")
+    there.checkout.commit("Another project")
+    writes = there.server.count("^(POST|PUT|PATCH|DELETE)")
+    file = tmp_path / "plan.json"
+    for arguments in (("plan", "--out", str(file)), ("deploy", "--yes", "--allow-dirty")):
+        with contextlib.chdir(more):
+            code, printed = said(*arguments, early, fit)
+        assert code == 3, printed
+        assert "+ fit  new  but others have its name" in printed
+        assert "fit on engine `training` is of the project ia-algorithms" in printed
+        assert "rename the algorithm" in printed and "early on engine" not in printed
+    assert not file.exists()
+    # A plan of the others alone is fine.
+    with contextlib.chdir(more):
+        assert said("plan", early)[0] == 0
+    # A token that is checked is a request, too.
+    made = there.server.count("^(POST|PUT|PATCH|DELETE)") - writes
+    assert made == 0 or there.kind == "argo"
 
 
 def project_of(there: World) -> str:

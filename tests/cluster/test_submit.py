@@ -201,13 +201,15 @@ def test_all_that_is_missing_is_told_at_once_and_nothing_is_made(there: Project)
     told = [re.sub(r"has \d+ KiB", "has much", line) for line in told[start + 1 :]]
     assert sorted(told) == sorted(
         [
-            "the secret `hub` has no key `token`; it has `user`",
-            "there is no secret `store` in the namespace default",
-            "there is no config map `stop-words` in the namespace default",
-            "there is no persistent volume claim `model-store` in the namespace default",
+            "the secret `hub` has no key `token` (needy: `fit`); it has `user`",
+            "there is no secret `store` in the namespace default (needy: `fit`)",
+            "there is no config map `stop-words` in the namespace default (needy: `fit`)",
+            "there is no persistent volume claim `model-store` in the namespace default "
+            "(needy: `fit`)",
             "there is no service account `trainer` in the namespace default",
-            "there is no node of 2 nvidia.com/gpu among those with pool=large; the most is 1",
-            "the quota `team` allows 8 of cpu in all, and one step wants 64",
+            "there is no node of 2 nvidia.com/gpu among those with pool=large (needy: `fit`); "
+            "the most is 1",
+            "the quota `team` allows 8 of cpu in all, and one step wants 64 (needy: `fit`)",
             *(of_argo if there.kind == "kubernetes" else []),
         ]
     )
@@ -237,6 +239,14 @@ def test_a_step_that_fails_fails_the_command(there: Project) -> None:
     assert "fit failed" in done.stderr
     assert "out of memory" in done.stderr
     assert "failed" in (there.checkout.folder / "summary.md").read_text()
+    for arguments in (("show", "nope"), ("logs", "nope"), ("compare", "nope", "last")):
+        unknown = there.mlc(*arguments, "--engine", "training")
+        told = "mlc: there is no run nope of this project; mlc runs --engine lists them\n"
+        assert (unknown.returncode, unknown.stderr) == (3, told)
+    unknown = there.mlc("logs", "last", "fitt", "--engine", "training")
+    assert unknown.returncode == 3 and "has no step fitt; did you mean fit?" in unknown.stderr
+    slip = there.mlc("runs", "--algorithm", "doc_typ", "--engine", "training")
+    assert slip.returncode == 3 and "did you mean doc_type?" in slip.stderr, slip.stderr
     logs = there.mlc("logs", "last", "fit", "--engine", "training")
     assert "out of memory" in logs.stdout, logs.stderr
 

@@ -208,7 +208,7 @@ def test_inputs_are_given_like_parameters(project: Path) -> None:
 
 def test_the_list_of_runs(project: Path) -> None:
     assert mlc(project, "runs").stderr == "no runs yet; start one with mlc run SPEC\n"
-    assert mlc(project, "show", "last").returncode == 1
+    assert mlc(project, "show", "last").returncode == 3
     mlc(project, "run", "spec.yaml")
     (project / "other.yaml").write_text(SPEC.replace("demo_run", "other"))
     mlc(project, "run", "other.yaml", "-p", "text=boom")
@@ -239,7 +239,7 @@ def test_runs_side_by_side(project: Path) -> None:
     assert "rows" in changed and "text" not in changed and "accuracy" not in changed
     data = json.loads(mlc(project, "compare", first, second, "--format", "json").stdout)
     assert [one["metrics"]["fit.metrics"]["rows"] for one in data] == [3, 5]
-    assert mlc(project, "compare", first, "nothing").returncode == 1
+    assert mlc(project, "compare", first, "nothing").returncode == 3
 
 
 def test_a_run_is_found_by_its_beginning_or_end(project: Path) -> None:
@@ -249,14 +249,19 @@ def test_a_run_is_found_by_its_beginning_or_end(project: Path) -> None:
     assert mlc(project, "show", first[-3:]).stdout.splitlines()[0].split() == ["run", first]
     assert mlc(project, "show", second).returncode == 0
     several = mlc(project, "show", "demo-run")
-    assert several.returncode == 1
-    assert several.stderr == f"`demo-run` could be any of 2 runs: {first}, {second}\n"
+    assert several.returncode == 3
+    assert several.stderr == f"mlc: `demo-run` could be any of 2 runs: {first}, {second}\n"
     none = mlc(project, "show", "nope")
-    assert none.stderr == f"there is no run `nope`; the last one is {first}\n"
+    assert none.returncode == 3
+    assert none.stderr == f"mlc: there is no run `nope`; the last one is {first}\n"
     assert (
         "has no step `nope`; it has fetch, fit, report"
         in mlc(project, "logs", "last", "nope").stderr
     )
+    slip = mlc(project, "runs", "--algorithm", "demo_rum")
+    near = "mlc: there is no algorithm demo_rum in this project; did you mean demo_run?\n"
+    assert (slip.returncode, slip.stderr) == (3, near)
+    assert mlc(project, "runs", "--algorithm", "another").returncode == 0
 
 
 SLEEPER = """\

@@ -235,3 +235,9 @@ def test_names_are_readable() -> None:
     assert experiment_name("feature/häufig") == "feature/häufig"
     long = run_name("a" * 63, "b" * 200, "c" * 32)
     assert (long.startswith("aaaaaaaaaa"), len(long)) == (True, KUBERNETES_LIMIT)
+
+
+def test_the_digits_that_the_docs_show() -> None:
+    page = Path(__file__).parents[2].joinpath("docs/submit.md").read_text("utf-8")
+    assert f"`IA-1742-doc-type` (`{slug('IA-1742-doc-type')}`)" in page
+    assert run_name("doc_type", "IA-1742-doc-type", "4be1c0d2a7f3") in page

@@ -200,6 +200,19 @@ class Argo:
         found = None if data is None else self._version(data)
         return found if found is not None and found.name == name else None
 
+    def foreign(self, manifest: Manifest, project: str) -> str:
+        for document in manifest.documents:
+            if document.get("kind") != "WorkflowTemplate":
+                continue
+            name = at(document, "metadata").get("name", "")
+            data = self.road.find("workflowtemplates", name)
+            own = None if data is None else marks.of_metadata(at(data, "metadata"))
+            what = f"the {WORDS['workflowtemplates']} {name}"
+            refused = "" if data is None else self._foreign(own, what, project)
+            if refused:
+                return refused
+        return ""
+
     def publish(self, manifest: Manifest, marks_: Marks) -> Version:
         own = replace(marks_, experiment=marks_.experiment or marks_.branch)
         made: Json | None = None
@@ -392,13 +405,18 @@ class Argo:
 
     def _own(self, found: Marks | None, what: str, project: str | None = None) -> None:
         """Refuse to touch what is not mlc's, or another project's."""
+        refused = self._foreign(found, what, project)
+        if refused:
+            raise EngineError(refused, "conflict")
+
+    def _foreign(self, found: Marks | None, what: str, project: str | None) -> str:
+        """Why it is not to be touched; empty where it may be."""
         if found is not None and (project is None or found.project == project):
-            return
+            return ""
         whose = f"of the project {found.project}" if found else "not made by mlc"
-        raise EngineError(
-            f"{what} on engine `{self.settings.name}` is {whose}, so it stays as it is",
-            "conflict",
-            hint="rename the algorithm, or remove that one by hand",
+        return (
+            f"{what} on engine `{self.settings.name}` is {whose}, so it stays as it is; "
+            "rename the algorithm, or remove that one by hand"
         )
 
     def _workflow(self, id: str) -> Json:

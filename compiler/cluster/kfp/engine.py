@@ -237,6 +237,13 @@ class Kfp:
         pipeline = self._pipeline(manifest.name)
         return None if pipeline is None else self._find_version(pipeline, name)
 
+    def foreign(self, manifest: Manifest, project: str) -> str:
+        pipeline = self._pipeline(manifest.name)
+        if pipeline is None:
+            return ""
+        own = marks.of_tags(pipeline.get("tags"))
+        return self._foreign(own, f"the pipeline {manifest.name}", project)
+
     def publish(self, manifest: Manifest, marks_: Marks) -> Version:
         pipeline = self._once(
             lambda: self._pipeline(manifest.name), lambda: self._create_pipeline(manifest, marks_)
@@ -458,13 +465,18 @@ class Kfp:
 
     def _own(self, found: Marks | None, what: str, project: str | None = None) -> None:
         """Refuse to touch what is not mlc's, or another project's."""
+        refused = self._foreign(found, what, project)
+        if refused:
+            raise EngineError(refused, "conflict")
+
+    def _foreign(self, found: Marks | None, what: str, project: str | None) -> str:
+        """Why it is not to be touched; empty where it may be."""
         if found is not None and (project is None or marks.same(found.project, project)):
-            return
+            return ""
         whose = f"of the project {found.project}" if found else "not made by mlc"
-        raise EngineError(
-            f"{what} on engine `{self.settings.name}` is {whose}, so it stays as it is",
-            "conflict",
-            hint="rename the algorithm, or remove that one by hand",
+        return (
+            f"{what} on engine `{self.settings.name}` is {whose}, so it stays as it is; "
+            "rename the algorithm, or remove that one by hand"
         )
 
     def _experiments(self, **named: Any) -> Iterator[Json]:
