@@ -7,12 +7,16 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# Of the clock: a peer that takes longer is not waited for.
+PATIENCE = 45.0
 
 Command = Sequence[str | Path]
 
@@ -49,7 +53,7 @@ def measure(
     command: Command, folder: Path = ROOT, runs: int = 1, env: Mapping[str, str] | None = None
 ) -> Figure:
     """The medians of some runs of a command, which has to succeed, after one that is not counted
-    where there are several."""
+    where there are several. It is ended after `PATIENCE` seconds."""
     figures = [_once(command, folder, env) for _ in range(runs + (runs > 1))][runs > 1 :]
     return Figure(*(statistics.median(column) for column in zip(*figures, strict=True)))
 
@@ -60,9 +64,12 @@ def _once(command: Command, folder: Path, env: Mapping[str, str] | None) -> Figu
         process = subprocess.Popen(
             command, cwd=folder, stdout=said, stderr=said, env={**os.environ, **(env or {})}
         )
+        timer = threading.Timer(PATIENCE, process.kill)
+        timer.start()
         _, status, used = os.wait4(process.pid, 0)
+        timer.cancel()
         wall = time.perf_counter() - began
-        if status:
+        if status and wall < PATIENCE:
             said.seek(0)
             sys.exit(f"{' '.join(map(str, command))}: {said.read().decode()[-2000:]}")
     return Figure(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)

@@ -22,7 +22,7 @@ import others
 import projects
 import sizes
 import starts
-from measuring import ROOT, Part
+from measuring import PATIENCE, ROOT, Part
 
 
 def page(parts: Sequence[Part]) -> Iterator[str]:
@@ -40,7 +40,8 @@ def page(parts: Sequence[Part]) -> Iterator[str]:
     for title, rows, _ in parts:
         yield from ("", f"## {title}", "")
         yield from ("| what | clock | processor | peak | |", "|---|---|---|---|---|")
-        for what, (wall, cpu, peak), more in rows:
+        for what, (wall, cpu, peak), said in rows:
+            more = f"given up after {PATIENCE:.0f} s" if wall >= PATIENCE else said
             yield f"| {what} | {wall:.2f} s | {cpu:.2f} s | {peak:.0f} MB | {more} |"
 
 

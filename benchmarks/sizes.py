@@ -89,4 +89,6 @@ def _name(shape: str, size: int, what: str) -> str:
 
 
 def _per_step(written: Path, size: int) -> str:
+    if not written.exists():
+        return "given up"
     return f"{written.stat().st_size // size:,} bytes a step"
