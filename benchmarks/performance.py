@@ -65,7 +65,8 @@ def main() -> None:
             projects.part(scratch / "many"),
             local_runs.part(scratch),
         ]
-    text = "\n".join(page(parts)) + "\n"
+    misses = (ROOT / "benchmarks" / "misses.md").read_text("utf-8")
+    text = "\n".join((*page(parts), "", misses))
     sys.stdout.write(text)
     if most == max(sizes.SIZES):
         (ROOT / "docs" / "performance.md").write_text(text, "utf-8")
