@@ -25,9 +25,10 @@ from compiler.commands.engines import connected, here, settings_of
 from compiler.commands.plan import as_data, lines, read_plan
 from compiler.commands.specs import find_algorithms
 from compiler.commands.submit import submit_specs
-from compiler.deployment.apply import Deployment, Moved, deploy, prune, tidy
+from compiler.deployment.apply import Deployment, Moved, deploy
 from compiler.deployment.difference import Item, Plan
 from compiler.deployment.past import Past
+from compiler.deployment.removal import prune, tidy
 from compiler.deployment.state import Deployed
 from compiler.deployment.wanted import Wanted, unscheduled
 from compiler.diagnostics import MlcError, listing

@@ -2,38 +2,36 @@
 
 Each moment of a schedule starts one run. Where an engine changes schedules in place it does so at
 once. Elsewhere the new one is made, read back, and then the old one disabled, while no moment is
-near (`quiet`); what is done with is deleted when none of its runs is under way. One that was
+near (`quiet`); what is done with goes later (`removal`). One that was
 disabled is never enabled again, for it would make up for a moment that another had. Of several the
 one that was made last counts, whoever looks: so two that deploy at once never disable each other's.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
 from compiler.cluster import Engine, EngineError, marks
 from compiler.cluster.records import (
-    ENDED,
     Experiment,
     Manifest,
     Marks,
-    RunQuery,
     Schedule,
     ScheduleSpec,
-    State,
     Version,
 )
 from compiler.deployment import quiet
 from compiler.deployment.difference import Item, schedule_changes
-from compiler.deployment.state import Deployed, rank, read_one, schedules_of
+from compiler.deployment.state import rank, read_one, schedules_of
 
 Say = Callable[[str], None]
-_UNDER_WAY: frozenset[State] = frozenset(
-    {"waiting", "running", "retrying", "paused", "stopping", "unknown"}
-)
-assert not _UNDER_WAY & ENDED
+_T = TypeVar("_T")
+_TRIES = 3
 
 
 class Moved(EngineError):  # noqa: N818
@@ -93,53 +91,6 @@ def deploy(engine: Engine, item: Item, deployment: Deployment, say: Say) -> Vers
                 _put(engine, schedule, version, manifest, experiment, own, known, say)
                 say(f"{item.algorithm}: schedule {change.name} starts {version.name}")
     return version
-
-
-def tidy(engine: Engine, project: str, wanted: Mapping[str, frozenset[str]], say: Say) -> int:
-    """Delete schedules that are done with and have no run under way; how many have to stay.
-
-    `wanted` are the names of the schedules of each algorithm.
-    """
-    kept = 0
-    done_with = list(_done_with(engine, project, wanted))
-    active = _active(engine, project) if done_with else frozenset()
-    for schedule in done_with:
-        if schedule.id in active:
-            kept += 1
-            continue
-        engine.delete_schedule(schedule)
-        say(f"deleted {schedule.name}, which nothing starts any more")
-    return kept
-
-
-def prune(engine: Engine, project: str, branch: str, deployed: Deployed, say: Say) -> bool:
-    """Take away an algorithm that no spec has: schedules, then versions.
-
-    Schedules stop at once. False where runs of them are under way: then the rest stays until they
-    have ended.
-
-    Raises:
-        Moved: someone deployed it meanwhile.
-        EngineError: the engine refuses it or is gone.
-    """
-    name = deployed.algorithm
-    there = read_one(engine, project, branch, name)
-    if not there.versions and not there.schedules:
-        return True
-    if there.fingerprint != deployed.fingerprint:
-        raise Moved(name)
-    for schedule in there.schedules:
-        if schedule.enabled:
-            _disable(engine, schedule)
-            say(f"{name}: stopped {schedule.name}")
-    if there.schedules and {s.id for s in there.schedules} & _active(engine, project):
-        return False
-    for schedule in there.schedules:
-        engine.delete_schedule(schedule)
-    for version in there.versions:
-        engine.delete_version(version)
-        say(f"{name}: deleted {version.name}")
-    return True
 
 
 def _is_own(version: Version, own: Marks) -> bool:
@@ -204,10 +155,12 @@ def _made(
         raise Moved(own.algorithm)
     number = rank(latest)[0] + 1 if latest is not None else 1
     numbered = replace(own, generation=str(number))
-    made = engine.put_schedule(schedule, version, manifest, experiment, numbered)
-    seen = next((s for s in _named(engine, own, schedule.name) if s.id == made.id), None)
+    # What is made is read back, by its name: the same again is the same one.
+    made = _insist(partial(engine.put_schedule, schedule, version, manifest, experiment, numbered))
+    there = _insist(lambda: _named(engine, own, schedule.name))
+    seen = next((s for s in there if s.id == made.id), None)
     if seen is not None and seen.enabled and not _is_same(engine, seen, schedule, version):
-        _disable(engine, seen)
+        disable(engine, seen)
         raise EngineError(
             f"{engine.settings.name} keeps the schedule {schedule.name} of {own.algorithm} in "
             "another way than it was made, so the one before goes on",
@@ -221,7 +174,7 @@ def _settle(
     engine: Engine, own: Marks, wanted: ScheduleSpec, version: Version, made: Schedule
 ) -> None:
     """Disable all but the one that was made last, which another deploy may have made."""
-    there = _named(engine, own, wanted.name)
+    there = _insist(lambda: _named(engine, own, wanted.name))
     if not wanted.enabled:
         _switch_off(engine, (one for one in there if rank(one) <= rank(made)))
         return
@@ -229,18 +182,28 @@ def _settle(
     if not enabled:
         raise _superseded(own.algorithm, wanted.name)
     for one in enabled[1:]:
-        _disable(engine, one)
+        _insist(partial(disable, engine, one))
     if not _is_same(engine, enabled[0], wanted, version):
         raise _superseded(own.algorithm, wanted.name)
+
+
+def _insist(ask: Callable[[], _T]) -> _T:
+    """Ask again whatever the answer is: who gives up here leaves two enabled. None of the two may
+    be disabled to undo it, since another deploy may have chosen that one by now."""
+    for _ in range(_TRIES - 1):
+        with contextlib.suppress(EngineError):
+            return ask()
+    return ask()
 
 
 def _switch_off(engine: Engine, schedules: Iterable[Schedule]) -> None:
     for one in schedules:
         if one.enabled:
-            _disable(engine, one)
+            disable(engine, one)
 
 
-def _disable(engine: Engine, schedule: Schedule) -> None:
+def disable(engine: Engine, schedule: Schedule) -> None:
+    """Stop a schedule; one that is gone starts nothing either."""
     try:
         engine.disable_schedule(schedule)
     except EngineError as problem:
@@ -268,28 +231,3 @@ def _superseded(algorithm: str, name: str) -> EngineError:
         "conflict",
         hint="run the command again: it goes on from what is there",
     )
-
-
-def _done_with(
-    engine: Engine, project: str, wanted: Mapping[str, frozenset[str]]
-) -> Iterator[Schedule]:
-    """What is disabled, and was followed by another or is of no spec any more."""
-    groups: dict[tuple[str, str], list[Schedule]] = {}
-    for one in engine.schedules(project):
-        own = one.marks.algorithm if one.marks is not None else ""
-        names = next((n for a, n in wanted.items() if marks.same(own, a)), None)
-        if own and names is not None:
-            name = next((n for n in names if marks.same(one.spec.name, n)), "")
-            groups.setdefault((own, name), []).append(one)
-    for (_, name), group in sorted(groups.items()):
-        enabled = [one for one in group if one.enabled]
-        latest = max(enabled or group, key=rank)
-        for one in sorted(group, key=rank):
-            if not one.enabled and (not name or rank(one) < rank(latest)):
-                yield one
-
-
-def _active(engine: Engine, project: str) -> frozenset[str]:
-    """The schedules that have runs under way."""
-    query = RunQuery(project, states=_UNDER_WAY)
-    return frozenset(run.schedule for run in engine.runs(query) if run.schedule)

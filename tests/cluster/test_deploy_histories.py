@@ -238,6 +238,34 @@ def test_no_one_is_interrupted_between_the_two_requests(
             there.invariants.settled(there.app)
 
 
+@pytest.mark.parametrize("on", ["GET .*/recurringruns$", "POST .*:disable$"])
+def test_no_answer_ends_it_between_the_two_requests(
+    tmp_path: Path,
+    contracts: None,  # noqa: ARG001
+    kill: Kill,  # noqa: ARG001
+    on: str,
+) -> None:
+    """Who made the new schedule asks again until the old one is disabled, whatever the answer."""
+    one = far_off()
+    with world(tmp_path, "kfp") as there:
+        there.write({"fit": one})
+        there.deploy()
+        there.write({"fit": replace(one, epochs=4)})
+        there.expect()
+        faults = there.server.faults
+
+        def watch(_: object, request: object, __: object) -> None:
+            call = f"{getattr(request, 'method', '')} {getattr(request, 'path', '')}"
+            if call.startswith("POST") and call.endswith("/recurringruns"):
+                faults.add("409", on, times=2)
+
+        there.server.watch(watch)
+        code, printed = there.mlc("deploy", "--yes", "--allow-dirty")
+        assert code == 0, printed
+        assert len(faults.happened) == 2
+        there.invariants.settled(there.app)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_processes_at_once(tmp_path: Path, contracts: None, kill: Kill, kind: str) -> None:  # noqa: ARG001
     one = far_off()
