@@ -58,15 +58,12 @@ def _step_changes(old: Pipeline, new: Pipeline) -> Iterator[Change]:
                 f"steps.{name}", *("a step" if name in m else None for m in (before, after))
             )
             continue
+        # As they are digested: without places in files, and whatever the order of outputs.
+        left, right = data_of(before[name]), data_of(after[name])
         for part in before[name]._fields:
-            left, right = getattr(before[name], part), getattr(after[name], part)
-            if not part.endswith("span") and _bare(left) != _bare(right):
-                yield Change(f"steps.{name}.{part}", *_texts(left, right))
-
-
-def _bare(value: object) -> str:
-    """A part of a step without places in files."""
-    return repr(data_of(value))
+            if left.get(part) != right.get(part):
+                texts = _texts(getattr(before[name], part), getattr(after[name], part))
+                yield Change(f"steps.{name}.{part}", *texts)
 
 
 def _texts(old: object, new: object) -> tuple[JsonValue, JsonValue]:
