@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import click
@@ -24,6 +24,7 @@ from compiler.commands.deployments import (
 from compiler.commands.engines import connected, here, settings_of
 from compiler.commands.plan import as_data, lines, read_plan
 from compiler.commands.specs import find_algorithms
+from compiler.commands.submissions import has_all, tell
 from compiler.commands.submit import submit_specs
 from compiler.deployment.apply import Deployment, Moved, deploy
 from compiler.deployment.difference import Item, Plan
@@ -35,7 +36,6 @@ from compiler.diagnostics import MlcError, listing
 from compiler.settings import Project
 from compiler.submission.branch import concerns
 from compiler.submission.key import experiment_name
-from compiler.submission.preflight import preflight
 
 # How often a plan is made anew where others deploy at the same time.
 _TRIES = 3
@@ -89,7 +89,7 @@ def deploy_specs(request: Request) -> int:
         return console.FAILED
     whole = given.whole if given is not None else not request.specs
     with Past(line.branch.root) as past, connected(settings, request.verbose) as engine:
-        if not has_all(request, engine, every):
+        if not is_ready(engine, every, line, request.say):
             return console.FAILED
         plan, state = make_plan(engine, project, line, every, past, whole=whole)
         if given is not None and _check_plan(given, plan, request.plan or ""):
@@ -99,15 +99,13 @@ def deploy_specs(request: Request) -> int:
     return code or _learn_toys(request, line, every)
 
 
-def has_all(request: Request, engine: Engine, every: Sequence[Wanted]) -> bool:
+def is_ready(
+    engine: Engine, every: Sequence[Wanted], line: Line, say: Callable[[str], None]
+) -> bool:
     """Whether the engine has all that runs of these need; what it lacks is told."""
-    found = preflight(engine, [wanted.neutral for wanted in every])
-    for note in found.unknown:
-        request.say(f"note: {note}")
-    if found.missing:
-        sys.stderr.write(f"{engine.settings.name} lacks what this needs; nothing was made:\n")
-        sys.stderr.writelines(f"  {line}\n" for line in found.missing)
-    return not found.missing
+    kind = engine.settings.kind
+    manifests = [engine.compiled(one.at(line.git), one.target_of(kind)) for one in every]
+    return has_all(engine, [one.neutral for one in every], manifests, say)
 
 
 def _learn_toys(request: Request, line: Line, every: Sequence[Wanted]) -> int:
@@ -222,11 +220,7 @@ def _is_settled(request: Request, line: Line, every: Sequence[Wanted]) -> bool:
         allow_dirty=request.allow_dirty,
         needed=list(from_top(line, every)),
     )
-    for concern in found:
-        if concern.refused or not request.quiet:
-            sign = "error" if concern.refused else "warning"
-            sys.stderr.write(f"{sign}: {concern.message}; {concern.hint}\n")
-    return not any(concern.refused for concern in found)
+    return tell(found, quiet=request.quiet)
 
 
 def _check_branch(line: Line, request: Request) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from compiler.commands import console
-from compiler.commands.deploy import Request, carry_out, has_all
+from compiler.commands.deploy import Request, carry_out, is_ready
 from compiler.commands.deployments import Line, make_plan, read_line
 from compiler.commands.engines import connected, here, settings_of
 from compiler.deployment.past import Past
@@ -39,7 +39,8 @@ def roll_back(algorithm: str, version: str | None, request: Request) -> int:
                 f"{settings.name} holds no algorithm {algorithm} of this project; {hint}"
             )
         old, commit, is_guess = _earlier(deployed, version, past, project)
-        if not has_all(request, engine, [old]):
+        then = Line(replace(line.branch, commit=commit), line.name)
+        if not is_ready(engine, [old], then, request.say):
             return console.FAILED
         request.say(f"{algorithm} goes back to {past.told(commit)}")
         if is_guess:
@@ -47,7 +48,6 @@ def roll_back(algorithm: str, version: str | None, request: Request) -> int:
                 f"{settings.name} does not keep what was deployed before, so this is the newest "
                 "earlier commit with another spec, deployed or not; name a VERSION for another"
             )
-        then = Line(replace(line.branch, commit=commit), line.name)
         plan, state = make_plan(engine, project, then, [old], past, whole=False)
         code = carry_out(request, engine, project, then, [old], plan, state, past)
     if code == console.OK and plan.has_changes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -11,14 +11,14 @@ from typing import Protocol
 from compiler import __version__, frontend, targets
 from compiler.binding import Git
 from compiler.cluster import Engine
-from compiler.cluster.records import Marks
+from compiler.cluster.records import Manifest, Marks
 from compiler.commands import console
 from compiler.diagnostics import Diagnostic, error, has_errors, in_order
 from compiler.git import UNKNOWN
 from compiler.ir import Pipeline, Required
 from compiler.nodes import SourceFile
 from compiler.settings import EngineSettings, Project, TargetSettings
-from compiler.submission.branch import Branch, concerns
+from compiler.submission.branch import Branch, Concern, concerns
 from compiler.submission.changed import changed_algorithms, untracked
 from compiler.submission.key import (
     experiment_name,
@@ -26,6 +26,7 @@ from compiler.submission.key import (
     spec_digest,
     version_name,
 )
+from compiler.submission.preflight import preflight
 from compiler.submission.submit import Submission
 from compiler.values import JsonValue
 
@@ -143,11 +144,33 @@ def is_settled(
         allow_dirty=allow_dirty,
         needed=untracked(uncommitted, branch, project),
     )
+    return tell(found, quiet=quiet)
+
+
+def tell(found: Sequence[Concern], *, quiet: bool) -> bool:
+    """Show what is not settled of a checkout; whether all may go on."""
     for concern in found:
         sign = "error" if concern.refused else "warning"
         if concern.refused or not quiet:
             sys.stderr.write(f"{sign}: {concern.message}; {concern.hint}\n")
     return not any(concern.refused for concern in found)
+
+
+def has_all(
+    engine: Engine,
+    pipelines: Sequence[Pipeline],
+    manifests: Sequence[Manifest],
+    say: Callable[[str], None],
+) -> bool:
+    """Whether the engine has all that runs of these need and can store them; what it lacks is
+    told."""
+    found = preflight(engine, pipelines, manifests)
+    for note in found.unknown:
+        say(f"note: {note}")
+    if found.missing:
+        sys.stderr.write(f"{engine.settings.name} lacks what this needs; nothing was made:\n")
+        sys.stderr.writelines(f"  {line}\n" for line in found.missing)
+    return not found.missing
 
 
 def _split(

@@ -17,7 +17,7 @@ from compiler.commands.changed import own_specs
 from compiler.commands.engines import connected, here, settings_of
 from compiler.commands.remote import as_data
 from compiler.commands.specs import find_algorithms
-from compiler.commands.submissions import Prepared, is_settled, prepare
+from compiler.commands.submissions import Prepared, has_all, is_settled, prepare
 from compiler.diagnostics import MlcError
 from compiler.settings import EngineSettings, Project
 from compiler.source import shown_path
@@ -25,7 +25,6 @@ from compiler.submission.branch import Branch, merge_base, read_branch
 from compiler.submission.changed import Changed, changed_algorithms
 from compiler.submission.follow import follow
 from compiler.submission.key import experiment_name
-from compiler.submission.preflight import preflight
 from compiler.submission.submit import Submitted, submit
 from compiler.submission.summary import Summed, baseline_of, markdown, with_metrics
 from compiler.submission.tickets import find_ticket
@@ -89,12 +88,7 @@ def submit_specs(request: Request) -> int:
     with connected(settings, request.verbose) as engine:
         submissions = [one.submission(engine, experiment, description) for one in prepared]
         manifests = [submission.manifest for submission in submissions]
-        found = preflight(engine, [one.pipeline for one in prepared], manifests)
-        for line in found.unknown:
-            request.say(f"note: {line}")
-        if found.missing:
-            sys.stderr.write(f"{settings.name} lacks what this needs; nothing was made:\n")
-            sys.stderr.writelines(f"  {line}\n" for line in found.missing)
+        if not has_all(engine, [one.pipeline for one in prepared], manifests, request.say):
             return console.FAILED
         if request.dry_run:
             return _tell_plan(request, settings, experiment, prepared)
