@@ -142,6 +142,11 @@ def test_runs_of_this_machine(tmp_path: Path) -> None:
         assert second["state"] == ("passed" if value > 0.5 else "failed")
     done = mlc("gate", "last")
     assert "FAILED  f1 > 0.5  (evaluate.metrics.f1 = 0.1; 0.1 > 0.5 is not so)" in done.stdout
+    spec = tmp_path / "algorithms" / "gated.yaml"
+    spec.write_text(LOCAL + "profiles:\n  toy: {params: {f1: 0.9}}\n")
+    assert mlc("run", "algorithms/gated.yaml", "--profile", "toy").returncode == 0
+    done = mlc("gate", "last")
+    assert done.returncode == 3 and "gates are of runs without profiles" in done.stderr
 
 
 def test_what_cannot_be_told_has_not_passed(tmp_path: Path) -> None:

@@ -643,6 +643,10 @@ def test_gates_on_the_engine(there: World, tmp_path: Path) -> None:
                 "evaluate.metrics.f1".replace("evaluate", "fit"): value,
                 "baseline.fit.metrics.f1": 0.8,
             }
+        code, printed = there.mlc(*submit, "--profile", "toy")
+        assert code == 0, printed
+        code, printed = there.mlc("gate", "last", "--engine", "training")
+        assert code == 3 and "gates are of runs without profiles" in printed, printed
 
 
 @contextlib.contextmanager
