@@ -9,10 +9,13 @@ import sys
 from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Dictionary
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from compiler import frontend
 from compiler.diagnostics import Diagnostic, Severity
 from compiler.nodes import Mapping, SourceFile
+
+if TYPE_CHECKING:
+    from compiler import frontend
 
 # How messages call what is read from standard input.
 STDIN = "<stdin>"
@@ -80,6 +83,8 @@ def fixable(diagnostics: Sequence[Diagnostic]) -> str:
 
 def document(spec: str, unsaved: Dictionary[Path, str] | None = None) -> frontend.Document:
     """The spec of a path; `-` reads standard input. See `frontend.read` for `unsaved`."""
+    from compiler import frontend  # what shows runs reads no specs
+
     if spec == "-":
         data = sys.stdin.buffer.read()
         return frontend.read(Path.cwd() / "stdin", STDIN, data, unsaved)

@@ -13,9 +13,10 @@ from compiler import frontend
 from compiler.commands import console
 from compiler.commands.show import print_results
 from compiler.diagnostics import error
-from compiler.engine import Listener, Options, RunResult, run
+from compiler.engine.events import Listener, RunResult
 from compiler.engine.history import find, open_history
 from compiler.engine.progress import PlainProgress, failures
+from compiler.engine.run import Options, run
 from compiler.git import UNKNOWN, checkout
 from compiler.nodes import Mapping as Node
 from compiler.nodes import Scalar

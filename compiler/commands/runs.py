@@ -7,7 +7,6 @@ from pathlib import Path
 
 from compiler.commands import console
 from compiler.commands.show import as_data, took, when
-from compiler.commands.specs import check_algorithm
 from compiler.commands.tables import columns
 from compiler.engine.history import Run, algorithms, latest, open_history
 from compiler.values import to_text
@@ -29,6 +28,8 @@ def list_runs(
         runs, ran = latest(connection, algorithm, limit), algorithms(connection)
         connection.close()
     if algorithm and not runs:
+        from compiler.commands.specs import check_algorithm
+
         check_algorithm(algorithm, root, ran)
     if style == "json":
         console.print_json([as_data(run, root) for run in runs])

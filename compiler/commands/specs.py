@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from compiler import frontend, project, source
-from compiler.checks import Named
+from compiler import project, source
 from compiler.diagnostics import MlcError, nearest
 from compiler.nodes import Scalar, SourceFile
+
+if TYPE_CHECKING:
+    from compiler.checks import Named
 
 _SPEC = re.compile(
     r"^(apiVersion:\s*[\"']?mlc/|kind:\s*[\"']?(Algorithm|Component|Base)\b)", re.MULTILINE
@@ -28,7 +31,7 @@ def find_specs(paths: tuple[str, ...], *, only_specs: bool = False) -> list[str]
     """
     if not paths:
         folder = project.find(Path.cwd())[0].root / "algorithms"
-        shown = frontend.shown_path(folder)
+        shown = source.shown_path(folder)
         if not folder.is_dir():
             raise MlcError(f"there is no folder {shown}: name the specs to check")
         paths = (shown,)
@@ -60,6 +63,8 @@ def find_algorithms(paths: tuple[str, ...]) -> tuple[str, ...]:
 def neighbours(specs: Sequence[str], names: Collection[str]) -> dict[Named, SourceFile]:
     """The other algorithms of the projects of some files that have one of `names`, as Kubernetes
     sees them: in `algorithms/`, and beside the files. Only those are parsed that may be it."""
+    from compiler.checks import Named
+
     given = {Path(spec).resolve() for spec in specs if spec != "-"}
     folders = {path.parent for path in given}
     found: dict[Path, None] = {}

@@ -12,7 +12,6 @@ import os
 import shutil
 import tempfile
 import urllib.parse
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +40,7 @@ def local_path(uri: str, root: Path) -> Path | None:
     if not separator:
         return Path(os.path.normpath(root / Path(uri).expanduser()))
     if scheme == "file":
-        return Path(urllib.request.url2pathname(urllib.parse.urlsplit(uri).path))
+        return Path(urllib.parse.unquote(urllib.parse.urlsplit(uri).path))
     return None
 
 

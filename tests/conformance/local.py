@@ -11,8 +11,9 @@ from expectation import Case, Outcome, trace_of
 
 from compiler import frontend
 from compiler.diagnostics import Severity
-from compiler.engine import Options, RunResult, run
 from compiler.engine.artifacts import Artifact
+from compiler.engine.events import RunResult
+from compiler.engine.run import Options, run
 from compiler.git import UNKNOWN
 from compiler.ir import Pipeline
 from compiler.values import JsonValue, to_json

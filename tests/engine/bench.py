@@ -9,7 +9,8 @@ from pathlib import Path
 
 from builders import pipeline
 
-from compiler.engine import Event, Note, Options, RunResult, StepChanged, run
+from compiler.engine.events import Event, Note, RunResult, StepChanged
+from compiler.engine.run import Options, run
 from compiler.ir import Limits, Node, Param, PipelineInput, PipelineOutput
 from compiler.settings import Project
 from compiler.values import JsonValue

@@ -25,7 +25,7 @@ from builders import (
     volume_path,
 )
 
-from compiler.engine import StepChanged
+from compiler.engine.events import StepChanged
 from compiler.engine.gpus import detect
 from compiler.ir import Resources, Step
 

@@ -9,8 +9,15 @@ from typing import get_args
 
 import pytest
 
-from compiler.engine import Note, RunEnded, RunResult, RunStarted, StepChanged, StepResult
-from compiler.engine.events import StepStatus
+from compiler.engine.events import (
+    Note,
+    RunEnded,
+    RunResult,
+    RunStarted,
+    StepChanged,
+    StepResult,
+    StepStatus,
+)
 from compiler.engine.live import LiveProgress
 from compiler.engine.masking import mask, mask_file
 from compiler.engine.progress import PlainProgress, describe, failures, last_lines

@@ -20,7 +20,7 @@ from builders import (
     timeout,
 )
 
-from compiler.engine import RunEnded, RunStarted, StepChanged
+from compiler.engine.events import RunEnded, RunStarted, StepChanged
 from compiler.ir import REQUIRED, Limits, Step
 
 
