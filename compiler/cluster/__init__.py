@@ -144,8 +144,6 @@ class Engine(Protocol):
     ) -> Schedule:
         """Make a schedule that starts a version; see `replaces_schedules`."""
 
-    def enable_schedule(self, schedule: Schedule) -> None: ...
-
     def disable_schedule(self, schedule: Schedule) -> None: ...
 
     def delete_schedule(self, schedule: Schedule) -> None:

@@ -46,9 +46,14 @@ class Lines:
         for step in event.steps:
             yield f"  {lead}{step.name}  {told(step)}"
         if event.is_put_away:
-            yield f"note: {name.strip()} was archived on the engine; it goes on"
+            yield put_away(name.strip())
         if event.is_new and not event.run.is_ended:
             yield f"{name}  {event.run.state}"
+
+
+def put_away(name: str) -> str:
+    """What is said of a run that someone archives while it is followed."""
+    return f"note: {name} was archived on the engine; it goes on"
 
 
 def told(step: StepState) -> str:
@@ -136,9 +141,7 @@ class _Drawn:
         self._runs[event.run.id] = event.run
         if event.is_put_away:
             name = self._names.get(event.run.id, event.run.name)
-            self._console.print(
-                f"note: {name} was archived on the engine; it goes on", markup=False
-            )
+            self._console.print(put_away(name), markup=False)
         self._listen(event)
 
     def _listen(self, event: Looked) -> None:

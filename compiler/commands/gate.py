@@ -81,6 +81,7 @@ def gate_remote(name: str | None, run: str, *, style: str, verbose: bool = False
         gates = _gates(own.algorithm)
         if gates is None:
             return console.FAILED
+        # Metrics that can't be read are an error here, for they are all that is asked for.
         found = replace(found, metrics=engine.metrics(found))
         baseline = last_good(engine, own, default, found) if default else None
     before = baseline.metrics if baseline else None

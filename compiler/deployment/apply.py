@@ -27,7 +27,7 @@ from compiler.cluster.records import (
 )
 from compiler.deployment import quiet
 from compiler.deployment.difference import Item, schedule_changes
-from compiler.deployment.state import rank, read_one, schedules_of
+from compiler.deployment.state import Deployed, rank, read_one, schedules_of
 
 Say = Callable[[str], None]
 _T = TypeVar("_T")
@@ -215,7 +215,7 @@ def disable(engine: Engine, schedule: Schedule) -> None:
 def _named(engine: Engine, own: Marks, name: str) -> list[Schedule]:
     """The schedules of a name, the one that was made last first."""
     found = schedules_of(engine, own.project, own.algorithm)
-    return sorted((s for s in found if marks.same(s.spec.name, name)), key=rank, reverse=True)
+    return Deployed(own.algorithm, schedules=found).named(name)
 
 
 def _is_same(engine: Engine, there: Schedule, wanted: ScheduleSpec, version: Version) -> bool:

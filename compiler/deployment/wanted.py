@@ -8,6 +8,7 @@ from typing import Any
 
 from compiler import __version__, frontend
 from compiler.binding import Git
+from compiler.cluster.compiled import schedules
 from compiler.cluster.records import Manifest, Marks, ScheduleSpec
 from compiler.frontend import Document, Loaded
 from compiler.git import UNKNOWN
@@ -86,14 +87,8 @@ def want(spec: str, document: Document) -> tuple[Wanted | None, Loaded]:
         neutral=pipeline,
         digest=spec_digest(pipeline),
         words={key: value for key, value in words.items() if key not in _ASIDE},
-        schedules=tuple(
-            ScheduleSpec(
-                one.name, one.cron, one.timezone, dict(one.params), one.enabled, one.overlap,
-                one.catch_up,
-            )
-            for one in pipeline.schedules
-        ),
-    )  # fmt: skip
+        schedules=schedules(pipeline),
+    )
     return wanted, loaded
 
 

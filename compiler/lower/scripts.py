@@ -15,8 +15,6 @@ from compiler.nodes import Mapping, Scalar, mapping
 # `$INPUT_X`, `${INPUT_X}`, `environ["INPUT_X"]`; not `${INPUT_X:-…}`, which knows that it may lack.
 _IN_SHELL = re.compile(r"(?<!\\)\$(?:\{((?:INPUT|OUTPUT)_\w+)\}|((?:INPUT|OUTPUT)_\w+))")
 _IN_PYTHON = re.compile(r"""environ\[\s*["']((?:INPUT|OUTPUT)_\w+)["']()""")
-
-
 _MOST_TOLD = 20
 _LONGEST = 200_000
 

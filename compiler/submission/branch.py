@@ -34,10 +34,6 @@ class Branch:
     dirty: tuple[str, ...]
     untracked: tuple[str, ...]
 
-    @property
-    def is_default(self) -> bool:
-        return bool(self.name) and self.name == self.default
-
 
 def remote_branches(branch: Branch) -> tuple[str, ...]:
     """The branches that the remote has now; it is asked.

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cluster.deployed import Kill, in_process
 from cluster.scenario import ENGINES, Project, project
 from cluster.servers.argo import Argo
 from cluster.servers.contract import VARIABLE, contracts_folder
@@ -27,6 +28,13 @@ def contracts() -> None:
     """Skips where the engines' contracts are not at hand."""
     if contracts_folder() is None:
         pytest.skip(f"the engines' contracts are not at hand: {VARIABLE} names no folder")
+
+
+@pytest.fixture
+def kill(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kill]:
+    """Commands run in this process, on a clock of its own, and may be killed at a request."""
+    with in_process(monkeypatch) as kill:
+        yield kill
 
 
 @pytest.fixture

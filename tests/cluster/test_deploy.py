@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster.deployed import Algorithm, Kill, World, in_process, run, said, world
+from cluster.deployed import Algorithm, Kill, World, run, said, world
 from cluster.servers.kubernetes import Kubernetes, write_kubeconfig
 from cluster.servers.wire import Server
 from cluster.servers.workflows import Cluster
@@ -22,12 +22,6 @@ from compiler.cluster import marks
 
 FIT = Algorithm()
 CI = Path(__file__).resolve().parents[2] / "docs/ci"
-
-
-@pytest.fixture
-def kill(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kill]:
-    with in_process(monkeypatch) as kill:
-        yield kill
 
 
 @pytest.fixture(params=["kfp", "argo", "kubernetes"])

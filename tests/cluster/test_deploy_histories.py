@@ -12,12 +12,11 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cluster.deployed import KINDS, Algorithm, Kill, Killed, World, in_process, run, world
+from cluster.deployed import KINDS, Algorithm, Kill, Killed, World, run, world
 
 HISTORIES = int(os.environ.get("MLC_DEPLOY_HISTORIES", "8"))
 NAMES = ("fit", "other", "long_name_of_it")
@@ -27,12 +26,6 @@ CRONS = ("0 2 * * *", "30 4 * * 1", "*/5 * * * *", "7,38 * * * *", "* * * * *")
 ENDS = {signal.SIGINT: 130, signal.SIGTERM: -signal.SIGTERM}
 # Those after which a command can go on, or be run again.
 FAULTS = ("drop", "lose", "500", "502", "503", "429", "409", "truncated", "cut", "unknown-field")
-
-
-@pytest.fixture
-def kill(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kill]:
-    with in_process(monkeypatch) as kill:
-        yield kill
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -32,7 +32,7 @@ def test_a_pushed_branch_raises_no_concern(tmp_path: Path) -> None:
     branch = read_branch(checkout.folder)
     assert branch.name == "IA-1742-doc-type"
     assert branch.commit == checkout.git("rev-parse", "HEAD")
-    assert (branch.default, branch.remote, branch.is_default) == ("main", "origin", False)
+    assert (branch.default, branch.remote) == ("main", "origin")
     assert (branch.dirty, branch.untracked) == ((), ())
     assert concerns(branch, image_of_commit=True) == ()
 
@@ -141,7 +141,6 @@ def test_the_default_branch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     checkout.git("remote", "set-head", "origin", "--delete")
     monkeypatch.setenv("CI_DEFAULT_BRANCH", "trunk")
     assert read_branch(checkout.folder).default == "trunk"
-    assert read_branch(checkout.folder).is_default
     monkeypatch.delenv("CI_DEFAULT_BRANCH")
     assert read_branch(checkout.folder).default == "release"
     monkeypatch.delenv("GITHUB_BASE_REF")

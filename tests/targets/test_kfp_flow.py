@@ -55,7 +55,6 @@ from compiler.expr import Expr, RunRef
 from compiler.ir import Amount, Cache, Node, Pipeline, Resources, Schedule, Step
 from compiler.settings import TargetSettings
 from compiler.targets import Level, Support, kfp
-from compiler.targets.kfp.schedules import recurring_runs
 
 NONE = TargetSettings()
 STATUS = RunRef("status", SPAN)
@@ -395,15 +394,6 @@ def schedule(**fields: Any) -> Schedule:
         "span": SPAN,
     }
     return Schedule(**{**usual, **fields})
-
-
-def test_schedules_are_recurring_runs() -> None:
-    given = replace(of(FIRST), schedules=(schedule(), schedule(overlap="allow", catch_up=True)))
-    one, two = recurring_runs(given)
-    assert one.cron == "0 0 3 * * 1"
-    assert one.parameters == (("two", 3), ("maybe", ""))
-    assert (one.max_concurrency, one.no_catchup) == (1, True)
-    assert (two.max_concurrency, two.no_catchup) == (10, False)
 
 
 EXACT, EMULATED, WEAKER, REFUSED = Level.EXACT, Level.EMULATED, Level.WEAKER, Level.REFUSED

@@ -327,9 +327,6 @@ class Argo:
         body = objects.cron_workflow(schedule, version, manifest, own, account)
         return self._schedule(self._put("cronworkflows", body, own.project))
 
-    def enable_schedule(self, schedule: Schedule) -> None:
-        self._suspend(schedule, False)
-
     def disable_schedule(self, schedule: Schedule) -> None:
         self._suspend(schedule, True)
 

@@ -46,12 +46,12 @@ from compiler.cluster.transport import Transport, transport
 from compiler.ir import Pipeline
 from compiler.settings import EngineSettings, TargetSettings
 from compiler.targets import kfp
+from compiler.targets.kfp.schedules import MOST_AT_ONCE
 from compiler.values import JsonValue, to_json, to_text
 
 _T = TypeVar("_T")
 _OLDEST = (2, 17)
 _RUNS = uuid.UUID("6f1f2c52-6b1e-5c53-9a40-0d9bd0e1a7c4")
-_MOST_AT_ONCE = 10
 # Of a file that is uploaded.
 _LARGEST_FILE = 32 << 20
 _NEWEST = "created_at desc"
@@ -386,7 +386,7 @@ class Kfp:
             # Two that deploy at once may mean different ones by the same number.
             name = f"{name}--{marks_.generation}-{_digest(schedule)}"
         marks_ = replace(marks_, schedule=schedule.name)
-        at_once = 1 if schedule.overlap == "forbid" else _MOST_AT_ONCE
+        at_once = 1 if schedule.overlap == "forbid" else MOST_AT_ONCE
 
         def create() -> Schedule:
             body = api.V2beta1RecurringRun(
@@ -427,12 +427,6 @@ class Kfp:
         for other in others:
             self.delete_schedule(other)
         return first
-
-    def enable_schedule(self, schedule: Schedule) -> None:
-        self._own(schedule.marks, f"the recurring run {schedule.name}")
-        method = self._client.recurring.recurring_run_service_enable_recurring_run
-        doing = f"enable the recurring run {schedule.name}"
-        self._client.ask(doing, method, schedule.id, repeatable=True)
 
     def disable_schedule(self, schedule: Schedule) -> None:
         self._own(schedule.marks, f"the recurring run {schedule.name}")

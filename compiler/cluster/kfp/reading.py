@@ -40,7 +40,6 @@ _STATES: dict[str, State] = {
 _ROUND = re.compile(r"\((\d+)[:)]")
 _NUMBER = re.compile(r"-(\d+)$")
 _EXECUTOR = re.compile(r"executor(\(\d+\))?")
-_MOST_AT_ONCE = 10
 
 
 def state(raw: str) -> State:

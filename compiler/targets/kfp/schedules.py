@@ -1,56 +1,19 @@
-"""Schedules as KFP's recurring runs, which are no part of a pipeline's document.
-
-Field names are those of `V2beta1RecurringRun` and `V2beta1CronSchedule` in the REST contract.
-"""
+"""What KFP keeps of schedules, which are no part of a pipeline's document: the recurring runs
+that a client makes of them (`compiler.cluster.kfp`)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from compiler.ir import Pipeline, Schedule
 from compiler.settings import TargetSettings
 from compiler.targets import Support
 from compiler.targets.kfp.carrying import altered
 from compiler.targets.uses import emulated, exact, impossible, weaker
-from compiler.values import JsonValue, to_text
 
 SERVER_TIMEZONE = "UTC"
 # What the server lets run at once; it takes from 1 to 10.
-_MOST_AT_ONCE = 10
-
-
-@dataclass(frozen=True, slots=True)
-class RecurringRun:
-    """`cron` has six fields, seconds first. `parameters` are those that the schedule sets, as the
-    pipeline's own definitions type them. `no_catchup` leaves out runs that were missed."""
-
-    name: str
-    cron: str
-    parameters: tuple[tuple[str, JsonValue], ...]
-    enabled: bool
-    max_concurrency: int
-    no_catchup: bool
-
-
-def recurring_runs(pipeline: Pipeline) -> tuple[RecurringRun, ...]:
-    """The recurring runs of a pipeline in which the target refuses nothing."""
-    nullable = {param.name for param in pipeline.params if param.nullable}
-    return tuple(
-        RecurringRun(
-            name=schedule.name,
-            # With five fields the server would read minutes as seconds.
-            cron=f"0 {schedule.cron}",
-            parameters=tuple(
-                (name, to_text(value) if name in nullable else value)
-                for name, value in schedule.params
-            ),
-            enabled=schedule.enabled,
-            max_concurrency=1 if schedule.overlap == "forbid" else _MOST_AT_ONCE,
-            no_catchup=not schedule.catch_up,
-        )
-        for schedule in pipeline.schedules
-    )
+MOST_AT_ONCE = 10
 
 
 def of_schedules(pipeline: Pipeline, settings: TargetSettings) -> Iterator[Support]:
@@ -78,7 +41,7 @@ def _of_schedule(schedule: Schedule, server: str) -> Iterator[Support]:
     if schedule.overlap == "forbid":
         yield weaker("schedules.overlap", where, span, "a late run makes the next one wait")
     else:
-        reason = f"at most {_MOST_AT_ONCE} at once, which is all that KFP allows"
+        reason = f"at most {MOST_AT_ONCE} at once, which is all that KFP allows"
         yield weaker("schedules.overlap", where, span, reason)
     for name, value in schedule.params:
         found = altered(value)
