@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from compiler.frontend import Loaded
 
 __version__ = "0.1.0"
+# What it compiles to; the words of `--target` and of `[tool.mlc]`.
+TARGET_NAMES = ("kfp", "kfp-dsl", "argo")
 
 
 def load(

@@ -9,8 +9,9 @@ from __future__ import annotations
 import itertools
 import keyword
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from compiler.expr import (
     ArtifactList,
@@ -36,29 +37,25 @@ from compiler.ir import Step
 from compiler.values import to_json, to_text
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """Literal text, to be escaped by the target."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ValueOf:
+class ValueOf(Struct, frozen=True):
     """The text of a captured value, canonical as in `compiler.values.to_text`."""
 
     capture: str
 
 
-@dataclass(frozen=True, slots=True)
-class PathOf:
+class PathOf(Struct, frozen=True):
     """The path at which a captured artifact can be read."""
 
     capture: str
 
 
-@dataclass(frozen=True, slots=True)
-class OutputPathOf:
+class OutputPathOf(Struct, frozen=True):
     """The path at which the step writes an output."""
 
     output: str
@@ -69,8 +66,7 @@ Slot: TypeAlias = Text | ValueOf | PathOf | OutputPathOf
 ArgumentWord: TypeAlias = tuple[Slot, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Capture:
+class Capture(Struct, frozen=True):
     """A run-time value or artifact that a step takes from outside, or what an operator makes of
     several.
 
@@ -106,8 +102,7 @@ def captures(step: Step) -> tuple[Capture, ...]:
     return tuple(found.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(Struct, frozen=True):
     """Turns a step's expressions into words; made by `words_of`."""
 
     step: Step

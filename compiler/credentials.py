@@ -13,13 +13,14 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from compiler.diagnostics import Diagnostic, error
 from compiler.nodes import SourceFile
 
 
-class Credential(NamedTuple):
+class Credential(Struct, frozen=True):
     """A range of characters of a text; `name` is what it is given to, where that is known."""
 
     start: int

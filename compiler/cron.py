@@ -6,7 +6,9 @@ import contextlib
 import functools
 import re
 from collections.abc import Iterator
-from typing import NamedTuple, cast
+from typing import cast
+
+from msgspec import Struct
 
 from compiler.diagnostics import nearest
 from compiler.mending import only_near
@@ -41,7 +43,7 @@ _PART = re.compile(r"(?:(\*)|([0-9a-z]+)(?:-([0-9a-z]+))?)(?:/([0-9]{1,4}))?")
 _LENGTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
-class Problem(NamedTuple):
+class Problem(Struct, frozen=True):
     """What is wrong with a text, what to do, and the text that it surely means, or None."""
 
     message: str
@@ -93,7 +95,7 @@ def _meant(word: str, number: int) -> str | None:
     return right if isinstance(_values(right, least, most, names), frozenset) else None
 
 
-class Doubt(NamedTuple):
+class Doubt(Struct, frozen=True):
     """Why a schedule may not mean what it seems to; `about` is `minute`, `days` or `step`."""
 
     about: str

@@ -6,14 +6,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from compiler import schema
 from compiler.codes import CODES
 from compiler.schema_words import Schema
 
 
-class Known(NamedTuple):
+class Known(Struct, frozen=True):
     """What a project has: names of GPU types, and its specs by kind, from its root."""
 
     gpus: Sequence[str] = ()

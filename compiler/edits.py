@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from compiler.diagnostics import Edit, Fix, Span
 from compiler.nodes import SourceFile
@@ -17,7 +18,7 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 _Range = tuple[tuple[int, int], tuple[int, int]]
 
 
-class Edited(NamedTuple):
+class Edited(Struct, frozen=True):
     """A text after its edits. `moved` tells for each edit where in the new text it stands: offset
     and length before, offset and length after."""
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Literal as OneOfText
-from typing import NamedTuple, TypeAlias, get_args
+from typing import TypeAlias, get_args
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from compiler.diagnostics import Span
 from compiler.values import JsonValue, ValueKind
@@ -20,7 +23,7 @@ RUN_FIELDS: tuple[RunField, ...] = get_args(RunField)
 Sign = OneOfText["||", "&&", "==", "!=", "<", "<=", ">", ">=", "in", "!", "??"]
 
 
-class ValueType(NamedTuple):
+class ValueType(Struct, frozen=True):
     """The type of a parameter. `kind` is None where it is known only at run time."""
 
     kind: ValueKind | None
@@ -31,7 +34,7 @@ class ValueType(NamedTuple):
         return (self.kind or "any value") + (" or null" if self.nullable else "")
 
 
-class ArtifactType(NamedTuple):
+class ArtifactType(Struct, frozen=True):
     """A file or folder; `is_list` for a list of them."""
 
     kind: ArtifactKind
@@ -45,7 +48,7 @@ Type: TypeAlias = ValueType | ArtifactType
 STRING = ValueType("string")
 
 
-class Literal(NamedTuple):
+class Literal(Struct, frozen=True):
     """A value known at compile time; `type.kind` says how it is meant."""
 
     value: JsonValue
@@ -53,7 +56,7 @@ class Literal(NamedTuple):
     span: Span
 
 
-class ParamRef(NamedTuple):
+class ParamRef(Struct, frozen=True):
     """`params.NAME`."""
 
     name: str
@@ -61,7 +64,7 @@ class ParamRef(NamedTuple):
     span: Span
 
 
-class PipelineInputRef(NamedTuple):
+class PipelineInputRef(Struct, frozen=True):
     """`inputs.NAME` of the algorithm: an artifact that comes from outside."""
 
     name: str
@@ -69,7 +72,7 @@ class PipelineInputRef(NamedTuple):
     span: Span
 
 
-class InputRef(NamedTuple):
+class InputRef(Struct, frozen=True):
     """`inputs.NAME` of the step it stands in."""
 
     name: str
@@ -77,7 +80,7 @@ class InputRef(NamedTuple):
     span: Span
 
 
-class StepOutputRef(NamedTuple):
+class StepOutputRef(Struct, frozen=True):
     """`steps.STEP.outputs.OUTPUT`.
 
     Seen from outside of the loops around the step it is the array (of arrays, for nested loops)
@@ -90,7 +93,7 @@ class StepOutputRef(NamedTuple):
     span: Span
 
 
-class EachRef(NamedTuple):
+class EachRef(Struct, frozen=True):
     """`each.NAME`, or with `path` a field of it: the item of the loop that is called `loop`."""
 
     loop: str
@@ -100,7 +103,7 @@ class EachRef(NamedTuple):
     span: Span
 
 
-class OutputPath(NamedTuple):
+class OutputPath(Struct, frozen=True):
     """`outputs.NAME` of the step it stands in: the path that the step writes."""
 
     name: str
@@ -108,7 +111,7 @@ class OutputPath(NamedTuple):
     type: ValueType = STRING
 
 
-class VolumePath(NamedTuple):
+class VolumePath(Struct, frozen=True):
     """`volumes.NAME`: where the volume is mounted."""
 
     name: str
@@ -116,7 +119,7 @@ class VolumePath(NamedTuple):
     type: ValueType = STRING
 
 
-class SecretRef(NamedTuple):
+class SecretRef(Struct, frozen=True):
     """`secrets.NAME.KEY`; only ever the whole value of an environment variable."""
 
     name: str
@@ -125,7 +128,7 @@ class SecretRef(NamedTuple):
     type: ValueType = STRING
 
 
-class RunRef(NamedTuple):
+class RunRef(Struct, frozen=True):
     """`run.FIELD`."""
 
     field: RunField
@@ -133,7 +136,7 @@ class RunRef(NamedTuple):
     type: ValueType = STRING
 
 
-class Concat(NamedTuple):
+class Concat(Struct, frozen=True):
     """Text with expressions in it; each part is written out as text."""
 
     parts: tuple[Expr, ...]
@@ -141,7 +144,7 @@ class Concat(NamedTuple):
     type: ValueType = STRING
 
 
-class ArtifactList(NamedTuple):
+class ArtifactList(Struct, frozen=True):
     """`[${{ … }}, ${{ … }}]`: several artifacts as one input."""
 
     items: tuple[Expr, ...]
@@ -149,7 +152,7 @@ class ArtifactList(NamedTuple):
     span: Span
 
 
-class Operation(NamedTuple):
+class Operation(Struct, frozen=True):
     """An operator over one operand (`!`) or two; `type` is boolean, but for `??`.
 
     `a ?? b` is b where a is null, or an output of a step that was skipped. Its left side is a
@@ -163,7 +166,7 @@ class Operation(NamedTuple):
     span: Span
 
 
-class ListOf(NamedTuple):
+class ListOf(Struct, frozen=True):
     """`[a, b]` in an expression, where not all of it is known at compile time."""
 
     items: tuple[Expr, ...]
@@ -258,7 +261,7 @@ def same(one: Expr, other: Expr) -> bool:
 
 
 def _bare(value: object) -> str:
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        fields = zip(value._fields, value, strict=True)
-        return f"{type(value).__name__}({[_bare(v) for name, v in fields if name != 'span']})"
+    if isinstance(value, Struct):
+        fields = [_bare(v) for name, v in asdict(value).items() if name != "span"]
+        return f"{type(value).__name__}({fields})"
     return str([_bare(item) for item in value]) if isinstance(value, tuple) else repr(value)

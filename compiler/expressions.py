@@ -10,7 +10,9 @@ import functools
 import json
 import math
 import re
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
+
+from msgspec import Struct
 
 from compiler.values import JsonValue, carrying_problem
 
@@ -36,19 +38,19 @@ _BINDS = {"||": 1, "&&": 2, **dict.fromkeys(_COMPARISONS, _COMPARISON), "??": _F
 _WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
 
 
-class Constant(NamedTuple):
+class Constant(Struct, frozen=True):
     value: JsonValue
     start: int
     end: int
 
 
-class Accessor(NamedTuple):
+class Accessor(Struct, frozen=True):
     name: str
     start: int
     end: int
 
 
-class Path(NamedTuple):
+class Path(Struct, frozen=True):
     """`root.name['name']…`, each part with its place."""
 
     root: Accessor
@@ -57,7 +59,7 @@ class Path(NamedTuple):
     end: int
 
 
-class Operation(NamedTuple):
+class Operation(Struct, frozen=True):
     """An operator over one or two operands; `sign` is the operator's text."""
 
     sign: str
@@ -66,7 +68,7 @@ class Operation(NamedTuple):
     end: int
 
 
-class Items(NamedTuple):
+class Items(Struct, frozen=True):
     """`[a, b]`."""
 
     items: tuple[Syntax, ...]
@@ -77,7 +79,7 @@ class Items(NamedTuple):
 Syntax: TypeAlias = Constant | Path | Operation | Items
 
 
-class Embedded(NamedTuple):
+class Embedded(Struct, frozen=True):
     """`${{ inner }}` in a text; offsets count from the start of the text."""
 
     inner: str

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from collections.abc import Mapping as Dictionary
 from collections.abc import Sequence as Items
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from compiler import checks, credentials, ignores, params, project, schema, source
 from compiler.binding import Git
@@ -32,8 +34,7 @@ from compiler.source import shown_path as shown_path
 _MOST_WORK = 2 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """What came of a spec: a pipeline where there was no error.
 
     `sources` holds the text of every file that a diagnostic may point at, by its shown path;
@@ -47,8 +48,7 @@ class Loaded:
     ignored: frozenset[Span] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """A spec that has been read and checked against the schema, with its bases in it.
 
     `library` has the other files of the project that it names, `path` is its own as messages
@@ -139,7 +139,7 @@ def build(
         known, found, file = params.override(known, overrides)
         diagnostics += found
         sources[file.path] = file
-    pipeline = pipeline._replace(params=tuple(known.values()))
+    pipeline = replace(pipeline, params=tuple(known.values()))
     diagnostics += checks.check(pipeline, document.project, scope.flawed, sources)
     if scope.misspelt:
         diagnostics = checks.settle_sides(

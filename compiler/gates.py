@@ -11,7 +11,9 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 BASELINE = "baseline"
 _TOKEN = re.compile(
@@ -30,7 +32,7 @@ _PRODUCTS: dict[str, Callable[[float, float], float]] = {"*": operator.mul, "/":
 _DEEPEST = 50
 
 
-class Metric(NamedTuple):
+class Metric(Struct, frozen=True):
     """A metric of the run, or of the baseline. Once it is bound it has a step and an output."""
 
     name: str
@@ -40,7 +42,7 @@ class Metric(NamedTuple):
     output: str = ""
 
 
-class Arithmetic(NamedTuple):
+class Arithmetic(Struct, frozen=True):
     sign: str
     left: Term
     right: Term
@@ -49,7 +51,7 @@ class Arithmetic(NamedTuple):
 Term: TypeAlias = float | Metric | Arithmetic
 
 
-class Comparison(NamedTuple):
+class Comparison(Struct, frozen=True):
     sign: str
     left: Term
     right: Term
@@ -63,7 +65,7 @@ class GateError(ValueError):
         self.start, self.end = start, end
 
 
-class Verdict(NamedTuple):
+class Verdict(Struct, frozen=True):
     """What came of a gate. `numbers` are the metrics in it as they were, None for missing ones.
 
     `open`: nothing to compare with, as there is no baseline yet; that is no failure.

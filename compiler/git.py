@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from compiler.binding import Git
 
@@ -27,7 +28,7 @@ _CI_BRANCH = (
 _QUIET = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
 
 
-class Answer(NamedTuple):
+class Answer(Struct, frozen=True):
     """What git said. `text` is its output as it is, `problem` why there is none."""
 
     text: str

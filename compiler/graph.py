@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from compiler.expr import Expr, Operation, StepOutputRef, same, step_outputs, wanted
 from compiler.ir import Loop, Node
 
@@ -133,7 +135,7 @@ def _inner_expressions(node: Node) -> Iterator[Expr]:
             yield from _inner_expressions(inner)
 
 
-class Skippable(NamedTuple):
+class Skippable(Struct, frozen=True):
     """The nodes of a level that a condition on that level can skip, be it that of another.
 
     `alone` has the conditions of those that nothing but their own condition can skip.

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import yaml
+from msgspec import Struct
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
 from compiler.codes import CODES, WHERE_CODES_ARE, is_fixed, meant
@@ -42,7 +43,7 @@ _MOST_CODES = 50
 _ELSEWHERE = ("MLC70", "MLC8")
 
 
-class Ignore(NamedTuple):
+class Ignore(Struct, frozen=True):
     """A comment that counts. `codes` with their places, `lines` the first and last that it is
     about, `span` the comment."""
 

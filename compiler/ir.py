@@ -12,8 +12,9 @@ steps. Steps of these stand among the others under names of their own (`train.fi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from compiler.diagnostics import Span
 from compiler.expr import ArtifactType, Expr, Type, ValueType
@@ -38,7 +39,7 @@ class Required:
 REQUIRED = Required()
 
 
-class Param(NamedTuple):
+class Param(Struct, frozen=True):
     """A hyperparameter. `nullable` where the default is null; bounds are None where not given."""
 
     name: str
@@ -58,7 +59,7 @@ class Param(NamedTuple):
     span: Span
 
 
-class PipelineInput(NamedTuple):
+class PipelineInput(Struct, frozen=True):
     """An artifact from outside; `default` is a URI or a path."""
 
     name: str
@@ -68,13 +69,13 @@ class PipelineInput(NamedTuple):
     span: Span
 
 
-class Word(NamedTuple):
+class Word(Struct, frozen=True):
     """One word of an argument vector."""
 
     value: Expr
 
 
-class Flag(NamedTuple):
+class Flag(Struct, frozen=True):
     """A flag: `name value`, or with `joined` the one word `name=value`.
 
     Not joined, a boolean gives the bare name or nothing. Null gives nothing in both forms.
@@ -89,19 +90,19 @@ class Flag(NamedTuple):
 Argument: TypeAlias = Word | Flag
 
 
-class Command(NamedTuple):
+class Command(Struct, frozen=True):
     """An argument vector; `has_shell` is False where the image is said to have no /bin/sh."""
 
     arguments: tuple[Argument, ...]
     has_shell: bool
 
 
-class Script(NamedTuple):
+class Script(Struct, frozen=True):
     shell: Shell
     source: str
 
 
-class Python(NamedTuple):
+class Python(Struct, frozen=True):
     """A function `module:function`, called by the shim (`compiler.runtime`)."""
 
     module: str
@@ -112,7 +113,7 @@ class Python(NamedTuple):
 Program: TypeAlias = Command | Script | Python
 
 
-class Input(NamedTuple):
+class Input(Struct, frozen=True):
     """A named input of a step. An expression of artifact type makes it an artifact."""
 
     name: str
@@ -121,20 +122,20 @@ class Input(NamedTuple):
     span: Span
 
 
-class Output(NamedTuple):
+class Output(Struct, frozen=True):
     name: str
     type: Type
     description: str
     span: Span
 
 
-class EnvVar(NamedTuple):
+class EnvVar(Struct, frozen=True):
     name: str
     value: Expr
     span: Span
 
 
-class Amount(NamedTuple):
+class Amount(Struct, frozen=True):
     """Kubernetes quantities as the author wrote them (`500m`, `8Gi`), or expressions. `span` is
     that of the key, `value_span` of the limit, or else the request."""
 
@@ -149,7 +150,7 @@ class Amount(NamedTuple):
         return self.value_span or self.span
 
 
-class Toleration(NamedTuple):
+class Toleration(Struct, frozen=True):
     key: str | None = None
     operator: Literal["Exists", "Equal"] = "Exists"
     value: str | None = None
@@ -157,8 +158,7 @@ class Toleration(NamedTuple):
     seconds: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Gpu:
+class Gpu(Struct, frozen=True):
     """`count` is at least 1, or an expression; `type` is a name of the project's catalogue,
     resolved here."""
 
@@ -172,7 +172,7 @@ class Gpu:
     type_span: Span | None = None
 
 
-class Resources(NamedTuple):
+class Resources(Struct, frozen=True):
     cpu: Amount | None = None
     memory: Amount | None = None
     disk: Amount | None = None
@@ -190,7 +190,7 @@ class Resources(NamedTuple):
             yield self.gpu.count
 
 
-class Volume(NamedTuple):
+class Volume(Struct, frozen=True):
     """`source` is the name of the claim, config map or secret; for `empty` its size or None."""
 
     name: str
@@ -203,7 +203,7 @@ class Volume(NamedTuple):
     value_spans: Places = ()
 
 
-class Security(NamedTuple):
+class Security(Struct, frozen=True):
     run_as_user: int | None = None
     run_as_group: int | None = None
     run_as_non_root: bool | None = None
@@ -214,7 +214,7 @@ class Security(NamedTuple):
     drop_capabilities: tuple[str, ...] = ()
 
 
-class Pod(NamedTuple):
+class Pod(Struct, frozen=True):
     """What a cluster is told of the pod. `spans` gives the place of each key that was set,
     `key_spans` those of the names of labels."""
 
@@ -232,7 +232,7 @@ class Pod(NamedTuple):
     value_spans: Places = ()
 
 
-class Retry(NamedTuple):
+class Retry(Struct, frozen=True):
     """`max` tries after the first; waits in whole seconds, `max_backoff` None for no cap."""
 
     max: int
@@ -247,7 +247,7 @@ class Retry(NamedTuple):
         return dict(self.value_spans).get(key, self.span)
 
 
-class Timeout(NamedTuple):
+class Timeout(Struct, frozen=True):
     """Whole seconds that one try may take."""
 
     seconds: int
@@ -259,7 +259,7 @@ class Timeout(NamedTuple):
         return self.value_span or self.span
 
 
-class Cache(NamedTuple):
+class Cache(Struct, frozen=True):
     """`key` adds to the cache key; `max_age` in seconds. `span` is None for the default rule."""
 
     enabled: bool
@@ -269,7 +269,7 @@ class Cache(NamedTuple):
     value_spans: Places = ()
 
 
-class Step(NamedTuple):
+class Step(Struct, frozen=True):
     """A step. `when` is a boolean expression, those of the groups around it included; it holds
     no `InputRef`. `needs` are nodes of the same level; `need_spans` tells where each is asked.
     """
@@ -311,7 +311,7 @@ class Step(NamedTuple):
         yield from self.resources.expressions()
 
 
-class Axis(NamedTuple):
+class Axis(Struct, frozen=True):
     """One list of a loop. `items` is a literal, a parameter, an output or an item of an outer
     loop; `item` is the type of one of its values."""
 
@@ -321,7 +321,7 @@ class Axis(NamedTuple):
     span: Span
 
 
-class Loop(NamedTuple):
+class Loop(Struct, frozen=True):
     """Runs its body once for each combination of its axes' values, the first axis slowest.
 
     One unit for what is around it: it starts when all that its body takes from outside is there,
@@ -345,7 +345,7 @@ class Loop(NamedTuple):
 Node: TypeAlias = Step | Loop
 
 
-class Limits(NamedTuple):
+class Limits(Struct, frozen=True):
     """Of the whole run: steps at once, seconds, seconds that a finished run's objects are kept."""
 
     parallel: int | None = None
@@ -355,7 +355,7 @@ class Limits(NamedTuple):
     value_spans: Places = ()
 
 
-class PipelineOutput(NamedTuple):
+class PipelineOutput(Struct, frozen=True):
     """What the algorithm hands on: an output of a step, or several of them joined by `??`."""
 
     name: str
@@ -365,7 +365,7 @@ class PipelineOutput(NamedTuple):
     span: Span
 
 
-class Schedule(NamedTuple):
+class Schedule(Struct, frozen=True):
     """`cron` has five fields, weekdays 0 to 6. `params` are the values that its profile and it
     set over the defaults; `sets_steps` tells that its profile sets more than parameters.
     """
@@ -383,7 +383,7 @@ class Schedule(NamedTuple):
     cron_span: Span | None = None
 
 
-class Gate(NamedTuple):
+class Gate(Struct, frozen=True):
     """What metrics of a run have to be for it to pass; its names are bound."""
 
     text: str
@@ -391,7 +391,7 @@ class Gate(NamedTuple):
     span: Span
 
 
-class Pipeline(NamedTuple):
+class Pipeline(Struct, frozen=True):
     """One algorithm, ready for an engine.
 
     `finally_nodes` run when all `nodes` have ended, however they did. `profiles` are the names of

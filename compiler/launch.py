@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from compiler.capture import (
     ArgumentWord,
@@ -46,8 +47,7 @@ __all__ = [
 _ACTED_ON = re.compile(r"\{\{|\$[$(]|\$[^\x00-\x7f]")
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(Struct, frozen=True):
     """What the wrapper has to do on a target.
 
     native_env: run-time values may stand in a container's environment as they are.
@@ -66,8 +66,7 @@ class Dialect:
     forbidden: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(Struct, frozen=True):
     """A step's container: its whole argument vector, environment and what these take in.
 
     `secrets` are environment variables filled from a cluster's secrets. `reasons` names the
@@ -111,8 +110,7 @@ def launch(step: Step, dialect: Dialect) -> Launch:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Directive:
+class Directive(Struct, frozen=True):
     """Three words for the wrapper, and the fields that can't do without it."""
 
     kind: str
@@ -121,8 +119,7 @@ class Directive:
     reasons: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """Words of an argument vector; `code` says what the wrapper makes of them (wrapper.sh)."""
 
     code: str
@@ -130,8 +127,7 @@ class Item:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(Struct, frozen=True):
     """A variable of the environment and the field of the step that it comes from."""
 
     name: str

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from msgspec import Struct
+
 from compiler.diagnostics import Span
 from compiler.values import JsonValue
 
@@ -85,8 +87,7 @@ class SourceFile:
         return min(self.starts[line - 1] + column - 1, len(self.text))
 
 
-@dataclass(slots=True, eq=False)
-class Scalar:
+class Scalar(Struct, eq=False):
     """A scalar with its source text; `style` is "" for plain, else the indicator."""
 
     file: SourceFile
@@ -110,8 +111,7 @@ class Scalar:
         return self.text if self.style else resolve_plain(self.text)
 
 
-@dataclass(slots=True, eq=False)
-class Sequence:
+class Sequence(Struct, eq=False):
     file: SourceFile
     start: Any
     end: Any
@@ -122,8 +122,7 @@ class Sequence:
         return _first_line(self)
 
 
-@dataclass(slots=True, eq=False)
-class Mapping:
+class Mapping(Struct, eq=False):
     """A mapping in file order. `broken` names the keys whose values were found wrong and removed:
     they exist, but nothing can be said of them."""
 
@@ -131,7 +130,7 @@ class Mapping:
     start: Any
     end: Any
     entries: dict[str, Entry]
-    broken: frozenset[str] = field(default=frozenset())
+    broken: frozenset[str] = frozenset()
 
     @property
     def span(self) -> Span:
@@ -145,8 +144,7 @@ class Mapping:
         return iter(self.entries.items())
 
 
-@dataclass(slots=True, eq=False)
-class Entry:
+class Entry(Struct, eq=False):
     key: Scalar
     value: Node
 

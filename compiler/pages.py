@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from compiler import resources
 from compiler.codes import CODES
@@ -18,7 +19,7 @@ _FENCED = re.compile(r"^(?:`([^`\n]+)`:\n\n)?```(\w+)\n(.*?)^```$", re.MULTILINE
 SPEC = "spec.yaml"
 
 
-class Example(NamedTuple):
+class Example(Struct, frozen=True):
     """Files by name, and a session: commands after `$ ` and what they print."""
 
     files: dict[str, str]
@@ -33,7 +34,7 @@ class Example(NamedTuple):
         return re.sub(r"^\$ .*\n", "", self.session, flags=re.MULTILINE)
 
 
-class Page(NamedTuple):
+class Page(Struct, frozen=True):
     """The good example changes some of the bad one's files, and has its commands unless it gives
     its own."""
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from collections.abc import Mapping as Dictionary
 from typing import cast
 
+from msgspec.structs import replace
+
 from compiler import mending
 from compiler.diagnostics import Diagnostic, Fix, Related, Span, error, listing, nearest
 from compiler.ir import REQUIRED, Param
@@ -129,7 +131,7 @@ def overlay(
             fix = unquoted(param, node)
             found.append(error("MLC505", message, node.span, related=related, fix=fix))
         else:
-            result[key.text] = param._replace(default=value)
+            result[key.text] = replace(param, default=value)
     return result, found
 
 
@@ -158,7 +160,7 @@ def override(
             span = file.span(start + 4 + len(name), start + len(line))
             found.append(error("MLC505", message, span, related=related))
         else:
-            result[name] = param._replace(default=value)
+            result[name] = replace(param, default=value)
     return result, found, file
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import functools
 import re
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from compiler import credentials, schema, toml_source
+from msgspec.structs import replace
+
+from compiler import TARGET_NAMES, credentials, schema, toml_source
 from compiler.diagnostics import Diagnostic, Span, error, has_errors
 from compiler.engines import read_engines, read_tickets
 from compiler.ir import Pairs
@@ -21,7 +22,6 @@ from compiler.lower.settings import tolerations
 from compiler.nodes import Mapping, Node, SourceFile, mapping, text, texts
 from compiler.policy import read_policy
 from compiler.settings import (
-    TARGET_NAMES,
     GpuType,
     LocalSettings,
     ObjectStore,

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Sequence as Items
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from compiler import mending
 from compiler.diagnostics import Diagnostic, error, listing, nearest
@@ -20,8 +21,7 @@ _STEPS = ("steps", "finally")
 VOLUME_KINDS = ("claim", "config_map", "secret", "empty")
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(Struct, frozen=True):
     """`spec` with the profiles in it; `values` are the parameters' values that they set.
 
     Every step has its defaults; groups have handed theirs on and keep none. Steps that `use`

@@ -5,8 +5,11 @@ Read by `compiler.project`; no secret is ever in it, only names of environment v
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct, field
+
+from compiler import TARGET_NAMES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,11 +17,8 @@ if TYPE_CHECKING:
     from compiler.diagnostics import Severity, Span
     from compiler.ir import Pairs, Toleration
 
-TARGET_NAMES = ("kfp", "kfp-dsl", "argo")
 
-
-@dataclass(frozen=True, slots=True)
-class GpuType:
+class GpuType(Struct, frozen=True):
     """An entry of the GPU catalogue, `[gpus.NAME]`."""
 
     name: str
@@ -27,16 +27,14 @@ class GpuType:
     tolerations: tuple[Toleration, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SecretKey:
+class SecretKey(Struct, frozen=True):
     """A key of a Kubernetes secret."""
 
     name: str
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectStore:
+class ObjectStore(Struct, frozen=True):
     """How Argo's pods reach artifacts that come from outside: `[targets.argo.s3]`, `….gcs]`."""
 
     endpoint: str | None = None
@@ -47,8 +45,7 @@ class ObjectStore:
     service_account_key: SecretKey | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TargetSettings:
+class TargetSettings(Struct, frozen=True):
     """`[targets.NAME]`: losses accepted by name, and what a target needs to know."""
 
     accept: tuple[str, ...] = ()
@@ -60,8 +57,7 @@ class TargetSettings:
     timezone: str | None = None  # in which a KFP server reads schedules; UTC where not given
 
 
-@dataclass(frozen=True, slots=True)
-class LocalSettings:
+class LocalSettings(Struct, frozen=True):
     """`[local]`: how steps run on this machine.
 
     `pythonpath` and `volumes` are relative to the project's root; `secrets` maps `NAME.KEY` to
@@ -75,16 +71,14 @@ class LocalSettings:
     pass_env: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Ceiling:
+class Ceiling(Struct, frozen=True):
     """The most of a resource that a step may have: as it is written, and where."""
 
     text: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """`[policy]`: what the team that runs the cluster asks of specs.
 
     `registries` are repositories as segments, the host first; `ceilings` goes by key of
@@ -103,8 +97,7 @@ class Policy:
     places: dict[str, Span] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class EngineSettings:
+class EngineSettings(Struct, frozen=True):
     """`[engines.NAME]`: a server, and how to be let in.
 
     Secrets stand here by the name of an environment variable (`token_env`, `cookies_env`) or of a
@@ -140,8 +133,7 @@ class EngineSettings:
         return path if self.root is None else self.root / path
 
 
-@dataclass(frozen=True, slots=True)
-class TicketSettings:
+class TicketSettings(Struct, frozen=True):
     """`[tickets]`: where the titles of tickets are; `pattern` finds the key in a branch's name."""
 
     provider: Literal["jira", "gitlab", "github"]
@@ -151,8 +143,7 @@ class TicketSettings:
     pattern: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(Struct, frozen=True):
     """The folder that holds the configuration, or the spec's own where there is none.
 
     `given_name` tells its things on a cluster from those of other projects.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import NamedTuple
+
+from msgspec import Struct
 
 # Types, then keys whose values mean the same.
 TYPES = {
@@ -29,7 +30,7 @@ KEYS = {
 }
 
 
-class Instead(NamedTuple):
+class Instead(Struct, frozen=True):
     """What to write for a key of another tool: a key of the language, and how."""
 
     key: str

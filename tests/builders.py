@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
+
+from msgspec.structs import replace
 
 from compiler import expr as ex
 from compiler.diagnostics import Span
@@ -304,15 +305,8 @@ def loop(
 def looped(step: Step, axes: Mapping[str, Given], **keys: Any) -> Loop:
     """A step with `foreach`: a loop of its name, which takes over what it needs."""
     keys.setdefault("needs", step.needs)
-    return loop(step.name, axes, step._replace(needs=()), **keys)
+    return loop(step.name, axes, replace(step, needs=()), **keys)
 
 
 def pipeline_output(name: str, value: Expr, kind: str = "string") -> PipelineOutput:
     return PipelineOutput(name, value, type_of(kind), "", SPAN)
-
-
-def replace(value: Any, **changes: Any) -> Any:
-    """A copy with other fields, of a named tuple or a dataclass."""
-    if isinstance(value, tuple):
-        return value._replace(**changes)  # type: ignore[attr-defined]
-    return dataclasses.replace(value, **changes)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from builders import SPAN, literal, output_of, param, param_ref, replace
+from builders import SPAN, literal, output_of, param, param_ref
 from hypothesis import given
+from msgspec.structs import replace
 from typed_expressions import Made, World, any_values, scalar
 from typed_expressions import scope as typed_scope
 

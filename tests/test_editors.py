@@ -14,9 +14,9 @@ import jsonschema
 import pytest
 from language_server import Server, installed, running
 
+from compiler import TARGET_NAMES
 from compiler.editing import SCHEMAS
 from compiler.schema import KINDS
-from compiler.settings import TARGET_NAMES
 
 ROOT = Path(__file__).resolve().parent.parent
 pytestmark = pytest.mark.xdist_group("editors")

@@ -13,11 +13,10 @@ from types import FrameType
 
 import pytest
 
-from compiler import frontend, schema, targets
+from compiler import TARGET_NAMES, frontend, schema, targets
 from compiler.commands.validate import validate
 from compiler.ir import Step
 from compiler.launch import Launch
-from compiler.settings import TARGET_NAMES
 from compiler.targets.kfp import planning
 
 # What the second doubling adds is held against what the first one adds: 2 where work grows with

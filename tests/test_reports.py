@@ -18,6 +18,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft4Validator, Draft202012Validator, FormatChecker
+from msgspec.structs import replace
 
 from compiler import resources
 from compiler.cli import FORMATS
@@ -406,7 +407,7 @@ def test_every_format_stands_whatever_is_found(
         said[style] = stream.buffer.getvalue().decode()  # type: ignore[attr-defined]
         assert render(findings) == render(gather([*found, *found][::-1], sources, checked))
     assert all(c == "\n" or unicodedata.category(c) not in ("Cc", "Cf") for c in said["text"])
-    painted = REPORTS["text"](findings._replace(colour=True))
+    painted = REPORTS["text"](replace(findings, colour=True))
     assert re.sub(r"\x1b\[[0-9;]*m", "", painted) == REPORTS["text"](findings)
     OWN.validate(json.loads(said["json"]))
     SARIF.validate(json.loads(said["sarif"]))

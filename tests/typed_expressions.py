@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from builders import SPAN, param, replace
+from builders import SPAN, param
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from compiler import expr as ex
 from compiler.binding import Scope, Signature

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from msgspec.structs import replace
+
 from compiler import expr as ex
 from compiler import mending
 from compiler.binding import operators
@@ -263,7 +265,7 @@ class _Binder:
 
     def given(self, name: Accessor, path: Path) -> ex.Expr:
         """What the caller of this file gives for a param or an input."""
-        return self.scope.given[name.name]._replace(span=self.span(path))
+        return replace(self.scope.given[name.name], span=self.span(path))
 
     def own_input(self, name: Accessor, found: ex.Type, path: Path) -> ex.Expr:
         """An input of the step, or under an operator what that is bound to."""
@@ -341,7 +343,7 @@ class _Binder:
                 hint = "let a step of the algorithm write it"
                 message = f"`{output.name}` falls back on another value, so it can't be collected"
                 raise self.fail("MLC334", message, path, hint)
-            return value._replace(span=self.span(path))
+            return replace(value, span=self.span(path))
         if isinstance(found, ex.ArtifactType):
             collected += found.is_list
             if collected > 1:
@@ -355,7 +357,7 @@ class _Binder:
             for _ in range(collected):
                 found = ex.ValueType("array", items=found)
         if isinstance(value, ex.StepOutputRef):
-            return value._replace(type=found, span=self.span(path))
+            return replace(value, type=found, span=self.span(path))
         return ex.StepOutputRef(self.scope.prefix + step.name, output.name, found, self.span(path))
 
     def step_items(self, step: Accessor, items: Accessor, path: Path) -> ex.Expr:
@@ -375,7 +377,7 @@ class _Binder:
             raise self.fail("MLC308", message, path, hint)
         self.scope.items_used.setdefault(step.name, self.span(path))
         self.scope.reads.add(("items", self.scope.prefix + step.name, ""))
-        return signature.items._replace(span=self.span(path))
+        return replace(signature.items, span=self.span(path))
 
     def outside_of(self, signature: Signature) -> int:
         """The number of loops around a step that this expression is not in."""

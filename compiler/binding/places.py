@@ -5,7 +5,8 @@ from __future__ import annotations
 import bisect
 import functools
 import re
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from compiler.diagnostics import Span
 from compiler.nodes import Scalar
@@ -40,7 +41,7 @@ def place(node: Scalar, start: int, end: int) -> Span:
     return file.span(at, closed + 2 if closed > 0 else at + len(_OPENING))
 
 
-class _Written(NamedTuple):
+class _Written(Struct, frozen=True):
     """How a scalar's text is written: `start` is its place in the file where it is written as it
     is, else None; the offsets of `${{` in the text and in the file."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
+
+from msgspec import Struct, field
 
 from compiler import expr as ex
 from compiler.diagnostics import Diagnostic, Related, Span
@@ -31,7 +32,7 @@ class Where(StrEnum):
 Read: TypeAlias = tuple[str, str, str]
 
 
-class Misspelt(NamedTuple):
+class Misspelt(Struct, frozen=True):
     """An output that a step does not declare, and the declared one that is near to it; `is_own`
     where the step itself asks for its path."""
 
@@ -72,8 +73,7 @@ ALL_ROOTS = (
 GIT_FIELDS = ("commit", "short_commit", "branch")
 
 
-@dataclass(frozen=True, slots=True)
-class Git:
+class Git(Struct, frozen=True):
     """The checkout that a spec is compiled from; `branch` is empty on a detached head."""
 
     commit: str
@@ -83,8 +83,7 @@ class Git:
         return {"commit": self.commit, "short_commit": self.commit[:8], "branch": self.branch}[name]
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(Struct, frozen=True):
     """What others can take from a step: outputs by name, None for a type that is broken.
 
     Types are those that the step itself declares; `home` are the loops around it, from the
@@ -120,8 +119,7 @@ class Everything(frozenset[str]):
 EVERYTHING = Everything()
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """What `each.NAME` is: an item of the loop called `loop`. `fields` are the types of its
     fields where these are known, for objects."""
 
@@ -131,8 +129,7 @@ class Item:
     span: Span | None = None
 
 
-@dataclass(slots=True)
-class Scope:
+class Scope(Struct):
     """The names that expressions of one spec can use; those of one step are set by `inside`.
 
     `git` is None outside a git checkout. Filled on the way: `used_git` the fields that were asked

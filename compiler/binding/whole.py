@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import cast
 
+from msgspec.structs import replace
+
 from compiler import expr as ex
 from compiler.binding.certain import outcome
 from compiler.binding.operators import a_type
@@ -76,7 +78,7 @@ def bind_list(node: Node, scope: Scope) -> ex.Expr | None:
             scope.diagnostics.append(error("MLC413", message, node.span, hint=hint))
             return None
         items = ex.ValueType(kinds.pop()) if kinds else None
-        return value._replace(type=ex.ValueType("array", items=items))
+        return replace(value, type=ex.ValueType("array", items=items))
     bound = bind(node, scope, Where.FOREACH, text=False) if isinstance(node, Scalar) else None
     if bound is None:
         return None

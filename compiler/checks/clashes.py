@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from compiler.diagnostics import Diagnostic, Related, Span, error
 from compiler.ir import Pipeline
 
 
-class Named(NamedTuple):
+class Named(Struct, frozen=True):
     """What is known of an algorithm without its pipeline."""
 
     name: str

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from compiler import expr as ex
 from compiler.binding import place
@@ -32,7 +33,7 @@ _SAFE_FIELDS = ("id", "scheduled_at", "status")
 _BRANCH = re.compile(r"\bgit\.branch\b|\bgit\[['\"]branch['\"]\]")
 
 
-class _Word(NamedTuple):
+class _Word(Struct, frozen=True):
     """A word with its expressions: each where it stands in `text`."""
 
     text: str

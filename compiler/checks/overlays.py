@@ -6,11 +6,13 @@ Works on nodes: a setting that counts for a step is the node that was written, h
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec import Struct
+from msgspec.structs import astuple, replace
 
 from compiler import nulls
 from compiler.diagnostics import Diagnostic, Span, error, warning
-from compiler.ir import Gpu, Pipeline
+from compiler.ir import Pipeline
 from compiler.nodes import Mapping, Node, mapping
 from compiler.resolve import DEFAULTS, Resolved, expanded
 
@@ -62,7 +64,7 @@ def forgotten_values(root: Mapping) -> Iterator[Diagnostic]:
 
 def changes_nothing(plain: Pipeline, profiled: Pipeline) -> bool:
     """Whether two pipelines of a spec differ at most in the places of what they say."""
-    return _same(plain._replace(profiles=()), profiled._replace(profiles=()))
+    return _same(replace(plain, profiles=()), replace(profiled, profiles=()))
 
 
 def no_change(root: Mapping, profile: str) -> Iterator[Diagnostic]:
@@ -117,6 +119,6 @@ def _same(one: object, other: object) -> bool:
     if isinstance(one, tuple) and isinstance(other, tuple):
         same_form = type(one) is type(other) and len(one) == len(other)
         return same_form and all(map(_same, one, other))
-    if isinstance(one, Gpu) and isinstance(other, Gpu):
-        return replace(one, span=other.span) == other
+    if isinstance(one, Struct) and type(one) is type(other):
+        return _same(astuple(one), astuple(other))
     return False

@@ -6,7 +6,8 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator
 from decimal import Decimal
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from compiler.diagnostics import Diagnostic, Related, Span, error, listing, nearest, warning
 from compiler.expr import EachRef, Expr, InputRef, Literal, Operation, ParamRef
@@ -147,7 +148,7 @@ def required(pipeline: Pipeline, project: Project, flawed: Collection[str]) -> I
                 yield missing(subject, what, step.span, f"resources: {{{example}}}")
 
 
-class _Values(NamedTuple):
+class _Values(Struct, frozen=True):
     """What an amount can be: `certain` where nobody says otherwise, `possible` by who does;
     `open` where that has no end, for the reason `why`. `place` is that of the param, `given` of a
     value that is written out."""
@@ -161,7 +162,7 @@ class _Values(NamedTuple):
     given: Span | None = None
 
 
-class _Known(NamedTuple):
+class _Known(Struct, frozen=True):
     params: dict[str, Param]
     axes: dict[tuple[str, str], Expr]
 

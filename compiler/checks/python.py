@@ -6,7 +6,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from compiler.checks.signatures import Argument, Function, read_module
 from compiler.diagnostics import Diagnostic, Edit, Fix, Related, Span, error, listing, nearest
@@ -38,7 +39,7 @@ _FITS = {
 }
 
 
-class Missing(NamedTuple):
+class Missing(Struct, frozen=True):
     """A module that is not in the project, and the one there that is meant, or None; `surely`
     where no other can be. `siblings` are the modules where it should be."""
 

@@ -6,7 +6,8 @@ import ast
 import functools
 import warnings
 from pathlib import Path
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from compiler.diagnostics import Span
 
@@ -21,7 +22,7 @@ JUDGED = frozenset(
 _OPEN = {"Any", "object"}
 
 
-class Argument(NamedTuple):
+class Argument(Struct, frozen=True):
     """A parameter of a function; `kinds` are the plain names in its annotation, None if open."""
 
     name: str
@@ -31,14 +32,14 @@ class Argument(NamedTuple):
     span: Span
 
 
-class Function(NamedTuple):
+class Function(Struct, frozen=True):
     arguments: dict[str, Argument]
     takes_any: bool
     returns: frozenset[str] | None
     span: Span
 
 
-class Module(NamedTuple):
+class Module(Struct, frozen=True):
     """The functions of a module, and other names that it binds (imports, classes, values)."""
 
     functions: dict[str, Function]

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from compiler import graph
 from compiler.diagnostics import Diagnostic, Related, warning
@@ -16,7 +18,7 @@ from compiler.ir import Node
 _MOST = 20
 
 
-class _Condition(NamedTuple):
+class _Condition(Struct, frozen=True):
     """A part of a condition that has to hold, the step that has it, and by which one of what a
     node waits for it is asked of that; empty for the node's own."""
 
@@ -43,7 +45,7 @@ def never_runs(found: graph.Graph) -> Iterator[Diagnostic]:
                 for one in asked[other] or ():
                     if len(by_place) < _MOST:
                         place = (one.owner, one.part.span)
-                        by_place.setdefault(place, one._replace(through=other))
+                        by_place.setdefault(place, replace(one, through=other))
             conditions = list(by_place.values())
             if any(asked[other] is None for other in strict):
                 asked[name] = None

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
+from compiler import TARGET_NAMES
 from compiler.cli.options import data_format, only_specs, quiet, report_format, spec_options
-from compiler.settings import TARGET_NAMES
 
 
 @click.command()

@@ -13,26 +13,28 @@ import json
 import zlib
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
+
+from msgspec import Struct
 
 # A name is a text by which a thing is asked for: it has to be there. An amount is a number, or a
 # text of one, as Kubernetes and proto-JSON write them.
 Leaf = Literal["text", "name", "number", "flag", "amount", "mapping", "anything"]
 
 
-class Fields(NamedTuple):
+class Fields(Struct, frozen=True):
     """A mapping with these keys; all but names may be left out."""
 
     known: Mapping[str, Shape]
 
 
-class Values(NamedTuple):
+class Values(Struct, frozen=True):
     """A mapping with any keys."""
 
     of: Shape
 
 
-class Items(NamedTuple):
+class Items(Struct, frozen=True):
     """A list."""
 
     of: Shape

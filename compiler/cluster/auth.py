@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
+
+from msgspec import Struct, field
 
 from compiler.cluster.errors import EngineError
 from compiler.settings import EngineSettings
@@ -55,8 +56,7 @@ class Secret:
 Reader = Callable[[], Mapping[str, Secret]]
 
 
-@dataclass(slots=True)
-class Credentials:
+class Credentials(Struct):
     """Headers that say who one is, by a function that reads them; and every secret ever read.
 
     `origin` says in words where they come from; it is empty where nothing says who one is.

@@ -6,15 +6,16 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from compiler.cluster import answers
 from compiler.cluster.answers import Garbled, Shape
 from compiler.cluster.errors import EngineError, Lost
 
 
-class Patience(NamedTuple):
+class Patience(Struct, frozen=True):
     """How often and how long: tries in all, the first pause, the longest, and timeouts, in s."""
 
     tries: int = 6
@@ -24,7 +25,7 @@ class Patience(NamedTuple):
     read: float = 60.0
 
 
-class Call(NamedTuple):
+class Call(Struct, frozen=True):
     """What a request is for: `doing` completes "can't …"; `creates` what must not be made twice;
     `repeatable` a POST that comes out the same however often it is made; `streams` an answer that
     is read line by line."""
@@ -51,8 +52,7 @@ def calling(
         CALL.reset(token)
 
 
-@dataclass(slots=True)
-class Response:
+class Response(Struct):
     """An answer that is a success, as generated clients want it too."""
 
     status: int

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
+from msgspec.structs import replace
 
 from compiler.cluster.records import ScheduleSpec
 from compiler.expr import ArtifactType
@@ -28,7 +29,7 @@ def named(pipeline: Pipeline, branch: str | None) -> Pipeline:
     own = pipeline.kubernetes_name
     end = slug(branch, max(_LONGEST - len(own) - 2, 16))
     # Two dashes are in no algorithm's name of its own.
-    return pipeline._replace(name=f"{own}--{end}")
+    return replace(pipeline, name=f"{own}--{end}")
 
 
 def documents(text: str) -> Iterator[Mapping[str, Any]]:

@@ -9,13 +9,14 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import kubernetes.client
 import kubernetes.config
 import yaml
 from kubernetes.config import ConfigException
+from msgspec import Struct
 
 from compiler.cluster.answers import Shape, at
 from compiler.cluster.auth import Credentials, Secret, credentials, origin
@@ -30,7 +31,7 @@ _NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _PAGE = 200
 
 
-class Kubernetes(NamedTuple):
+class Kubernetes(Struct, frozen=True):
     """`namespace` is that of the settings, else of the context or pod."""
 
     api: Any  # kubernetes.client.ApiClient

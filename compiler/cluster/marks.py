@@ -11,9 +11,10 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, fields
 from typing import Any
 from urllib.parse import quote, unquote
+
+from msgspec.structs import asdict
 
 from compiler.cluster.records import Marks
 
@@ -134,8 +135,7 @@ def _given(marks: Marks) -> dict[str, str]:
 
 
 def _marks(found: Mapping[str, str]) -> Marks | None:
-    known = {field.name for field in fields(Marks)}
-    given = {name: value for name, value in found.items() if name in known}
+    given = {name: value for name, value in found.items() if name in Marks.__struct_fields__}
     return Marks(**given) if given.get("project") else None
 
 

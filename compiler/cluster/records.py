@@ -8,8 +8,9 @@ yet. What a server does not tell is empty. States are the local engine's words
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from compiler.values import JsonValue
 
@@ -34,8 +35,7 @@ ENDED: frozenset[str] = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
+class Marks(Struct, frozen=True):
     """What mlc writes on everything it makes, and by what it knows it again.
 
     `project` is whose it is: nothing without the own project's mark is ever changed or deleted.
@@ -56,8 +56,7 @@ class Marks:
     generation: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleSpec:
+class ScheduleSpec(Struct, frozen=True):
     """A schedule as a spec says it; `cron` has five fields.
 
     `timezone` is None where the spec says none, and where an engine does not tell (KFP)."""
@@ -71,8 +70,7 @@ class ScheduleSpec:
     catch_up: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(Struct, frozen=True):
     """An algorithm compiled for one kind of engine.
 
     `name` is what it is called there: of a branch another than of the default branch where the
@@ -97,8 +95,7 @@ class Manifest:
     most: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Experiment:
+class Experiment(Struct, frozen=True):
     """A group of runs. `archived` ones are out of sight; engines without experiments have labels,
     where the id is the name."""
 
@@ -112,8 +109,7 @@ class Experiment:
     url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(Struct, frozen=True):
     """A published manifest: `pipeline` is the id of what it is a version of.
 
     `steps` as of `Manifest`. `documents` are there where the engine was asked for one version, or
@@ -131,8 +127,7 @@ class Version:
     url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class StepState:
+class StepState(Struct, frozen=True):
     """A step of a run by its name in the spec, with its rounds where it is in loops (`fit.2`).
 
     `node` is what the engine calls it, for its log; `tries` is how many were made.
@@ -147,8 +142,7 @@ class StepState:
     node: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """A run. `raw_state` is the engine's own word; `steps` are there where one run was asked for.
 
     `metrics` go by `STEP.OUTPUT` as on this machine, and are empty where `Engine.metrics` was not
@@ -178,8 +172,7 @@ class Run:
         return self.state in ENDED
 
 
-@dataclass(frozen=True, slots=True)
-class RunQuery:
+class RunQuery(Struct, frozen=True):
     """Which runs to list, the newest first; what is None or empty asks for nothing."""
 
     project: str | None = None
@@ -191,8 +184,7 @@ class RunQuery:
     limit: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(Struct, frozen=True):
     """A schedule on an engine. `spec.cron` has five fields again; `cron` is as it is there.
 
     `version` is the id of the version that it starts. `settles_in` is what tells one state of it
@@ -213,8 +205,7 @@ class Schedule:
     url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(Struct, frozen=True):
     """What a server says of itself. `version` is empty where it does not tell; `missing` are
     things that will go wrong, each a sentence."""
 
@@ -228,8 +219,7 @@ class Health:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(Struct, frozen=True):
     """What runs of a spec want of their namespace. `secrets` and `config_maps` are names with the
     keys that are read, `gpus` are resource names with the node labels and the count wanted.
     `cpu` is in cores, `memory` in bytes, of the largest step. `users` are the algorithms and steps
@@ -245,8 +235,7 @@ class Needs:
     users: Mapping[tuple[object, ...], frozenset[tuple[str, str]]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
+class Survey(Struct, frozen=True):
     """What Kubernetes says of `Needs`: what is missing, and what could not be asked and why.
     `is_asked` is False where there is no way to Kubernetes at all."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from compiler.commands import console
 from compiler.commands.tables import columns
@@ -14,7 +15,7 @@ from compiler.values import JsonValue, to_text
 _LONGEST = 30
 
 
-class Compared(NamedTuple):
+class Compared(Struct, frozen=True):
     """What is compared of a run, wherever it ran; `metrics` go by `STEP.OUTPUT`."""
 
     name: str

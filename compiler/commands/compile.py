@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from msgspec import Struct
 
 from compiler import __version__, files, frontend, targets
 from compiler.binding import Git
@@ -26,8 +26,7 @@ _GIT = re.compile(r"\b(git|use)\b")
 _COMMIT = re.compile(r"^# Commit: ([0-9a-f]{7,64})(?: \((.*)\))?$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """What the command line asked for. `output` is a folder, or `-` for stdout."""
 
     specs: tuple[str, ...]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 import click
+from msgspec import Struct
+from msgspec.structs import replace
 
 from compiler.cluster import Engine
 from compiler.commands import console, submit
@@ -42,8 +43,7 @@ _TRIES = 3
 TOY = "toy"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """What the command line asked for."""
 
     specs: tuple[str, ...] = ()

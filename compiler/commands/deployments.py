@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from compiler import __version__, targets
 from compiler.binding import Git
@@ -23,8 +23,7 @@ from compiler.settings import EngineSettings, Project
 from compiler.submission.branch import Branch, read_branch
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """What is deployed: the checkout, and the name of the branch that it is deployed as."""
 
     branch: Branch
@@ -130,7 +129,7 @@ def make_plan(
     return Plan(name, project.name, line.name, line.branch.commit, whole, items), state
 
 
-class Later(NamedTuple):
+class Later(Struct, frozen=True):
     """What an engine has of a commit that comes after the one that is planned."""
 
     engine: str

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from compiler import edits
 from compiler.commands.changes import BOM, STDIN_PATH, Change, leads_out, on_disk
@@ -28,7 +29,7 @@ Together = Callable[[Mapping[str, Checked]], list[Diagnostic]]
 _MOST_ROUNDS = 100
 
 
-class Mended(NamedTuple):
+class Mended(Struct, frozen=True):
     """What came of fixing: the specs as they are checked now, the changed files by real path, how
     many findings are gone, and the files that could be mended but lie outside of the project."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from compiler import frontend
 from compiler.commands import console
@@ -121,7 +122,7 @@ def verdicts(
     found = [judge(gate.text, gate.comparison, metrics, baseline) for gate in gates]
     if not unread:
         return found
-    return [v._replace(state="failed", why=unread) if v.state == "open" else v for v in found]
+    return [replace(v, state="failed", why=unread) if v.state == "open" else v for v in found]
 
 
 def tell(

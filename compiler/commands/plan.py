@@ -6,9 +6,10 @@ import json
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from msgspec import to_builtins
 
 from compiler import files
 from compiler.commands import console
@@ -90,7 +91,7 @@ def _tell_uncommitted(line: Line, every: Sequence[Wanted]) -> None:
 
 
 def as_data(plan: Plan) -> dict[str, Any]:
-    return {"plan": FORM, **asdict(plan), "changes": plan.has_changes}
+    return {"plan": FORM, **to_builtins(plan), "changes": plan.has_changes}
 
 
 def as_text(plan: Plan) -> str:

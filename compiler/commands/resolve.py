@@ -8,7 +8,8 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from compiler import frontend, nulls, source
 from compiler.commands import console
@@ -30,7 +31,7 @@ _NOT_LITERAL = re.compile("[^\n\t -~\xa0-\u2027\u202a-\ufefe\uff00-\ufffd\U00010
 _WIDEST = 60
 
 
-class Line(NamedTuple):
+class Line(Struct, frozen=True):
     """A line of YAML, and what stands in its comment."""
 
     text: str

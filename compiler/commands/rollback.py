@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from compiler.commands import console
 from compiler.commands.deploy import Request, carry_out, is_ready

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
 
 from compiler import __version__, frontend, targets
 from compiler.binding import Git
@@ -48,8 +49,7 @@ class Asked(Protocol):
     def verbose(self) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """A spec on its way. `values` are all of the run, defaults too."""
 
     spec: str

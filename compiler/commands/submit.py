@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
+from msgspec import Struct, field
 
 from compiler import files
 from compiler.cluster import Engine, EngineError
@@ -30,8 +30,7 @@ from compiler.submission.summary import Summed, baseline_of, markdown, with_metr
 from compiler.submission.tickets import find_ticket
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """What the command line asked for. `branch` is a name that counts instead of git's; `against`
     the branch that changes are told from."""
 

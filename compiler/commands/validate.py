@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from compiler import frontend
 from compiler.checks import Named, same_names
@@ -65,7 +67,7 @@ def validate(
     return console.FAILED if has_errors(diagnostics) or would_change else console.OK
 
 
-class _Kept(NamedTuple):
+class _Kept(Struct, frozen=True):
     """What is kept of a spec that was checked: of a thousand, their trees would fill the memory.
 
     `named` is None for what is no sound algorithm, `ignoring` the document where its comments may

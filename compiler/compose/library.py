@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from collections.abc import Mapping as Dictionary
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from compiler import credentials, mending, schema, source
 from compiler.diagnostics import Diagnostic, Related, Span, error, listing, nearest
@@ -23,12 +24,12 @@ _ELSEWHERE = {
 _MOST_CALLS = 1000
 
 
-class _Read(NamedTuple):
+class _Read(Struct, frozen=True):
     root: Mapping | None
     diagnostics: tuple[Diagnostic, ...]
 
 
-class _Visit(NamedTuple):
+class _Visit(Struct, frozen=True):
     path: Path
     reference: Scalar
 

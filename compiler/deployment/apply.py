@@ -12,9 +12,11 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from compiler.cluster import Engine, EngineError, marks
 from compiler.cluster.records import (
@@ -45,8 +47,7 @@ class Moved(EngineError):  # noqa: N818
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Deployment:
+class Deployment(Struct, frozen=True):
     """What is made of an item. `marks` carry the version's name of the plan; `schedules` are all
     of the spec; `experiment` is where their runs go."""
 

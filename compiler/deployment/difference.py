@@ -6,8 +6,10 @@ Pure: what has to be asked for (old specs, documents of versions) is given by fu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from compiler.cluster import marks
 from compiler.cluster.records import Marks, Schedule, ScheduleSpec, Version
@@ -20,8 +22,7 @@ Kind = Literal["new", "changed", "unchanged", "orphaned"]
 Action = Literal["add", "change", "move", "enable", "disable", "remove"]
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleChange:
+class ScheduleChange(Struct, frozen=True):
     """What becomes of a schedule of a spec. `by_hand` tells why, where someone changed it on the
     engine."""
 
@@ -31,8 +32,7 @@ class ScheduleChange:
     by_hand: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """An algorithm of the plan. `publish` tells that a version is to be made, called `version`;
     `before` is the one there is. `why` are reasons that are no change of a spec, `drift` what
     someone changed by hand. `fingerprint` is that of the state it was made from. `foreign` tells
@@ -59,8 +59,7 @@ class Item:
         return not self.publish and not self.schedules and self.kind != "orphaned"
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What `mlc deploy` would do, by algorithm; `whole` where it is of all specs there are."""
 
     engine: str
@@ -75,8 +74,7 @@ class Plan:
         return any(not item.is_settled for item in self.items)
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
+class Asking(Struct, frozen=True):
     """What the plan asks for where it needs it. `past` gives a spec by commit prefix and digest
     (empty for any), `drifted` whether the documents of a version are not what its commit compiles
     to, `foreign` what of others has the name of one that is new, `renamed` whether it was another

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from compiler.cluster import Engine, marks
 from compiler.cluster.records import Schedule, Version
@@ -13,8 +14,7 @@ from compiler.deployment.wanted import plain
 from compiler.values import to_text
 
 
-@dataclass(frozen=True, slots=True)
-class Deployed:
+class Deployed(Struct, frozen=True):
     """An algorithm on an engine. `versions` are the default branch's, the newest first;
     `schedules` are all of the project's for it, those that are done with too."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from compiler import __version__, frontend
 from compiler.binding import Git
@@ -23,8 +25,7 @@ from compiler.values import JsonValue
 _ASIDE = ("apiVersion", "kind", "name", "schedules", "profiles", "sources", "gates", "extends")
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """An algorithm as a spec has it. `neutral` is its pipeline without a commit, `digest` of that;
     `words` is the spec as it counts, as plain data."""
 
@@ -57,7 +58,7 @@ class Wanted:
         if not _names_git(self.document):
             return False
         other = self.at(Git("1" * 40, UNKNOWN.branch))
-        return other._replace(git_commit=None) != self.neutral._replace(git_commit=None)
+        return replace(other, git_commit=None) != replace(self.neutral, git_commit=None)
 
     def marks(self, project: str, git: Git) -> Marks:
         """Those of the version of a commit."""

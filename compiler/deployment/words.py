@@ -60,7 +60,7 @@ def _step_changes(old: Pipeline, new: Pipeline) -> Iterator[Change]:
             continue
         # As they are digested: without places in files, and whatever the order of outputs.
         left, right = data_of(before[name]), data_of(after[name])
-        for part in before[name]._fields:
+        for part in before[name].__struct_fields__:
             if left.get(part) != right.get(part):
                 texts = _texts(getattr(before[name], part), getattr(after[name], part))
                 yield Change(f"steps.{name}.{part}", *texts)

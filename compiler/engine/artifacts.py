@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+from msgspec import Struct
+
 Hash: TypeAlias = Callable[[str, os.stat_result], str]
 
 
@@ -35,8 +37,7 @@ class File:
     modified: int | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
+class Artifact(Struct, frozen=True):
     """A file or a folder with all that is in it, sorted by name.
 
     `digest` is a SHA-256: of the content for a file; for a folder of the lines

@@ -9,8 +9,10 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from compiler.engine import cache
 from compiler.engine.artifacts import Artifact, is_unchanged
@@ -27,8 +29,7 @@ from compiler.ir import Retry, Step
 from compiler.runtime import WRONG_VALUE
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
+class Instance(Struct, frozen=True):
     """A step that runs, with what its expressions see. `key` is unique in the run."""
 
     key: str
@@ -36,8 +37,7 @@ class Instance:
     known: Known
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
+class Ground(Struct, frozen=True):
     """What all tries of a run share.
 
     `root` is the project's folder and `folder` the run's; `workdirs` and `volumes` give each
@@ -55,8 +55,7 @@ class Ground:
     code: str
 
 
-@dataclass(frozen=True, slots=True)
-class Tried:
+class Tried(Struct, frozen=True):
     """How a try ended: it succeeded if there is something `written`, else `reason` says why not.
 
     Without `pid` no process was started; `hopeless` if no other try can help. `number` is 0 for

@@ -17,8 +17,10 @@ import secrets
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from compiler.engine.artifacts import Artifact, File, hash_file
 from compiler.engine.outputs import Written
@@ -30,8 +32,7 @@ _SHARED = 64 * 2**20
 _FICLONE = 0x40049409  # ioctl_ficlonerange(2): Linux, on btrfs, xfs and others
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """What a step wrote in an earlier run, and which run that was."""
 
     run: str
@@ -153,7 +154,7 @@ def _give_out(cache: Path, artifact: Artifact, path: Path) -> tuple[File, ...]:
         if hash_file(str(target)) != file.digest:
             kept.unlink()
             raise ValueError(f"{file.digest} is not what it was")
-        files.append(replace(file, modified=target.stat().st_mtime_ns))
+        files.append(File(file.name, file.digest, file.size, target.stat().st_mtime_ns))
     return tuple(files)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
+
+from msgspec import Struct, field
 
 from compiler.diagnostics import Diagnostic
 from compiler.engine.known import Value
@@ -27,16 +28,14 @@ INTERRUPTED = "the run was interrupted"
 INTERRUPTING = "interrupted: what runs is told to end, then `finally` runs; once more ends it all"
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Struct, frozen=True):
     """Something about this machine that a person should know; `detail` only when asked for."""
 
     text: str
     detail: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RunStarted:
+class RunStarted(Struct, frozen=True):
     """The run is recorded. `folder` holds all that it writes.
 
     `steps` are the steps and loops outside of loops, in the spec's order, `finally` last. What is
@@ -49,8 +48,7 @@ class RunStarted:
     steps: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class StepChanged:
+class StepChanged(Struct, frozen=True):
     """A step or a loop got into another state; a step's round in loops is part of its name.
 
     `reason` says why where it failed, did not run, waits for another try or was stopped; `seconds`
@@ -69,8 +67,7 @@ class StepChanged:
     rounds: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StepResult:
+class StepResult(Struct, frozen=True):
     """How a step or a loop ended; `step` is its name with its rounds, as `train.0` or `fit.2.1`.
 
     `tries` is 0 where no process was started; `log` is of the last try. `started` and `ended` are
@@ -93,8 +90,7 @@ class StepResult:
     is_finally: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RunResult:
+class RunResult(Struct, frozen=True):
     """How a run ended; with `refused` nothing was started and `diagnostics` say why.
 
     `steps` are all steps and loops by their names in the run: in the spec's order, what is in a
@@ -111,8 +107,7 @@ class RunResult:
     outputs: Mapping[str, Value] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class RunEnded:
+class RunEnded(Struct, frozen=True):
     result: RunResult
 
 

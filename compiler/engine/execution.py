@@ -13,9 +13,10 @@ import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from compiler.diagnostics import MlcError
 from compiler.engine.amounts import check_amounts, gpu_count
@@ -34,8 +35,7 @@ _LONGEST_WAIT = 3600.0
 _COMMIT_DELAY = 0.05
 
 
-@dataclass(slots=True)
-class _Active:
+class _Active(Struct):
     """A step that a worker tries or will try next, and what it holds meanwhile.
 
     `last` is its try before this one.
@@ -48,16 +48,14 @@ class _Active:
     child: Child | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Started:
+class _Started(Struct, frozen=True):
     key: str
     child: Child
     log: Path
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Broken:
+class _Broken(Struct, frozen=True):
     """A worker met what no step is to blame for: a full disk, a bug."""
 
     key: str

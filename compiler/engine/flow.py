@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from compiler.engine.attempt import Instance
 from compiler.engine.events import INTERRUPTED, StepStatus
@@ -24,8 +25,7 @@ from compiler.ir import Loop, Node
 from compiler.values import JsonValue, to_json
 
 
-@dataclass(frozen=True, slots=True)
-class _Body:
+class _Body(Struct, frozen=True):
     """The nodes of a level and what each waits for: the same in all rounds of a loop.
 
     `home` names the loops around, from the outermost.
@@ -36,8 +36,7 @@ class _Body:
     waits: Mapping[str, Waits]
 
 
-@dataclass(eq=False, slots=True)
-class _Level:
+class _Level(Struct, eq=False):
     """Nodes that are under way: the outermost, or one round of `loop`.
 
     `suffix` is what comes after a node's name in its key (`.2.0`).
@@ -51,8 +50,7 @@ class _Level:
     failed: bool = False
 
 
-@dataclass(eq=False, slots=True)
-class _Looping:
+class _Looping(Struct, eq=False):
     """A loop under way, on the level where it stands.
 
     `axes` are its lists, `repeats` how often each item stood in its list before. `scopes` are

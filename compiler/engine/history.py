@@ -8,8 +8,9 @@ import re
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from compiler.engine.liveness import is_alive
 from compiler.engine.store import database, open_store
@@ -25,8 +26,7 @@ class NotFoundError(Exception):
     """A run, step or output that was asked for is not there; the message says what is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Try:
+class Try(Struct, frozen=True):
     number: int
     status: str
     reason: str
@@ -36,8 +36,7 @@ class Try:
     ended: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedArtifact:
+class RecordedArtifact(Struct, frozen=True):
     """`path` and logs are relative to the project's root; `type` as in the language."""
 
     type: str
@@ -47,8 +46,7 @@ class RecordedArtifact:
     files: int
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedStep:
+class RecordedStep(Struct, frozen=True):
     """A step or a loop; in loops `name` has the rounds. `rounds` is None for a step, `loop` is the
     loop that it is in. `cached_log` is the log of the try whose results were reused."""
 
@@ -68,8 +66,7 @@ class RecordedStep:
     is_finally: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """A run as recorded. A run whose process is gone without a word has the status `lost`.
 
     `steps` are in the spec's order, what is in a loop after it, round by round. `outputs` and

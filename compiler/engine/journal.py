@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from compiler.engine.attempt import Tried, secrets_of
 from compiler.engine.events import Listener, Note, StepChanged, StepResult, StepStatus
@@ -15,7 +16,7 @@ from compiler.engine.recorder import Recorder
 from compiler.ir import Step
 
 
-class Place(NamedTuple):
+class Place(Struct, frozen=True):
     """Where a step or loop stands: in which loop, and as the how-manieth there (or outside)."""
 
     loop: str | None
@@ -24,8 +25,7 @@ class Place(NamedTuple):
     is_finally: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Journal:
+class Journal(Struct, frozen=True):
     """Collects `results` in the order of ends and `places`, by name; `folder` is the run's."""
 
     recorder: Recorder

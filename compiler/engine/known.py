@@ -7,8 +7,9 @@ ended, the outputs of its steps stand in the scope around it as lists in the ord
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 from compiler import evaluation
 from compiler.engine.artifacts import Artifact
@@ -36,8 +37,7 @@ class EvaluationError(Exception):
     """What an expression takes is not there, or not of its kind; the message is for the user."""
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
+class Round(Struct, frozen=True):
     """One round of a loop: its items by the names of the axes.
 
     `repeats` tells rounds of equal items apart: how often each item stood in its list before.
@@ -48,8 +48,7 @@ class Round:
     repeats: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """A scope. `outputs` grows as steps end; its keys are a step and an output.
 
     A step that has ended without outputs there was skipped: nothing takes from a failed one.

@@ -9,10 +9,10 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from msgspec import Struct
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -51,8 +51,7 @@ _COUNTED: tuple[StepStatus, ...] = ("succeeded", "cached", "skipped", "omitted")
 _DIM: tuple[StepStatus, ...] = ("waiting", "skipped", "omitted")
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
+class _Shown(Struct, frozen=True):
     """A step's or loop's last change, when it was, and how deep in loops it stands."""
 
     change: StepChanged

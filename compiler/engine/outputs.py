@@ -11,8 +11,9 @@ import math
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from compiler.engine.artifacts import Artifact, ArtifactError, read_artifact
 from compiler.expr import ValueType
@@ -28,8 +29,7 @@ class OutputError(Exception):
     """An output is missing or wrong; the message names it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """All that a step handed on, by the names of its outputs."""
 
     values: Mapping[str, JsonValue]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from compiler.diagnostics import Diagnostic, error, has_errors
 from compiler.engine.artifacts import Artifact, ArtifactError
@@ -22,8 +23,7 @@ from compiler.settings import Project
 from compiler.values import JsonValue
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """What the steps of a run take from outside. `code` is None where nothing may be reused."""
 
     params: Mapping[str, JsonValue]

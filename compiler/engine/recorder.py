@@ -6,8 +6,9 @@ import contextlib
 import platform
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from compiler.engine.artifacts import Artifact
 from compiler.engine.attempt import Tried
@@ -21,8 +22,7 @@ _ADD_OUTPUT = "INSERT INTO outputs VALUES (?, ?, ?, ?)"
 _ADD_ARTIFACT = "INSERT INTO artifacts VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 
-@dataclass(frozen=True, slots=True)
-class Recorder:
+class Recorder(Struct, frozen=True):
     """Writes one run's record: collects what happened, and writes it in one go with `commit`.
 
     So the record is locked for moments only, and other runs of the project can write theirs.

@@ -8,9 +8,10 @@ for them in the cache key.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from compiler import evaluation
 from compiler.engine.artifacts import Artifact
@@ -31,8 +32,7 @@ from compiler.ir import Argument, Flag, Step
 from compiler.values import to_text
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(Struct, frozen=True):
     """Text whose spelling is no part of a step's identity; `identity` is."""
 
     text: str
@@ -43,8 +43,7 @@ Piece: TypeAlias = str | Slot
 Rendered: TypeAlias = tuple[Piece, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(Struct, frozen=True):
     """Where the expressions of one try stand.
 
     `folder` is where outputs are written, `volumes` gives folders, `secrets` values by their

@@ -10,8 +10,10 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from compiler.diagnostics import MlcError
 from compiler.engine import gpus
@@ -32,8 +34,7 @@ _MOST_NAMED = 10
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """How to run.
 
     `jobs` is how many steps run at once, None for as many as this process has cores. `inputs`

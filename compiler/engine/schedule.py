@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from msgspec import Struct
 
 from compiler.graph import Waits
 
 Outcome = Literal["succeeded", "failed", "skipped", "omitted"]
 
 
-class Unrun(NamedTuple):
+class Unrun(Struct, frozen=True):
     """A node that ended without a start, because of another: the failed one where it is omitted,
     the skipped one where it is skipped."""
 

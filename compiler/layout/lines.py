@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import bisect
 import re
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from compiler import schema
 from compiler.layout import order
@@ -57,7 +58,7 @@ def _without_open_end(text: str, root: Piece) -> str:
     return f"{text[: found.start()]}{found['style']}{rest}-{text[found.end() :]}\n"
 
 
-class _Child(NamedTuple):
+class _Child(Struct, frozen=True):
     """An entry or item: the lines of comments above it, where its own start and end, and the
     comments below that are in it."""
 

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import yaml
+from msgspec import Struct, field
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*$", re.MULTILINE)
 
 
-@dataclass(slots=True)
-class Piece:
+class Piece(Struct):
     """A range of characters. `items` are the keys and values of a block mapping, or the items of a
     block sequence with None for keys; `inner` all of a flow collection's, at every depth.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from compiler import gates, ir
 from compiler.diagnostics import Diagnostic, Span, error, listing, nearest
 from compiler.expr import ArtifactType
@@ -46,7 +48,7 @@ def _gate(
         if len(places) == 1:
             (step, output, name) = places[0]
             if outputs[step, output]:
-                return metric._replace(name=name, step=step, output=output)
+                return replace(metric, name=name, step=step, output=output)
         flawed = True
         diagnostics.append(_unbound(metric, node, places, outputs))
         return metric

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple, cast
+from typing import cast
+
+from msgspec import Struct
 
 from compiler import expr as ex
 from compiler import ir
@@ -13,7 +15,7 @@ from compiler.nodes import Mapping, Node, Scalar, mapping, text
 from compiler.params import lower_param, overlay
 
 
-class Interface(NamedTuple):
+class Interface(Struct, frozen=True):
     """The params and inputs of a file that others use; `broken` names those that are wrong in it.
 
     `title` is its name.

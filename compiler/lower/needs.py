@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from compiler.diagnostics import Span
 from compiler.ir import Loop, Node
 
@@ -84,6 +86,6 @@ def _with_needs(
         needs, spans = tuple(asked), tuple(asked.items())
         if isinstance(node, Loop):
             body = tuple(_with_needs(node.body, (*level, node.name), found))
-            yield node._replace(needs=needs, need_spans=spans, body=body)
+            yield replace(node, needs=needs, need_spans=spans, body=body)
         else:
-            yield node._replace(needs=needs, need_spans=spans)
+            yield replace(node, needs=needs, need_spans=spans)

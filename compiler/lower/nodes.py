@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from compiler import expr as ex
 from compiler import ir, mending
@@ -21,7 +23,7 @@ FORMS = ("command", "script", "python", "use", "steps")
 _NOT_FOR_GROUPS = ("inputs", "outputs", "args", "shell", "workdir")
 
 
-class Around(NamedTuple):
+class Around(Struct, frozen=True):
     """What the groups around a step say: their conditions and what they need, by names of the
     file."""
 
@@ -37,7 +39,7 @@ def lower_nodes(
     return lowering.needs.settle(lowering.nodes(steps, Around()))
 
 
-class _Lowering(NamedTuple):
+class _Lowering(Struct, frozen=True):
     scope: Scope
     project: Project
     library: Library
@@ -114,7 +116,7 @@ class _Lowering(NamedTuple):
             return self.settled(used, around.needs, strict)
         step = lower_step(name, node, scope, self.project)
         conditions = around.when if looped else (*around.when, *self.condition(node))
-        return self.settled([step._replace(when=conjunction(conditions))], around.needs)
+        return self.settled([replace(step, when=conjunction(conditions))], around.needs)
 
     def condition(self, node: Mapping) -> tuple[ex.Expr, ...]:
         when = node.get("when")
@@ -147,7 +149,7 @@ def conjunction(conditions: Iterable[ex.Expr]) -> ex.Expr | None:
 
 def _under(when: tuple[ex.Expr, ...], node: ir.Node) -> ir.Node:
     own = () if node.when is None else (node.when,)
-    return node._replace(when=conjunction((*when, *own)))
+    return replace(node, when=conjunction((*when, *own)))
 
 
 def form_of(name: Scalar, node: Mapping, scope: Scope, forms: tuple[str, ...] = FORMS) -> str:

@@ -7,8 +7,10 @@ of them is looked into.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import NamedTuple, cast
+from typing import cast
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from compiler import expr as ex
 from compiler import ir
@@ -19,7 +21,7 @@ from compiler.nodes import Mapping, Node, Scalar, mapping, text
 from compiler.values import VALUE_KINDS, JsonValue, kind_of
 
 
-class Lists(NamedTuple):
+class Lists(Struct, frozen=True):
     """The lists that a step or group loops over, and what `each.NAME` is in it."""
 
     axes: tuple[ir.Axis, ...]

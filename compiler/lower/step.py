@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 from typing import cast
+
+from msgspec.structs import replace
 
 from compiler import expr as ex
 from compiler import ir

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from compiler import expr as ex
 from compiler import ir
@@ -27,7 +28,7 @@ from compiler.settings import Project
 _ALWAYS = ("description", "use", "inputs", "needs", "when", "foreach", "parallel")
 
 
-class _Used(NamedTuple):
+class _Used(Struct, frozen=True):
     spec: Mapping
     interface: Interface
     is_component: bool
@@ -165,7 +166,7 @@ def _defaults(
         free = path
         while free in taken:
             free, number = f"{path}_{number}", number + 1
-        root.added_inputs[free] = wanted._replace(name=free)
+        root.added_inputs[free] = replace(wanted, name=free)
         found[wanted.name] = ex.PipelineInputRef(free, wanted.type, wanted.span)
     return found
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 # Stands for an expression in a word; no spec holds the character itself.
 EXPRESSION = "\0"
@@ -16,7 +18,7 @@ EXPRESSION = "\0"
 Dialect: TypeAlias = Literal["shell", "python", "other"]
 
 
-class Language(NamedTuple):
+class Language(Struct, frozen=True):
     """`reads` is how a program in it gets a variable of the environment, "" where it can't."""
 
     name: str
@@ -24,7 +26,7 @@ class Language(NamedTuple):
     dialect: Dialect = "other"
 
 
-class Text(NamedTuple):
+class Text(Struct, frozen=True):
     """A program text: a word of the command, from `start` of its characters on; `how` is the way
     in which it is given, for messages."""
 
@@ -34,7 +36,7 @@ class Text(NamedTuple):
     how: str
 
 
-class _Options(NamedTuple):
+class _Options(Struct, frozen=True):
     """How a program is given a text.
 
     `options` take it as their next word, or behind `=`; `letters` do so at the end of a cluster of

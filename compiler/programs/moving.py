@@ -9,7 +9,9 @@ from __future__ import annotations
 import functools
 import re
 import warnings
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from compiler import edits
 from compiler.diagnostics import Edit, Fix
@@ -27,7 +29,7 @@ _PLAIN_PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+")
 _LONGEST_NAME = 60
 
 
-class _Found(NamedTuple):
+class _Found(Struct, frozen=True):
     """A scalar of a file, the step that it stands in, and that step's key that leads to it."""
 
     scalar: Scalar
@@ -35,7 +37,7 @@ class _Found(NamedTuple):
     key: str
 
 
-class _Part(NamedTuple):
+class _Part(Struct, frozen=True):
     """An expression of a text (`inner`) and what takes its place: `start` to `end` of the text."""
 
     inner: str
@@ -135,7 +137,7 @@ def _ways(node: Node, index: int, within: _Found | None) -> list[_Found]:
     if not node.start.index <= index < max(node.end.index, node.start.index + 1):
         return []
     if isinstance(node, Scalar):
-        return [within._replace(scalar=node)] if within else []
+        return [replace(within, scalar=node)] if within else []
     found = []
     if isinstance(node, Sequence):
         for item in node.items:

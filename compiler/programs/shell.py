@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from compiler.programs.commandline import EXPRESSION, program_texts
 
@@ -29,7 +31,7 @@ class _Lost(Exception):  # noqa: N818 - no error: the text is more than is read 
     """The text has something in it that is not followed here."""
 
 
-class _Place(NamedTuple):
+class _Place(Struct, frozen=True):
     """An expression in a word of a simple command."""
 
     number: int

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from compiler.diagnostics import Diagnostic, Severity, Span, in_order
 from compiler.nodes import SourceFile
@@ -16,7 +17,7 @@ _LONGEST = 1000
 _MOST_PLACES = 50
 
 
-class Findings(NamedTuple):
+class Findings(Struct, frozen=True):
     """Made by `gather`. `checked` are the paths that were asked for, with findings or without;
     `colour` is for terminals."""
 

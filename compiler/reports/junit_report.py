@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from msgspec.structs import replace
+
 from compiler.diagnostics import Diagnostic, Severity
 from compiler.reports.findings import Findings, files
 from compiler.reports.text_report import blocks
@@ -48,7 +50,7 @@ def render_junit(findings: Findings) -> str:
 
 
 def _shown(diagnostics: list[Diagnostic], findings: Findings) -> str:
-    shown = findings._replace(diagnostics=tuple(diagnostics), colour=False)
+    shown = replace(findings, diagnostics=tuple(diagnostics), colour=False)
     return _allowed("\n".join(blocks(shown)))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import unicodedata
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from compiler.diagnostics import Span
 from compiler.nodes import SourceFile
@@ -16,7 +17,7 @@ _MOST_LINES = 6
 _BLUE = "34"
 
 
-class Mark(NamedTuple):
+class Mark(Struct, frozen=True):
     """A range that is marked by `sign`, with a label; `tone` is a colour of terminals."""
 
     span: Span
@@ -35,7 +36,7 @@ class Paint:
         return f"\x1b[{';'.join(codes)}m{text}\x1b[0m" if self.on else text
 
 
-class _Line(NamedTuple):
+class _Line(Struct, frozen=True):
     """A line as it is shown, cut where it is too long: `text` starts at character `first`."""
 
     text: str

@@ -4,9 +4,9 @@ of it nobody else can see yet."""
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from compiler.diagnostics import MlcError
 from compiler.git import CI_COMMIT, Answer, ask, checkout, first_of
@@ -17,8 +17,7 @@ _PATIENCE_FOR_REMOTES = 15
 _SHOWN_FILES = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(Struct, frozen=True):
     """A checkout as it stands. Paths are from `root`, its top folder, sorted.
 
     `name` is empty where HEAD is detached and CI names no branch. `default` is the repository's
@@ -57,14 +56,14 @@ def local_branches(branch: Branch) -> tuple[str, ...]:
     return tuple(sorted(ref.removeprefix("refs/heads/") for ref in answer.text.split()))
 
 
-class MergeBase(NamedTuple):
+class MergeBase(Struct, frozen=True):
     """The commit where a branch left another, `against`."""
 
     commit: str
     against: str
 
 
-class Concern(NamedTuple):
+class Concern(Struct, frozen=True):
     """Why what runs may not be what is here. One that is `refused` stops the submission."""
 
     kind: str

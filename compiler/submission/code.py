@@ -13,13 +13,15 @@ import tomllib
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 # What may be a path or a module among the words of a command or a script.
 _WORD = re.compile(r"[\w./@+~-]+")
 
 
-class Source(NamedTuple):
+class Source(Struct, frozen=True):
     """What a Python file imports, as module and names taken from it, and the texts in it."""
 
     imports: tuple[tuple[str, tuple[str, ...]], ...]

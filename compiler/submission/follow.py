@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from compiler.cluster import Engine, EngineError
 from compiler.cluster.records import Run, StepState
@@ -22,8 +24,7 @@ _DELETED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
+class Looked(Struct, frozen=True):
     """A run as it is now, and those of its steps that are in another state than before.
     `is_new` tells that the run itself is, `is_put_away` that someone archived it meanwhile."""
 
@@ -33,8 +34,7 @@ class Looked:
     is_put_away: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Away:
+class Away(Struct, frozen=True):
     """The engine does not answer; it is asked again. None for the problem: it is back."""
 
     problem: EngineError | None

@@ -6,11 +6,13 @@ and a submission that is repeated finds what the first attempt made.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from compiler.git import UNKNOWN
 from compiler.ir import Pipeline, Required
@@ -116,12 +118,10 @@ def data_of(value: Any) -> Any:
         return {"required": True}
     if isinstance(value, list | dict):
         return {"value": _value(value)}
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
-        return _fields(type(value).__name__, fields, {})
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        defaults = getattr(value, "_field_defaults", {})
-        fields = dict(zip(value._fields, value, strict=True))
+    if isinstance(value, Struct):
+        fields = asdict(value)
+        with_defaults = value.__struct_fields__[-len(value.__struct_defaults__) :]
+        defaults = dict(zip(with_defaults, value.__struct_defaults__, strict=False))
         return _fields(type(value).__name__, fields, defaults)
     if isinstance(value, tuple):
         return [data_of(item) for item in value]

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from msgspec import Struct, field
 
 from compiler import frontend, source
 from compiler.nodes import Mapping, Node, Scalar, Sequence, mapping, text, texts
@@ -20,7 +21,7 @@ Role = Literal["spec", "base", "component", "algorithm"]
 _STEPS = ("steps", "finally")
 
 
-class Program(NamedTuple):
+class Program(Struct, frozen=True):
     """What a step runs: a module for `python`, else text with the names of files in it."""
 
     step: str
@@ -29,15 +30,14 @@ class Program(NamedTuple):
     is_python_source: bool = False
 
 
-class Origin(NamedTuple):
+class Origin(Struct, frozen=True):
     """Why a file is a part, and the file that says so."""
 
     role: Role
     by: Path | None
 
 
-@dataclass(slots=True)
-class Parts:
+class Parts(Struct):
     """The parts of one algorithm. Paths are absolute; files that are missing are among them.
 
     `name` is empty where the spec can't be read. `gpus` are the names of GPU types that any step,

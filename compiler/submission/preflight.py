@@ -4,7 +4,8 @@ target can't express is told earlier, when it is compiled."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from compiler.cluster import Engine
 from compiler.cluster.records import Health, Manifest
@@ -12,8 +13,7 @@ from compiler.ir import Pipeline
 from compiler.submission.needs import needs_of, together
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(Struct, frozen=True):
     """`missing` stops a submission; `unknown` is what could not be asked, and why."""
 
     health: Health

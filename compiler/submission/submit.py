@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from compiler.cluster import Engine
 from compiler.cluster.records import Experiment, Manifest, Marks, Run, Version
@@ -16,8 +18,7 @@ from compiler.submission.key import run_name, submission_key
 from compiler.values import JsonValue
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(Struct, frozen=True):
     """What is to run. `marks` are those of all that is made for it, without a run's key; `values`
     are all of the run, defaults too: what a run was given is read from it later."""
 
@@ -34,8 +35,7 @@ class Submission:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Submitted:
+class Submitted(Struct, frozen=True):
     """What came of it. `is_new` is False where the same had been submitted before."""
 
     experiment: Experiment

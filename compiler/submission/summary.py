@@ -4,7 +4,9 @@ branch's last good run."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from compiler.cluster import Engine, EngineError
 from compiler.cluster.records import Marks, Run, RunQuery
@@ -18,8 +20,7 @@ _LONGEST = 120
 _MOST_STEPS = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Summed:
+class Summed(Struct, frozen=True):
     """A run with what it was given in all, and the run that it is held against."""
 
     algorithm: str

@@ -11,8 +11,10 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 from urllib.parse import quote, urlsplit
+
+from msgspec import Struct
 
 from compiler.settings import TicketSettings
 
@@ -30,7 +32,7 @@ _MOST_BYTES = 1 << 20
 _LONGEST_TITLE = 200
 
 
-class Ticket(NamedTuple):
+class Ticket(Struct, frozen=True):
     """A ticket; `title` is empty where it can't be had, and `warning` says why."""
 
     key: str
@@ -44,7 +46,7 @@ class Ticket(NamedTuple):
         return f"[{shown}] {self.title}".rstrip()
 
 
-class Request(NamedTuple):
+class Request(Struct, frozen=True):
     url: str
     headers: dict[str, str]
 

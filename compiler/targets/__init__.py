@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, Protocol, cast
+from typing import Protocol, cast
+
+from msgspec import Struct
 
 from compiler.diagnostics import Diagnostic, Span, error, warning
 from compiler.ir import Pipeline
@@ -26,8 +27,7 @@ class Level(StrEnum):
     REFUSED = "refused"  # not possible; an error unless the project accepts the loss
 
 
-@dataclass(frozen=True, slots=True)
-class Support:
+class Support(Struct, frozen=True):
     """How one use of a field fares on a target.
 
     `field` is the name that `accept` takes (`limits.parallel`, `resources.disk`); `where` says
@@ -43,7 +43,7 @@ class Support:
     acceptable: bool = True
 
 
-class Compiled(NamedTuple):
+class Compiled(Struct, frozen=True):
     """What a target makes of a pipeline: how each field fares, and the text of its file. That is
     written when it is called for, which is right only where nothing is refused."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from cluster.servers.wire import Server
 from cluster.servers.workflows import Cluster
 from cluster.world import QUICK, SPEC, World
 from local import loaded, pipeline_of
+from msgspec.structs import replace
 
 from compiler.cluster import connect
 from compiler.ir import Pipeline

@@ -28,6 +28,7 @@ from cluster.servers.kfp_records import ACTIVE
 from cluster.servers.kubernetes import Kubernetes, write_kubeconfig
 from cluster.servers.wire import Request, Server
 from cluster.servers.workflows import CRON_LABEL, FINISHED, Cluster
+from msgspec import Struct
 
 import compiler.cluster
 from compiler.cli import cli
@@ -41,8 +42,7 @@ PROJECT = "ia-algorithms"
 QUICK = Patience(tries=5, pause=0.001, longest=0.002, connect=5.0, read=10.0)
 
 
-@dataclass(frozen=True)
-class Algorithm:
+class Algorithm(Struct, frozen=True):
     """What of a spec the tests change."""
 
     image: str = "registry.example.com/ia:1"

@@ -8,7 +8,6 @@ import re
 import shlex
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from cluster.deployed import Algorithm, Kill, World, run, said, world
 from cluster.servers.kubernetes import Kubernetes, write_kubeconfig
 from cluster.servers.wire import Server
 from cluster.servers.workflows import Cluster
+from msgspec.structs import replace
 
 from compiler.cluster import marks
 

@@ -12,11 +12,11 @@ import random
 import signal
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cluster.deployed import KINDS, Algorithm, Kill, Killed, World, run, world
+from msgspec.structs import replace
 
 HISTORIES = int(os.environ.get("MLC_DEPLOY_HISTORIES", "8"))
 NAMES = ("fit", "other", "long_name_of_it")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from cluster.world import MARKS, World
+from msgspec.structs import replace
 
 from compiler.cluster.errors import EngineError
 from compiler.cluster.records import RunQuery

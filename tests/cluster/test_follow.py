@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from cluster.world import MARKS, World
+from msgspec.structs import replace
 
 from compiler.cluster import EngineError
 from compiler.cluster.records import StepState

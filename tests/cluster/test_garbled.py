@@ -14,6 +14,7 @@ from cluster.servers.wire import Answer, Request
 from cluster.world import QUICK
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from compiler.cli import cli
 from compiler.diagnostics import MlcError
@@ -50,7 +51,7 @@ def test_no_answer_makes_a_traceback(
     assert there.mlc("submit", "algorithms/other.yaml", "--branch=gone").returncode == 0
     monkeypatch.setenv("ENGINE_TOKEN", TOKEN)
     monkeypatch.setattr("time.sleep", lambda _: None)
-    patience = QUICK._replace(pause=0.0)
+    patience = replace(QUICK, pause=0.0)
     monkeypatch.setattr("compiler.cluster.transport.Patience", lambda: patience)
     monkeypatch.chdir(there.checkout.folder)
     there.script.metrics["*/evaluate"] = {"accuracy": 0.5}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from cluster.servers.wire import Server
 from cluster.servers.workflows import Cluster
 from cluster.world import MARKS, QUICK, SPEC, World
 from local import loaded, pipeline_of
+from msgspec.structs import replace
 
 from compiler.cluster import connect, marks
 from compiler.cluster.answers import Garbled, read

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from compiler.cluster import connect
 from compiler.cluster.auth import Credentials, Secret, credentials
@@ -95,7 +96,7 @@ def to(server: Loopback | str, **given: Any) -> Transport:
 
 def test_what_only_reads_is_tried_again(server: Loopback) -> None:
     server.replies = [hang_up, answer(503), answer(200, b'{"a": '), answer(200, {"a": 1})]
-    way = Transport("training", server.url, Credentials(dict), patience=QUICK._replace(tries=4))
+    way = Transport("training", server.url, Credentials(dict), patience=replace(QUICK, tries=4))
     assert way.json("read", "GET", "/x") == {"a": 1}
     assert len(server.seen) == 4
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from cluster.servers.wire import Server
+from msgspec.structs import replace
 
 from compiler.cluster import Engine
 from compiler.cluster.calls import Patience

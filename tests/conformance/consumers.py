@@ -14,9 +14,9 @@ from jsonschema import Draft202012Validator
 from kfp_rules import broken
 from kfp_spec import dangling, read
 
-from compiler import targets
+from compiler import TARGET_NAMES, targets
 from compiler.ir import Pipeline
-from compiler.settings import TARGET_NAMES, Project
+from compiler.settings import Project
 from compiler.targets import Level
 
 CONTRACTS = os.environ.get("MLC_ENGINE_CONTRACTS")

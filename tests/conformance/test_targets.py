@@ -17,8 +17,7 @@ from expectation import Case, differences, read_cases
 from local import copied, loaded, pipeline_of
 from models import on_argo
 
-from compiler import targets
-from compiler.settings import TARGET_NAMES
+from compiler import TARGET_NAMES, targets
 
 CASES = read_cases()
 

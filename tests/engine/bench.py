@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from builders import pipeline
+from msgspec.structs import replace
 
 from compiler.engine.events import Event, Note, RunResult, StepChanged
 from compiler.engine.run import Options, run
@@ -119,7 +120,10 @@ class Bench:
             grace=grace,
             environment={**os.environ, **env} if env is not None else None,
         )
-        made = pipeline(params=params, inputs=inputs, limits=limits)._replace(
-            nodes=nodes, finally_nodes=finally_nodes, outputs=outputs
+        made = replace(
+            pipeline(params=params, inputs=inputs, limits=limits),
+            nodes=nodes,
+            finally_nodes=finally_nodes,
+            outputs=outputs,
         )
         return Outcome(run(made, self.project, values or {}, options, listen), events)

@@ -19,10 +19,10 @@ from builders import (
     output_path,
     param,
     param_ref,
-    replace,
     retry,
     step,
 )
+from msgspec.structs import replace
 
 from compiler.expr import Expr
 from compiler.ir import Amount, Gpu, Resources, Step

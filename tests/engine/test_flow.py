@@ -24,6 +24,7 @@ from builders import (
     script,
     step,
 )
+from msgspec.structs import replace
 
 from compiler.expr import Expr, RunRef
 from compiler.ir import Cache, Limits, Step
@@ -42,14 +43,14 @@ def echo(name: str, *words: object, **keys: object) -> Step:
 
 
 def skipped(made: Step) -> Step:
-    return made._replace(when=NEVER)
+    return replace(made, when=NEVER)
 
 
 def test_a_condition_decides_when_what_it_takes_is_there(bench: Bench) -> None:
     accuracy = output_of("fit", "n", "number")
     done = bench.run(
-        echo("good", "good")._replace(when=op(accuracy, ">=", param_ref("least", "number"))),
-        echo("bad", "bad")._replace(when=op(accuracy, "<", param_ref("least", "number"))),
+        replace(echo("good", "good"), when=op(accuracy, ">=", param_ref("least", "number"))),
+        replace(echo("bad", "bad"), when=op(accuracy, "<", param_ref("least", "number"))),
         write("fit", 0.9, "number"),
         params=(param("least", 0.8),),
     )
@@ -78,7 +79,7 @@ def test_a_condition_decides_when_what_it_takes_is_there(bench: Bench) -> None:
 )
 def test_what_conditions_may_say(bench: Bench, condition: Expr, outcome: bool) -> None:
     params = (FLAG, param("n", 3), param("s", "a"), param("none", None, "integer"))
-    done = bench.run(step("it", command("true"))._replace(when=condition), params=params)
+    done = bench.run(replace(step("it", command("true")), when=condition), params=params)
     assert done.steps == {"it": "succeeded" if outcome else "skipped"}
 
 
@@ -155,7 +156,7 @@ def test_artifacts_have_fallbacks_too(bench: Bench) -> None:
 
 
 def test_a_skipped_step_leaves_nothing_to_reuse(bench: Bench) -> None:
-    it = write("it")._replace(when=NEVER)
+    it = replace(write("it"), when=NEVER)
     for given, state in ((False, "skipped"), (True, "succeeded"), (False, "skipped"),
                          (True, "cached")):  # fmt: skip
         assert bench.run(it, params=(FLAG,), values={"go": given}).steps == {"it": state}
@@ -171,7 +172,7 @@ def test_finally_runs_however_the_run_ended(bench: Bench, source: str, status: s
         finally_nodes=(
             echo("tell", STATUS),
             echo("after", "after", needs=["tell"]),
-            echo("alarm", "alarm")._replace(when=op(STATUS, "==", "failed")),
+            replace(echo("alarm", "alarm"), when=op(STATUS, "==", "failed")),
         ),
     )
     assert done.status == status

@@ -27,6 +27,7 @@ from builders import (
     script,
     step,
 )
+from msgspec.structs import replace
 
 from compiler.expr import RunRef
 from compiler.ir import Cache, Limits, Loop, Node, Step
@@ -105,7 +106,7 @@ def test_an_item_without_the_field(bench: Bench, path: tuple[str, ...], reason: 
     ref = each("it", "t", *path)
     done = bench.run(
         looped(echo("it", ref, retry=retry(5, 60)), {"t": [{"a": {"b": 1}}]}),
-        loop("in", {"t": [{"a": {"b": 1}}]}, echo("one")._replace(
+        loop("in", {"t": [{"a": {"b": 1}}]}, replace(echo("one"),
             when=op(each("in", "t", *path), "==", 1))),
     )  # fmt: skip
     assert done.reason("it.0") == done.reason("one.0") == reason
@@ -194,7 +195,7 @@ def test_loops_nest(bench: Bench) -> None:
 
 def test_no_more_rounds_at_once_than_the_loop_allows(bench: Bench) -> None:
     def overlaps(parallel: int | None) -> bool:
-        nap = echo("nap")._replace(needs=("before",))
+        nap = replace(echo("nap"), needs=("before",))
         before = step("before", command("sleep", "0.1"))
         done = bench.run(loop("it", {"a": [1, 2, 3]}, before, nap, parallel=parallel), jobs=4)
         spans = []
@@ -231,7 +232,7 @@ def test_a_failed_round_fails_the_loop_when_all_have_run(bench: Bench) -> None:
 
 
 def test_in_a_round_what_depends_on_a_failed_step_stops(bench: Bench) -> None:
-    body = (failing("grid", 1)._replace(name="first"), echo("then", needs=["first"]), echo("free"))
+    body = (replace(failing("grid", 1), name="first"), echo("then", needs=["first"]), echo("free"))
     done = bench.run(loop("grid", {"a": [1, 2]}, *body))
     assert {k: v for k, v in done.steps.items() if k != "grid"} == {
         "first.0": "failed", "then.0": "omitted", "free.0": "succeeded",
@@ -241,8 +242,9 @@ def test_in_a_round_what_depends_on_a_failed_step_stops(bench: Bench) -> None:
 
 
 def test_conditions_in_rounds(bench: Bench) -> None:
-    some = copy("some", each("grid", "a"), "integer")._replace(
-        when=op(each("grid", "a"), ">", param_ref("least", "integer"))
+    some = replace(
+        copy("some", each("grid", "a"), "integer"),
+        when=op(each("grid", "a"), ">", param_ref("least", "integer")),
     )
     user = echo("user", output_of("some", "n", "integer"))
     rather = echo("rather", op(output_of("some", "n", "integer"), "??", -1))

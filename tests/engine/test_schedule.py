@@ -8,7 +8,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.engine.schedule import Outcome, Schedule
+from compiler.engine.schedule import Outcome, Schedule, Unrun
 from compiler.graph import Waits
 
 
@@ -81,7 +81,7 @@ def test_a_skip_waits_for_all_as_a_failure_would_count_for_more() -> None:
     for name in schedule.ready:
         schedule.start(name)
     assert schedule.end("a", "skipped") == ([], [])
-    assert schedule.end("b", "failed") == ([], [("c", "omitted", "b")])
+    assert schedule.end("b", "failed") == ([], [Unrun("c", "omitted", "b")])
 
 
 def test_a_stopped_level_leaves_only_what_has_started() -> None:

@@ -18,10 +18,10 @@ from builders import (
     pipeline,
     pipeline_input,
     pipeline_input_ref,
-    replace,
     step,
 )
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from compiler.expr import RunRef
 from compiler.ir import Amount, Limits, Pipeline, Security, Step

@@ -6,7 +6,8 @@ import random
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from builders import SPAN, command, expr, output_path, param, param_ref, pipeline, replace, step
+from builders import SPAN, command, expr, output_path, param, param_ref, pipeline, step
+from msgspec.structs import replace
 
 from compiler.expr import (
     ArtifactType,
@@ -51,7 +52,7 @@ def out(step_: str, output: str = "n", depth: int = 0) -> StepOutputRef:
         kind = ValueType(OUTPUTS[output], False, ITEMS.get(output))  # type: ignore[arg-type]
     for _ in range(depth):
         if isinstance(kind, ArtifactType):
-            kind = kind._replace(is_list=True)
+            kind = replace(kind, is_list=True)
         else:
             kind = ValueType("array", False, kind)
     return StepOutputRef(step_, output, kind, SPAN)
@@ -83,7 +84,7 @@ def loop(
         if isinstance(given, Literal):
             first = given.value[0] if isinstance(given.value, list) and given.value else 0
             item = ValueType("object" if isinstance(first, dict) else expr(first).type.kind)  # type: ignore[union-attr]
-            given = given._replace(type=ValueType("array", False, item))
+            given = replace(given, type=ValueType("array", False, item))
         found.append(Axis(key, given, given.type.items or INTEGER, SPAN))
     return Loop(name, tuple(found), body, parallel, when, tuple(needs), "", SPAN)
 
@@ -103,8 +104,8 @@ def flow(*nodes: Node, last: Sequence[Node] = (), **outputs: Expr) -> Pipeline:
 
 PARAMS = {"threshold": 3, "many": [4, 5, 6], "none": [], "maybe": None, "word": "lbfgs"}
 THRESHOLD = param_ref("threshold", "integer")
-MANY = param_ref("many", "array")._replace(type=ValueType("array", False, INTEGER))
-NONE = param_ref("none", "array")._replace(type=ValueType("array", False, INTEGER))
+MANY = replace(param_ref("many", "array"), type=ValueType("array", False, INTEGER))
+NONE = replace(param_ref("none", "array"), type=ValueType("array", False, INTEGER))
 MAYBE = param_ref("maybe", "integer", nullable=True)
 STATUS = RunRef("status", SPAN)
 NEVER = op("<", THRESHOLD, 0)

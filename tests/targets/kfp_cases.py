@@ -19,7 +19,6 @@ from builders import (
     pipeline_input,
     pipeline_input_ref,
     python,
-    replace,
     retry,
     script,
     secret,
@@ -29,6 +28,7 @@ from builders import (
     volume_path,
 )
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from compiler.expr import ArtifactList, ArtifactType, RunRef
 from compiler.ir import (

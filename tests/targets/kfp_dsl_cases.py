@@ -20,10 +20,10 @@ from builders import (
     pipeline_input,
     pipeline_input_ref,
     pipeline_output,
-    replace,
     step,
 )
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from compiler.expr import EachRef, Expr, ParamRef, StepOutputRef, ValueType
 from compiler.ir import Loop, Node, Pipeline, Step

@@ -24,10 +24,10 @@ from builders import (
     param_ref,
     pipeline,
     pipeline_output,
-    replace,
     step,
     type_of,
 )
+from msgspec.structs import replace
 
 from compiler import graph
 from compiler.expr import Expr, RunRef
@@ -111,8 +111,8 @@ class _Maker:
         kinds = {
             axis: "object" if is_object else "integer" for axis, (_, is_object) in axes.items()
         }
-        typed = tuple(axis._replace(item=type_of(kinds[axis.name])) for axis in made.axes)
-        made = made._replace(axes=typed)
+        typed = tuple(replace(axis, item=type_of(kinds[axis.name])) for axis in made.axes)
+        made = replace(made, axes=typed)
         inner = graph.Graph(body)
         skipped = inner.skippable().nodes
         # What may be skipped in a round can't be collected.

@@ -23,7 +23,6 @@ from builders import (
     param_ref,
     pipeline,
     pipeline_input,
-    replace,
     script,
     step,
     volume,
@@ -31,6 +30,7 @@ from builders import (
 from hera.workflows import CronWorkflow, WorkflowTemplate
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 import compiler
 from compiler.ir import Amount, Cache, Pipeline, Pod, Resources

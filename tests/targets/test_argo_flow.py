@@ -39,12 +39,12 @@ from builders import (
     param_ref,
     pipeline_input_ref,
     python,
-    replace,
     step,
 )
 from go_programs import go_program
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from compiler.expr import ArtifactType, Expr, OutputPath, ValueType
 from compiler.ir import Amount, Cache, Pipeline, Resources

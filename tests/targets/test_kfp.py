@@ -26,7 +26,6 @@ from builders import (
     pipeline_input,
     pipeline_input_ref,
     python,
-    replace,
     retry,
     script,
     secret,
@@ -38,6 +37,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kfp_cases import awkward_names, everything, texts, twins
 from kfp_spec import Written, assert_read, delivered, executor, read
+from msgspec.structs import replace
 
 import compiler
 from compiler.expr import RunRef

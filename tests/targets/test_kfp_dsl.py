@@ -29,7 +29,6 @@ from builders import (
     pipeline,
     pipeline_input,
     pipeline_input_ref,
-    replace,
     retry,
     script,
     step,
@@ -40,6 +39,7 @@ from hypothesis import strategies as st
 from kfp.dsl import component_factory
 from kfp_cases import any_texts, awkward_names, everything, pipelines, twins
 from kfp_spec import Written, dangling, import_names, normalised, read
+from msgspec.structs import replace
 
 import compiler
 from compiler.ir import Cache, Pipeline

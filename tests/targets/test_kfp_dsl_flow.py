@@ -25,7 +25,6 @@ from builders import (
     pipeline,
     pipeline_output,
     python,
-    replace,
     step,
 )
 from hypothesis import given
@@ -33,6 +32,7 @@ from kfp.dsl import for_loop
 from kfp_dsl_cases import PARAMS, flows, grid, nested
 from kfp_dsl_flow import differences, flow
 from kfp_spec import Written, dangling, read
+from msgspec.structs import replace
 from test_kfp_dsl import NONE, SLOW, assert_formatted, compiled, leaves
 
 from compiler.expr import EachRef, Expr, RunRef, ValueType
@@ -70,7 +70,7 @@ def run(name: str, *words: Any, when: Expr | None = None, **more: Any) -> Step:
     """A step with an output of each kind."""
     outputs = {"i": "integer", "x": "number", "s": "string", "l": "array", "m": "Model"}
     made = step(name, command("run", *words), outputs=outputs, **more)
-    return made._replace(when=when)
+    return replace(made, when=when)
 
 
 def made(*nodes: Node, **more: Any) -> Pipeline:
@@ -83,7 +83,7 @@ def accuracy(name: str = "a") -> Expr:
 
 def numbers(given: Loop) -> Loop:
     """Of a list with integers among the numbers."""
-    return given._replace(axes=(given.axes[0]._replace(item=ValueType("number")),))
+    return replace(given, axes=(replace(given.axes[0], item=ValueType("number")),))
 
 
 IF_A = op(accuracy(), ">", 1)

@@ -32,7 +32,6 @@ from builders import (
     pipeline_input_ref,
     pipeline_output,
     python,
-    replace,
     step,
 )
 from hypothesis import given, settings
@@ -50,6 +49,7 @@ from kfp_spec import (
     flat_outputs,
     read,
 )
+from msgspec.structs import replace
 
 from compiler.expr import Expr, RunRef
 from compiler.ir import Amount, Cache, Node, Pipeline, Resources, Schedule, Step

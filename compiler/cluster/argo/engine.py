@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from compiler.cluster import compiled, marks, survey
 from compiler.cluster.answers import at, seconds

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from compiler.cluster.answers import at, seconds, unpacked
 from compiler.cluster.argo.objects import LOOPS
@@ -20,7 +22,7 @@ _DISPLAYED = re.compile(r"(.*?)(?:\((\d+):.*\)|\(\d+\))?", re.DOTALL)
 _POD_NAMES = "workflows.argoproj.io/pod-name-format"
 
 
-class Place(NamedTuple):
+class Place(Struct, frozen=True):
     """A step instance, its node, and the node of its pod that ran last."""
 
     name: str

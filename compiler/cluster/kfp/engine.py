@@ -13,11 +13,11 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import kfp_server_api as api
+from msgspec.structs import replace
 
 from compiler.cluster import compiled, marks, survey
 from compiler.cluster.answers import at

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from compiler.cluster.answers import at
 from compiler.targets.kfp.containers import STEP_VARIABLE
@@ -12,7 +14,7 @@ from compiler.targets.kfp.containers import STEP_VARIABLE
 _STEP = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
 
 
-class TaskOf(NamedTuple):
+class TaskOf(Struct, frozen=True):
     """The step of a task, in how many loops it is, and its outputs of type metrics."""
 
     step: str

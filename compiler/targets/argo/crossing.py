@@ -9,8 +9,9 @@ hands on the JSON array of all.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from compiler.expr import (
     ArtifactType,
@@ -34,8 +35,7 @@ from compiler.targets.argo.plan import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class FromStep:
+class FromStep(Struct, frozen=True):
     """An output of a step; `optional` where its user must know whether there is one."""
 
     step: str
@@ -48,8 +48,7 @@ class FromStep:
         return f"{plain}--if-any" if self.optional else plain
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """What the round of a loop is for: its number and one item of each list, as JSON."""
 
     loop: str
@@ -59,8 +58,7 @@ class Item:
         return f"{_plain(self.loop)}-item"
 
 
-@dataclass(frozen=True, slots=True)
-class Outside:
+class Outside(Struct, frozen=True):
     """What a whole graph is given: the run's status, or a parameter."""
 
     name: str

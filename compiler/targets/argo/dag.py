@@ -8,7 +8,8 @@ failed; where a task can do without one that was skipped, what that waited for i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from compiler.expr import ArtifactType, ValueType
 from compiler.ir import Loop, PipelineOutput, Step
@@ -35,8 +36,7 @@ from compiler.targets.argo.reading import Reader
 from compiler.values import JsonValue
 
 
-@dataclass(slots=True)
-class _Border:
+class _Border(Struct):
     """What crosses the border of a DAG, and the members that each member waits for; dicts serve
     as ordered sets."""
 

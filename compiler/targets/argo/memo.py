@@ -11,6 +11,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Container, Iterable
 
+from msgspec.structs import replace
+
 from compiler.capture import words_of
 from compiler.expr import (
     STRING,
@@ -51,11 +53,11 @@ def _origin(ref: Expr) -> Expr:
     """An artifact's own key where it comes from a step, its URI where it comes from outside."""
     match ref:
         case StepOutputRef():
-            return ref._replace(output=_KEY, type=STRING)
+            return replace(ref, output=_KEY, type=STRING)
         case PipelineInputRef(name=name, span=span):
             return ParamRef(name, STRING, span)
         case Operation(operands=operands):
-            return ref._replace(operands=tuple(map(_origin, operands)), type=STRING)
+            return replace(ref, operands=tuple(map(_origin, operands)), type=STRING)
     return ref
 
 

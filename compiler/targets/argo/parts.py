@@ -7,16 +7,16 @@ that is too large is cut along its layers: what waits for a part then waits for 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 # Caps of the CustomResourceDefinition: tasks of a DAG, input parameters of a template.
 MOST_TASKS = 200
 MOST_PARAMETERS = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A DAG within a DAG; steps stand in it by name."""
 
     name: str
@@ -28,8 +28,7 @@ Member: TypeAlias = "str | Part"
 Value: TypeAlias = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Graph:
+class Graph(Struct, frozen=True):
     """What each node waits for and which values it takes, nodes in the order of the spec.
 
     `home` gives the node that each step belongs to.

@@ -6,8 +6,9 @@ Steps and loops are known by their names in the spec, templates by their own.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
+
+from msgspec import Struct
 
 from compiler.expr import Expr
 from compiler.graph import Graph, Waits
@@ -19,13 +20,13 @@ Data: TypeAlias = dict[str, JsonValue]
 Level: TypeAlias = tuple[str, ...]
 
 
-class Located(NamedTuple):
+class Located(Struct, frozen=True):
     """An artifact from outside, by the fields that give its place."""
 
     fields: Data
 
 
-class Gathered(NamedTuple):
+class Gathered(Struct, frozen=True):
     """What all rounds of a loop wrote to an output: the folder that `prefix` names in a store.
 
     `loops` are those around the step in which the user is too; their rounds come after it.
@@ -36,7 +37,7 @@ class Gathered(NamedTuple):
     loops: Level
 
 
-class Round(NamedTuple):
+class Round(Struct, frozen=True):
     """The numbers of the rounds that a task is in, outer loops first, as a path."""
 
     loops: Level
@@ -46,8 +47,7 @@ Given: TypeAlias = Expr | Round
 GivenArtifact: TypeAlias = Expr | Located | Gathered
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Struct, frozen=True):
     """A step as a task: the template that it runs and what fills the template's inputs."""
 
     name: str
@@ -56,8 +56,7 @@ class Task:
     artifacts: tuple[tuple[str, GivenArtifact], ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Dag:
+class Dag(Struct, frozen=True, eq=False):
     """A DAG template: the whole of a run, a part of it, a loop, or a round of one.
 
     `level` are the loops that its members are in. A member that is a DAG is known there by its
@@ -83,8 +82,7 @@ class Dag:
 Member: TypeAlias = "str | Dag"
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(Struct, frozen=True):
     """What waits for what among nodes, and which of them a condition may skip, level by level."""
 
     graph: Graph
@@ -99,8 +97,7 @@ class Flow:
         return (shared, self.graph.node(step, shared)) in self.skippable
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """All of a pipeline. `main` and `final` are its graphs, `final` None where nothing is last;
     `run` is the DAG around them, None where there is only one.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal as OneOf
+
+from msgspec import Struct
 
 from compiler.expr import (
     EachRef,
@@ -31,8 +32,7 @@ from compiler.targets.argo.plan import (
 from compiler.values import to_json
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(Struct, frozen=True):
     """Prints what is read in the innermost of some DAGs.
 
     `closed`: where Argo knows the DAG's inputs and tasks alone, as in outputs.

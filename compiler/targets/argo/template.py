@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from compiler.capture import words_of
 from compiler.expr import ArtifactType
@@ -35,8 +35,7 @@ def launched(step: Step) -> Launch:
 ROUNDS = "mlc-round"
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(Struct, frozen=True):
     """How a step's template is used, as far as that shows in it.
 
     `config_map` is where memoised results are kept, None for a step whose results are not;

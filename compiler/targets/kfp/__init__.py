@@ -7,7 +7,8 @@ says what a pipeline gains and loses.
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from compiler.ir import Pipeline
 from compiler.settings import TargetSettings
@@ -22,7 +23,7 @@ from compiler.targets.manifest import dump_all
 FILENAME = "kfp.yaml"
 
 
-class Drafted(NamedTuple):
+class Drafted(Struct, frozen=True):
     """A pipeline's plan, and how each of its fields fares on KFP."""
 
     pipeline: Pipeline

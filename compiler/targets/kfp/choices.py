@@ -8,7 +8,8 @@ at containers only, and, where loops collect, under one name for all of them
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from compiler.expr import ArtifactType, Expr, Literal, ValueType
 from compiler.ir import Loop, Node
@@ -23,8 +24,7 @@ from compiler.targets.kfp.sources import Context, Given, given, kind_of
 from compiler.values import to_text
 
 
-@dataclass(slots=True)
-class Choice:
+class Choice(Struct):
     """A node that always has outputs: `frame` holds its task `core`, which runs if `tests` hold
     and `lists` have items, and containers for when it does not."""
 

@@ -2,49 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from compiler.ir import Pairs, Security, Toleration
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """Literal text of a word, already escaped for the kubelet and the driver."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class InputValue:
+class InputValue(Struct, frozen=True):
     """The value of an input parameter."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class InputPath:
+class InputPath(Struct, frozen=True):
     """The local path of an input artifact."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class OutputFile:
+class OutputFile(Struct, frozen=True):
     """The file that an output parameter is written to."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class OutputPath:
+class OutputPath(Struct, frozen=True):
     """The local path of an output artifact."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class ExecutorInput:
+class ExecutorInput(Struct, frozen=True):
     """The name of an input of artifacts, a colon, and all that the task is given, as JSON: the
     one place that tells the files of a list."""
 
@@ -55,8 +50,7 @@ Part: TypeAlias = Text | InputValue | InputPath | OutputFile | OutputPath | Exec
 Word: TypeAlias = tuple[Part, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Resources:
+class Resources(Struct, frozen=True):
     """Quantities that Kubernetes and the SDK both read; `accelerator` is type and count."""
 
     cpu_request: str | InputValue | None
@@ -66,8 +60,7 @@ class Resources:
     accelerator: tuple[str, int | InputValue] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(Struct, frozen=True):
     image: str
     command: tuple[Word, ...]
     args: tuple[Word, ...]
@@ -75,8 +68,7 @@ class Container:
     resources: Resources
 
 
-@dataclass(frozen=True, slots=True)
-class SecretVariable:
+class SecretVariable(Struct, frozen=True):
     """An environment variable that takes its value from a key of a secret."""
 
     variable: str
@@ -84,8 +76,7 @@ class SecretVariable:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(Struct, frozen=True):
     """A claim, config map or secret, mounted as a folder."""
 
     source: str
@@ -93,16 +84,14 @@ class Mount:
     sub_path: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class EmptyDir:
+class EmptyDir(Struct, frozen=True):
     name: str
     path: str
     in_memory: bool
     size: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Platform:
+class Platform(Struct, frozen=True):
     """What the platform document says of an executor; `timeout` in seconds."""
 
     secrets: tuple[SecretVariable, ...]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 from compiler.targets.kfp.containers import STEP_VARIABLE, no_clause
 from compiler.targets.kfp.plan import (
@@ -51,15 +52,13 @@ NO_RESOURCES = Resources(None, None, None, None, None)
 NO_PLATFORM = Platform((), (), (), (), (), (), (), (), (), None, (), None, None)
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """A literal text as a value."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """The value or artifact of an input of the helper."""
 
     input: str
@@ -68,8 +67,7 @@ class Taken:
 Content: TypeAlias = Written | Taken | None
 
 
-@dataclass(slots=True)
-class Helper:
+class Helper(Struct):
     """A helper in the making; `step` is what it serves."""
 
     name: str

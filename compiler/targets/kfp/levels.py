@@ -15,6 +15,9 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from compiler import graph
 from compiler.diagnostics import Span
 from compiler.expr import (
@@ -40,8 +43,7 @@ from compiler.targets.kfp.level import Level
 Path = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Alternative:
+class Alternative(Struct, frozen=True):
     """What stands for an output of a skipped step; `value` is None where nobody looks at it."""
 
     output: str
@@ -113,11 +115,11 @@ class Part:
                 return self._choice(expression, path)
             case Operation(operands=operands):
                 found = tuple(self.plain(operand, path) for operand in operands)
-                return expression._replace(operands=found)
+                return replace(expression, operands=found)
             case Concat(parts=parts):
-                return expression._replace(parts=tuple(self.plain(part, path) for part in parts))
+                return replace(expression, parts=tuple(self.plain(part, path) for part in parts))
             case ArtifactList(items=items) | ListOf(items=items):
-                return expression._replace(items=tuple(self.plain(item, path) for item in items))
+                return replace(expression, items=tuple(self.plain(item, path) for item in items))
         return expression
 
     def may_be_skipped(self, ref: StepOutputRef, path: Path) -> bool:

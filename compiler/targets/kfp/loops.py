@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from compiler.expr import Literal, ValueType
 from compiler.ir import Axis, Loop
@@ -95,8 +96,7 @@ def name_of(step: str, output: str) -> str:
     return f"{step}_{output}".replace(".", "_")
 
 
-@dataclass(slots=True)
-class Rounds:
+class Rounds(Struct):
     """A loop. `frames` are its DAGs from the outermost, which may be a guard, to that of a round;
     `outside` is the scope that it stands in."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from compiler.expr import Expr, Literal
 from compiler.ir import Loop, Node
@@ -32,8 +33,7 @@ def build(context: Context, frame: Frame, path: Path) -> None:
             frame.members[node.name] = Container("nothing")
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(Struct, frozen=True):
     """A step as it is."""
 
     task: str

@@ -15,6 +15,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from msgspec import Struct
+
 from compiler.expr import Expr, RunTimeRef
 from compiler.ir import Required, Retry
 from compiler.targets.kfp.containerplan import (
@@ -89,8 +91,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class DagOutput:
+class DagOutput(Struct, frozen=True):
     """An output of a DAG, taken from its tasks.
 
     With several sources it is that of the first one that ran (`OneOf`): they are containers, and
@@ -101,8 +102,7 @@ class DagOutput:
     sources: tuple[FromTask, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """What has to hold for a task to run, else it is skipped.
 
     `test` is the boolean expression, None where only lists count; `inputs` names the input of the
@@ -116,8 +116,7 @@ class Condition:
     lists: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Struct, frozen=True):
     """A container: a task with a component and an executor of its own.
 
     `name` is unique in its DAG, `component` in the whole plan. `step` is the step that it is, or
@@ -142,8 +141,7 @@ class Task:
     after: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Import:
+class Import(Struct, frozen=True):
     """An importer task: takes the URI in the DAG's input `uri`, gives the artifact `artifact`."""
 
     name: str
@@ -152,8 +150,7 @@ class Import:
     uri: str
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """An input parameter of the pipeline; `literals` are the values allowed, none for any."""
 
     name: str
@@ -163,8 +160,7 @@ class Parameter:
     description: str
 
 
-@dataclass(frozen=True, slots=True)
-class Iterator:
+class Iterator(Struct, frozen=True):
     """Makes a loop of a DAG: its input `item` is one of `items` in each round.
 
     `items` are values known at compile time (of a loop over several such lists the combinations,
@@ -180,8 +176,7 @@ class Iterator:
 Role: TypeAlias = Literal["loop", "guard", "choice", "main", "exit"]
 
 
-@dataclass(frozen=True, slots=True)
-class Dag:
+class Dag(Struct, frozen=True):
     """A task with a DAG of its own.
 
     loop: has an `iterator`; one for each list that is known only at run time, one in the other.
@@ -235,8 +230,7 @@ class Scope:
                 yield from task.scope.scopes()
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """`outputs` are what the pipeline hands on; `timeout` and `ttl` are those of the whole run,
     in seconds."""
 

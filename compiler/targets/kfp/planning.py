@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from compiler.expr import (
     ArtifactKind,
@@ -54,8 +55,7 @@ _IMPORTED = re.compile(r"(gs|s3|minio|oci)://.+", re.DOTALL)
 _STATUS = Kind(parameter="STRING")
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """A plan, and what KFP has no way for in it: with anything in `refused` it is no use.
 
     `launches` are by the names of the steps; `main` and `last` what the plan was made of.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 ParameterType = Literal["STRING", "NUMBER_INTEGER", "NUMBER_DOUBLE", "BOOLEAN", "LIST", "STRUCT"]
 SchemaTitle = Literal[
@@ -16,52 +17,45 @@ SchemaTitle = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(Struct, frozen=True):
     """A value given to a task as it stands; the driver resolves `{{$.pipeline_job_uuid}}` etc."""
 
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class FromScope:
+class FromScope(Struct, frozen=True):
     """An input of the DAG that the task is in, or an input parameter of the pipeline."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class FromTask:
+class FromTask(Struct, frozen=True):
     """An output of another task of the same DAG; of a loop, its values in all rounds as a list."""
 
     task: str
     output: str
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """A field of an object; `path` leads to it through objects in objects."""
 
     path: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Otherwise:
+class Otherwise(Struct, frozen=True):
     """The value, or `text` where it is null (which travels as the empty text)."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Around:
+class Around(Struct, frozen=True):
     """The value as text between two texts."""
 
     before: str
     after: str
 
 
-@dataclass(frozen=True, slots=True)
-class ParameterInput:
+class ParameterInput(Struct, frozen=True):
     """`selection` is what is made of the value of `source` on its way in."""
 
     name: str
@@ -70,23 +64,20 @@ class ParameterInput:
     selection: Field | Otherwise | Around | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ArtifactInput:
+class ArtifactInput(Struct, frozen=True):
     name: str
     schema: SchemaTitle
     source: FromScope | FromTask
     is_list: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ParameterOutput:
+class ParameterOutput(Struct, frozen=True):
     name: str
     type: ParameterType
     description: str
 
 
-@dataclass(frozen=True, slots=True)
-class ArtifactOutput:
+class ArtifactOutput(Struct, frozen=True):
     name: str
     schema: SchemaTitle
     description: str

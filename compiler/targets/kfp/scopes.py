@@ -8,8 +8,10 @@ gives its plan.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeAlias
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from compiler import graph
 from compiler.targets.kfp.names import Names, unique
@@ -38,8 +40,7 @@ Key: TypeAlias = tuple[str, ...]
 Source: TypeAlias = Constant | FromScope | FromTask
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """What a value is: the type of a parameter, or the schema of an artifact or a list of them."""
 
     parameter: ParameterType | None = None
@@ -121,8 +122,7 @@ class Member(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(Struct, frozen=True):
     """A task that won't grow."""
 
     name: str
@@ -132,8 +132,7 @@ class Ready:
         return self.task
 
 
-@dataclass(slots=True)
-class Frame:
+class Frame(Struct):
     """A DAG in the making.
 
     `own` are the values that it has itself by key, such as the item in a loop.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from compiler.expr import (
     ArtifactType,
@@ -46,8 +46,7 @@ _RUN_FIELDS: dict[RunField, str] = {
 }
 
 
-@dataclass(slots=True)
-class Context:
+class Context(Struct):
     """What is known while a part of a pipeline is planned; steps and launches are of all parts.
 
     `refused` is found on the way, `twins` are the steps that the cache can't tell apart. `items`
@@ -77,7 +76,7 @@ class Context:
         return found.collected() if loops else found
 
 
-class Given(NamedTuple):
+class Given(Struct, frozen=True):
     """A value on its way into a task; `wanted` is a name for the input."""
 
     wanted: str
@@ -92,7 +91,7 @@ class Given(NamedTuple):
         return port
 
     def of_type(self, type_: ParameterType) -> Given:
-        return self._replace(kind=Kind(parameter=type_))
+        return replace(self, kind=Kind(parameter=type_))
 
 
 def kind_of(type_: Type) -> Kind:
@@ -112,7 +111,7 @@ def given(context: Context, frame: Frame, expression: Expr, path: Path) -> Given
             return Given(name, kind, frame.find(("param", name), name, kind))
         case Operation(sign="??", operands=(ParamRef() as param, Literal(value=value))):
             # A param that may be null is text, and so is what stands for it.
-            return given(context, frame, param, path)._replace(selection=Otherwise(to_text(value)))
+            return replace(given(context, frame, param, path), selection=Otherwise(to_text(value)))
         case PipelineInputRef(name=name):
             kind = kind_of(expression.type)
             return Given(name, kind, frame.find(("import", name), name, kind))

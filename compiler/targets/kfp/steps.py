@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from compiler.capture import identity, words_of
 from compiler.expr import ArtifactType, Concat, Expr, Literal, Operation, RunTimeRef
 from compiler.ir import Output, Python, Step
@@ -146,7 +148,7 @@ class _Amounts:
         if inner.selection is not None:
             reason = "KFP can put a field of an item into an amount only as it is"
             raise UnfitError(expression, reason, "resources")
-        whole = inner.of_type("STRING")._replace(selection=Around(before, after))
+        whole = replace(inner.of_type("STRING"), selection=Around(before, after))
         wanted = unique("amount", set(self.names.values()), "_")
         return InputValue(self.inputs.add(wanted, whole.port))
 

@@ -7,7 +7,9 @@ If in an If, `!` turns the comparisons under it round; what is left over can't b
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
+
+from msgspec import Struct
 
 from compiler.expr import (
     EachRef,
@@ -37,7 +39,7 @@ class UnsayableError(ValueError):
     """A condition that no Ifs amount to; the message says which part of it, and why."""
 
 
-class Comparison(NamedTuple):
+class Comparison(Struct, frozen=True):
     """One comparison; `right` is a reference or the constant as the SDK has to be given it."""
 
     left: Ref

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
+
+from msgspec import Struct
 
 from compiler.runtime import shim_text, wrapper_text
 from compiler.targets.kfp.plan import (
@@ -23,8 +24,7 @@ from compiler.targets.kfp_dsl.source import Call, Expression, Items, Source, blo
 from compiler.targets.kubelet import escape_text
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(Struct, frozen=True):
     """A module's constant: its name, what is said above it, its text and that as source."""
 
     name: Source

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
+
+from msgspec import Struct
 
 from compiler.targets.kfp.plan import Dag, FromScope, ParameterInput, ParameterType, Plan, Task
 from compiler.targets.kfp_dsl.branches import Block, Unit, blocks
@@ -14,7 +16,7 @@ from compiler.targets.kfp_dsl.origins import Given, Item, Origin, Place
 Content: TypeAlias = Task | Dag
 
 
-class Level(NamedTuple):
+class Level(Struct, frozen=True):
     """The blocks of one DAG; `refs` tells where what its Ifs compare comes from, by `key`."""
 
     place: Place
@@ -22,7 +24,7 @@ class Level(NamedTuple):
     refs: Mapping[str, Origin]
 
 
-class Exit(NamedTuple):
+class Exit(Struct, frozen=True):
     """The DAG of `finally`, the place around it, and its own, which is a function of its own."""
 
     dag: Dag
@@ -30,7 +32,7 @@ class Exit(NamedTuple):
     own: Place
 
 
-class Parts(NamedTuple):
+class Parts(Struct, frozen=True):
     """The pipeline's own tasks, and those of its `finally`."""
 
     main: Place

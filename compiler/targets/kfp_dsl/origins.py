@@ -7,8 +7,9 @@ SDK does the handing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from compiler.targets.kfp.pipelinespec import IMPORTED_OUTPUT
 from compiler.targets.kfp.plan import (
@@ -25,15 +26,13 @@ from compiler.targets.kfp.plan import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Struct, frozen=True):
     """A parameter of the pipeline's function."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Struct, frozen=True):
     """An output of the task with this component; `collected` from all rounds of loops around it."""
 
     component: str
@@ -41,8 +40,7 @@ class Made:
     collected: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """The item of the loop with this component, or a field of it."""
 
     component: str
@@ -52,8 +50,7 @@ class Item:
 Origin: TypeAlias = Given | Made | Item | Constant
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A scope, and what its inputs are."""
 
     scope: Scope

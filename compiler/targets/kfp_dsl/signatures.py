@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from compiler.ir import Required
 from compiler.targets.kfp.plan import (
@@ -39,8 +40,7 @@ _PYTHON_TYPES: dict[ParameterType, Source] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(Struct, frozen=True):
     """A parameter of a function; `default` with its `=`, empty where there is none."""
 
     name: Source
@@ -48,8 +48,7 @@ class Argument:
     default: Source
 
 
-@dataclass(frozen=True, slots=True)
-class Component:
+class Component(Struct, frozen=True):
     """The function of a component. `comment` stands above it, `docstring` may be None."""
 
     function: Source
@@ -59,8 +58,7 @@ class Component:
     container: Source
 
 
-@dataclass(frozen=True, slots=True)
-class Results:
+class Results(Struct, frozen=True):
     """The class of what the pipeline hands on."""
 
     name: Source

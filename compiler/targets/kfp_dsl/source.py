@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from compiler.values import JsonValue
 
@@ -24,16 +25,14 @@ class Source(str):
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A call: what is called, then arguments by position (no name) or by name."""
 
     function: Source
     arguments: tuple[tuple[str | None, Expression], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Items:
+class Items(Struct, frozen=True):
     """A list of expressions."""
 
     items: tuple[Expression, ...]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from compiler.ir import Security
 from compiler.targets.kfp.pipelinespec import LONGEST_RETRY, import_metadata
@@ -43,8 +44,7 @@ def artifact_class(schema: SchemaTitle) -> Source:
     return Source(f"dsl.{schema.removeprefix('system.')}")
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(Struct, frozen=True):
     """Functions and variables by component, and those of what a task waits for besides data.
 
     `items` are the names of loops' items, `types` the types of items and of their fields.

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from compiler.targets.kfp.plan import Constant, Dag, ParameterType, Task
 from compiler.targets.kfp_dsl.branches import Block, Branch
@@ -23,7 +24,7 @@ from compiler.targets.kfp_dsl.origins import Given, Item, Made, Origin, Place
 from compiler.targets.kfp_dsl.ports import amounts, taken
 
 
-class Lost(NamedTuple):
+class Lost(Struct, frozen=True):
     """A value that does not reach a step or loop (`node`); `unused` where it is a list whose items
     nobody takes."""
 
@@ -32,22 +33,21 @@ class Lost(NamedTuple):
     unused: bool
 
 
-@dataclass(slots=True, eq=False)
-class Group:
+class Group(Struct, eq=False):
     """An If, a loop or an exit handler. `item` is what the SDK calls a loop's item."""
 
     item: str = ""
     declared: set[str] = field(default_factory=set)
 
 
-class Name(NamedTuple):
+class Name(Struct, frozen=True):
     """What the SDK calls a value; `loop` is the only group that knows it, with those inside."""
 
     text: str
     loop: Group | None = None
 
 
-class Channel(NamedTuple):
+class Channel(Struct, frozen=True):
     """A value as the SDK sees it: its names from the most special to that of what it comes out
     of, the groups around the task that made that, and whether it comes out of a written list."""
 
@@ -56,7 +56,7 @@ class Channel(NamedTuple):
     written: bool
 
 
-class Use(NamedTuple):
+class Use(Struct, frozen=True):
     """A value in its place; `loop` is the component of the loop that it is the list of."""
 
     node: str
@@ -90,8 +90,7 @@ def lost(place: Place, *, exits: bool) -> list[Lost]:
     return list(dict.fromkeys(Lost(use.node, use.origin, use in forgotten) for use in every))
 
 
-@dataclass(slots=True)
-class _Walk:
+class _Walk(Struct):
     """Through blocks in the order of the source, in which the SDK numbers its groups."""
 
     types: Mapping[Item, ParameterType]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from compiler.targets.kfp.plan import Dag, DagOutput, Plan
 from compiler.targets.kfp_dsl import loops, nesting
@@ -28,8 +29,7 @@ MODULES = frozenset({"compiler", "dsl", "kubernetes"})
 _BUILTINS = frozenset({"bool", "dict", "float", "int", "list", "str"})
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(Struct, frozen=True):
     """The function of a pipeline. `tasks` are its statements in groups, with their margin;
     `returned` is empty where there is nothing to hand on."""
 
@@ -42,8 +42,7 @@ class Function:
     returned: Source
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """All that the template needs. `functions` are the pipelines, the one to compile last."""
 
     docstring: Source
