@@ -200,8 +200,9 @@ _COMPOSED = (Concat, ArtifactList, Operation, ListOf)
 def walk(expression: Expr) -> Iterator[Expr]:
     """The expression and all that is in it, from left to right."""
     yield expression
-    for part in parts_of(expression):
-        yield from walk(part)
+    if isinstance(expression, _COMPOSED):
+        for part in parts_of(expression):
+            yield from walk(part)
 
 
 def parts_of(expression: Expr) -> tuple[Expr, ...]:

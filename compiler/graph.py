@@ -101,6 +101,20 @@ class Graph:
         )
 
 
+_latest: list[tuple[tuple[Node, ...], Graph]] = []
+
+
+def graph_of(nodes: tuple[Node, ...]) -> Graph:
+    """The graph of some nodes; the last two are kept, as the checks and all targets ask for those
+    of a pipeline and of its `finally`."""
+    for known, graph in _latest:
+        if known is nodes:
+            return graph
+    made = Graph(nodes)
+    _latest[:] = [(nodes, made), *_latest[:1]]
+    return made
+
+
 def _levels(
     nodes: tuple[Node, ...], level: tuple[str, ...]
 ) -> Iterator[tuple[tuple[str, ...], tuple[Node, ...]]]:

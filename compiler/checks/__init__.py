@@ -42,7 +42,7 @@ from compiler.checks.unused import (
     untold_outputs,
 )
 from compiler.diagnostics import Diagnostic
-from compiler.graph import Graph
+from compiler.graph import graph_of
 from compiler.ir import Pipeline, Step
 from compiler.nodes import SourceFile
 from compiler.settings import Project
@@ -97,7 +97,7 @@ def check(
     for nodes, outputs in ((pipeline.nodes, pipeline.outputs), (pipeline.finally_nodes, ())):
         if not nodes:
             continue
-        graph = Graph(nodes)
+        graph = graph_of(nodes)
         circles = list(cycles(graph))
         found += circles or (*skipped_outputs(graph, outputs), *never_runs(graph))
     found += (finding for one in PIPELINE_CHECKS for finding in one(pipeline, project))

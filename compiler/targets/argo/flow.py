@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from compiler.graph import Graph, uses
+from compiler.graph import graph_of, uses
 from compiler.ir import Loop, Node
 from compiler.targets.argo.parts import Member as Piece
 from compiler.targets.argo.parts import Part, divide
@@ -12,7 +12,7 @@ from compiler.targets.argo.plan import Dag, Flow, Level, Member
 
 
 def flow_of(nodes: tuple[Node, ...]) -> Flow:
-    graph = Graph(nodes)
+    graph = graph_of(nodes)
     waits = {
         (level, name): wait for level in graph.levels for name, wait in graph.waits(level).items()
     }

@@ -80,7 +80,7 @@ class Part:
     alternatives: dict[tuple[str, str], Alternative] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.graph = graph.Graph(self.nodes)
+        self.graph = graph.graph_of(self.nodes)
         self.levels = {path: self._level(path) for path in self.graph.levels}
         self.collected = set()
         self.listed = set()

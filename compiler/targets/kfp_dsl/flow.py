@@ -128,7 +128,7 @@ def _of_part(part: Expr, where: str) -> Iterator[Support]:
 
 def _of_amounts(pipeline: Pipeline) -> Iterator[Support]:
     """Amounts that are known only at run time, which the SDK forgets to hand into groups."""
-    found = graph.Graph(pipeline.nodes)
+    found = graph.graph_of(pipeline.nodes)
     skippable = found.skippable().nodes
     free = {node.name for node in pipeline.nodes if node.name not in skippable}
     for step in pipeline.steps:
