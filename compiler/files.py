@@ -13,7 +13,8 @@ from compiler.diagnostics import MlcError
 
 
 def write_all(files: Mapping[Path, str]) -> None:
-    """Write several files, or leave all of them as they were.
+    """Write several files, or leave all of them as they were. What holds its text already is not
+    touched, so that it keeps its time.
 
     Raises:
         MlcError: a file can't be written.
@@ -22,6 +23,8 @@ def write_all(files: Mapping[Path, str]) -> None:
     replaced: list[tuple[Path, Path | None]] = []
     try:
         for path, text in files.items():
+            if _holds(path, text):
+                continue
             path.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
             staged.append((Path(name), path))
@@ -44,12 +47,23 @@ def write_all(files: Mapping[Path, str]) -> None:
             kept.unlink(missing_ok=True)
 
 
+def _holds(path: Path, text: str) -> bool:
+    try:
+        return path.is_file() and path.read_bytes() == text.encode()
+    except OSError:
+        return False
+
+
 def _kept(path: Path) -> Path | None:
-    """A copy of what is there, to bring it back by."""
+    """Another name for what is there, to bring it back by; a copy where a file has but one."""
     if not path.is_file():
         return None
     kept = path.with_name(f".{path.name}.before")
-    shutil.copy2(path, kept)
+    kept.unlink(missing_ok=True)
+    try:
+        kept.hardlink_to(path)
+    except OSError:
+        shutil.copy2(path, kept)
     return kept
 
 
