@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from itertools import pairwise
 
 from msgspec import Struct
@@ -68,6 +69,7 @@ def container_spec(container: Container, names: Mapping[str, Source]) -> Call:
     )
 
 
+@cache
 def _own_texts() -> dict[str, tuple[str, str]]:
     """Name and comment of what mlc itself brings into containers."""
     prepares = "Prepares a command: exports variables, puts flags together, looks for outputs."

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 from compiler.targets.kfp.plan import ArtifactInput, InputPath, InputValue, ParameterInput, Task
 
+_INPUTS = (InputValue, InputPath)
+
 
 def taken(task: Task) -> tuple[ParameterInput | ArtifactInput, ...]:
     """The inputs of the function: not those that only an If or an amount takes."""
     words = (*task.container.command, *task.container.args)
-    parts = (part for word in words for part in word)
-    used = {part.name for part in parts if isinstance(part, InputValue | InputPath)}
+    used = {part.name for word in words for part in word if isinstance(part, _INPUTS)}
     elsewhere = {name for _, name in task.condition.inputs} if task.condition else set()
     elsewhere |= {port.name for port in amounts(task)}
     return tuple(port for port in task.inputs if port.name in used or port.name not in elsewhere)

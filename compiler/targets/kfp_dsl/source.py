@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -47,9 +48,13 @@ def render(value: Expression, indent: int = 0, before: int = 0, after: int = 0) 
     `indent` is the column at which that line begins; `before` and `after` are how many columns the
     line holds on either side of the expression.
     """
-    flat = _flat(value)
+    if isinstance(value, Source):
+        return value
     parts = _parts(value)
-    if not parts or indent + before + _width(flat) + after <= WIDTH:
+    if not parts:
+        return _plain(value)
+    flat = _flat(value, WIDTH - indent - before - after)
+    if flat is not None:
         return flat
     opened, entries, closed = parts
     margin = " " * (indent + 4)
@@ -79,6 +84,8 @@ def f_string(parts: Iterable[str]) -> Source:
     return Source(f"f{quote}{body}{quote}")
 
 
+# What mlc itself brings into containers stands in nearly every module.
+@lru_cache(maxsize=256)
 def block(text: str) -> Source:
     """A text of several lines between triple quotes, its lines as they are."""
     head = text.rstrip('"')
@@ -111,12 +118,31 @@ def _parts(value: Expression) -> tuple[str, list[tuple[str, Expression]], str] |
     return None
 
 
-def _flat(value: Expression) -> Source:
+def _flat(value: Expression, room: int) -> Source | None:
+    """An expression on one line; None where that takes more columns than there is room for."""
+    if isinstance(value, str):
+        flat = _plain(value) if len(value) <= room else None
+        return flat if flat is not None and _width(flat) <= room else None
     parts = _parts(value)
-    if parts:
-        opened, entries, closed = parts
-        inside = ", ".join(f"{name}{_flat(item)}" for name, item in entries)
-        return Source(f"{opened}{inside}{closed}")
+    if not parts:
+        return _plain(value)
+    opened, entries, closed = parts
+    # Behind the last there is no comma.
+    left = room - _width(opened) - len(closed) + len(", ")
+    written = []
+    for name, item in entries:
+        flat = _flat(item, left)
+        if flat is None:
+            return None
+        written.append(f"{name}{flat}")
+        left -= _width(written[-1]) + len(", ")
+        if left < 0:
+            return None
+    return Source(f"{opened}{', '.join(written)}{closed}")
+
+
+def _plain(value: Expression) -> Source:
+    """An expression that has no entries."""
     match value:
         case Source():
             return value
@@ -137,6 +163,8 @@ def _width(source: str) -> int:
     return len(source) + sum(not character.isascii() for character in source)
 
 
+# Words of command lines come again and again.
+@lru_cache(maxsize=4096)
 def _string(text: str) -> Source:
     quote = _quote(text)
     return Source(f"{quote}{escaped(text, quote)}{quote}")
