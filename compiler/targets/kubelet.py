@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -51,6 +52,8 @@ def escape(word: ArgumentWord, spell: Callable[[Placeholder], str]) -> str:
     return "".join(written)
 
 
+# Most words of a container stand in others too, long ones first of all.
+@lru_cache(maxsize=4096)
 def escape_text(text: str, *, before: bool = False, after: bool = False) -> str:
     """Text as part of a word, with a placeholder directly `before` or `after` it."""
     signs = _SIGNS_BEFORE_VALUE if after else _SIGNS

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from itertools import pairwise
 
 from compiler.expr import ArtifactType, Type
@@ -53,7 +52,7 @@ def _spelled(found: ArgumentWord, spell: Callable[[Placeholder], str]) -> str:
     """One word; two values in a row are kept apart, as each may be a brace."""
     if len(found) == 1:
         slot = found[0]
-        return _escaped(slot.text) if isinstance(slot, Text) else spell(slot)
+        return escape_text(slot.text) if isinstance(slot, Text) else spell(slot)
     cuts = [
         position
         for position, (slot, following) in enumerate(pairwise(found), start=1)
@@ -64,4 +63,3 @@ def _spelled(found: ArgumentWord, spell: Callable[[Placeholder], str]) -> str:
 
 
 # Most words, the wrapper among them, stand in many steps.
-_escaped = lru_cache(maxsize=1024)(escape_text)

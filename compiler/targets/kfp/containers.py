@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from compiler.expr import ArtifactType, Expr
 from compiler.ir import Command, Python, Script, Step
@@ -107,8 +108,7 @@ def _arguments(step: Step, launch: Launch, inputs: dict[str, str]) -> tuple[Word
     def part(slot: Slot, before: bool, after: bool) -> Part:
         match slot:
             case LaunchText(text=text):
-                escaped = escape_text(text, before=before, after=after)
-                return Text(escaped if before else no_clause(escaped))
+                return _text(text, before, after)
             case ValueOf(capture=name):
                 return InputValue(inputs[name])
             case PathOf(capture=name):
@@ -117,9 +117,14 @@ def _arguments(step: Step, launch: Launch, inputs: dict[str, str]) -> tuple[Word
                 return OutputPath(name) if name in artifacts else OutputFile(name)
 
     return tuple(
-        tuple(part(slot, at > 0, at + 1 < len(word)) for at, slot in enumerate(word))
-        for word in argv
+        [tuple([part(s, at > 0, at + 1 < len(word)) for at, s in enumerate(word)]) for word in argv]
     )
+
+
+@lru_cache(maxsize=4096)
+def _text(text: str, before: bool, after: bool) -> Text:
+    escaped = escape_text(text, before=before, after=after)
+    return Text(escaped if before else no_clause(escaped))
 
 
 def no_clause(text: str) -> str:

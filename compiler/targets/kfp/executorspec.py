@@ -16,7 +16,7 @@ from compiler.targets.kfp.plan import (
     Text,
     Word,
 )
-from compiler.values import JsonValue
+from compiler.values import JsonValue, to_json
 
 JsonObject: TypeAlias = dict[str, JsonValue]
 
@@ -37,6 +37,12 @@ def container_spec(container: Container) -> JsonObject:
             "resources": _resources(container.resources),
         }
     )
+
+
+def container_bytes(container: Container) -> int:
+    """The bytes of a container as the JSON that the backend makes of it."""
+    text = to_json(container_spec(container))
+    return len(text.encode()) + 5 * sum(map(text.count, "<>&"))  # Go writes them as \u003c
 
 
 def _resources(resources: Resources) -> JsonObject:

@@ -27,15 +27,16 @@ from compiler.settings import TargetSettings
 from compiler.targets import Support
 from compiler.targets.kfp.carrying import MOST_PARAMETER_BYTES, altered, unwritable
 from compiler.targets.kfp.containers import container, has_shell, needs_shell
-from compiler.targets.kfp.executorspec import container_spec
+from compiler.targets.kfp.executorspec import container_bytes
 from compiler.targets.kfp.flowsupport import of_flow
 from compiler.targets.kfp.names import input_names
+from compiler.targets.kfp.plan import Container
 from compiler.targets.kfp.planning import Draft, importable
 from compiler.targets.kfp.podsupport import of_pod, of_resources, of_volumes
 from compiler.targets.kfp.schedules import of_schedules
 from compiler.targets.kubelet import is_exposed
 from compiler.targets.uses import emulated, exact, impossible, refused, weaker
-from compiler.values import to_json, to_text
+from compiler.values import to_text
 
 # The driver gets a container as JSON in one argument, of which Linux allows 128 KiB; what the
 # driver makes of it has to fit again, with values in it.
@@ -49,7 +50,11 @@ _FORMS = {Command: "command", Script: "script", Python: "python"}
 
 def of_pipeline(pipeline: Pipeline, settings: TargetSettings, draft: Draft) -> list[Support]:
     """How each field fares, given what was planned."""
-    sizes = {s.name: _container_bytes(s, draft.launches[s.name]) for s in pipeline.steps}
+    planned = {
+        task.step: task.container for task in draft.plan.root.containers() if not task.is_helper
+    }
+    containers = {s.name: planned.get(s.name) or _alone(s, draft) for s in pipeline.steps}
+    sizes = {name: container_bytes(found) for name, found in containers.items()}
     return [
         *_of_texts(pipeline),
         *(use for param in pipeline.params for use in _of_param(param)),
@@ -199,11 +204,11 @@ def _of_program(step: Step, launch: Launch, size: int) -> Iterator[Support]:
             yield impossible(field, where, span, reason)
 
 
-def _container_bytes(step: Step, launch: Launch) -> int:
-    """The size of a step's container as the JSON that the backend makes of it."""
+def _alone(step: Step, draft: Draft) -> Container:
+    """The container of a step that there was no way to plan."""
+    launch = draft.launches[step.name]
     names = input_names((c.name for c in launch.captures), (o.name for o in step.outputs))
-    text = to_json(container_spec(container(step, launch, names)))
-    return len(text.encode()) + 5 * sum(map(text.count, "<>&"))  # Go writes them as \u003c
+    return container(step, launch, names)
 
 
 def _literals(step: Step) -> Iterator[tuple[str, Span, str]]:
