@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -50,20 +51,31 @@ class Part(NamedTuple):
 
 
 def measure(
-    command: Command, folder: Path = ROOT, runs: int = 1, env: Mapping[str, str] | None = None
+    command: Command,
+    folder: Path = ROOT,
+    runs: int = 1,
+    env: Mapping[str, str] | None = None,
+    output: Path | None = None,
 ) -> Figure:
     """The medians of some runs of a command, which has to succeed, after one that is not counted
-    where there are several. It is ended after `PATIENCE` seconds."""
-    figures = [_once(command, folder, env) for _ in range(runs + (runs > 1))][runs > 1 :]
-    return Figure(*(statistics.median(column) for column in zip(*figures, strict=True)))
+    where there are several. It is ended after `PATIENCE` seconds. The folder `output` is taken away
+    before each run, since what is there already is not written again."""
+    figures = []
+    for _ in range(runs + (runs > 1)):
+        if output is not None:
+            shutil.rmtree(output, ignore_errors=True)
+        figures.append(_once(command, folder, env))
+    counted = figures[runs > 1 :]
+    return Figure(*(statistics.median(column) for column in zip(*counted, strict=True)))
 
 
 def _once(command: Command, folder: Path, env: Mapping[str, str] | None) -> Figure:
+    # An installed program has its bytecode on the disk, whatever is set for this process.
+    around = {**os.environ, **(env or {})}
+    around.pop("PYTHONDONTWRITEBYTECODE", None)
     began = time.perf_counter()
     with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(
-            command, cwd=folder, stdout=said, stderr=said, env={**os.environ, **(env or {})}
-        )
+        process = subprocess.Popen(command, cwd=folder, stdout=said, stderr=said, env=around)
         timer = threading.Timer(PATIENCE, process.kill)
         timer.start()
         _, status, used = os.wait4(process.pid, 0)
@@ -76,7 +88,7 @@ def _once(command: Command, folder: Path, env: Mapping[str, str] | None) -> Figu
 
 
 def mlc(*arguments: str) -> list[str | Path]:
-    return [sys.executable, "-m", "compiler", *arguments]
+    return [Path(sys.executable).with_name("mlc"), *arguments]
 
 
 def project(folder: Path, **specs: str) -> Path:

@@ -26,7 +26,7 @@ def part(scratch: Path) -> Part:
         ("validated", 500, ["validate"]),
         ("compiled to three targets", 200, ["compile", "-q"]),
     ):
-        one = measure(mlc(*arguments), folder, runs=3)
+        one = measure(mlc(*arguments), folder, runs=3, output=folder / "build")
         specs = _COUNT / one.cpu
         rows.append(Row(f"{_COUNT:,} specs {verb}", one, f"{specs:.0f} specs a second"))
         two = _two_processes(arguments, folder)
@@ -41,4 +41,5 @@ def _two_processes(arguments: list[str], folder: Path) -> Figure:
     specs = sorted(
         path.relative_to(folder).as_posix() for path in (folder / "algorithms").iterdir()
     )
-    return measure([sys.executable, "-c", _HALVES, *mlc(*arguments), "--", *specs], folder, runs=3)
+    command = [sys.executable, "-c", _HALVES, *mlc(*arguments), "--", *specs]
+    return measure(command, folder, runs=3, output=folder / "build")

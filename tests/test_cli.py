@@ -165,6 +165,23 @@ def test_what_cannot_be_written_leaves_things_as_they_were(project: Path) -> Non
     assert sorted(p.name for p in (project / "build/demo").iterdir()) == FILES
 
 
+def test_what_is_as_it_should_be_is_not_written_again(project: Path) -> None:
+    def times() -> list[int]:
+        return [(project / "build/demo" / name).stat().st_mtime_ns for name in FILES]
+
+    def compile_() -> None:
+        assert mlc(project, "compile", "algorithms/demo.yaml").returncode == 0
+
+    compile_()
+    first = times()
+    compile_()
+    assert times() == first
+    (project / "algorithms/demo.yaml").write_text(SPEC.replace("rows: 3", "rows: 4"))
+    compile_()
+    assert all(later > before for later, before in zip(times(), first, strict=True))
+    assert sorted(p.name for p in (project / "build/demo").iterdir()) == FILES
+
+
 def test_compile_to_standard_output(project: Path) -> None:
     done = mlc(project, "compile", "algorithms/demo.yaml", "--target", "argo", "-o", "-")
     assert "kind: WorkflowTemplate" in done.stdout
