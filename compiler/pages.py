@@ -17,6 +17,9 @@ from compiler.diagnostics import nearest
 # A file's name may stand above it; without one it is SPEC.
 _FENCED = re.compile(r"^(?:`([^`\n]+)`:\n\n)?```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SPEC = "spec.yaml"
+# What findings say in a session.
+_SAID = re.compile(r"^(?:error|warning|note)\[.*|^ *= .*", re.MULTILINE)
+_MOST_FOUND = 10
 
 
 class Example(Struct, frozen=True):
@@ -52,10 +55,6 @@ def parse(text: str) -> Page:
     head, bad, good = re.split(r"^## (?:Bad|Good)\n", text, flags=re.MULTILINE)
     title, _, why = head.partition("\n")
     return Page(title.removeprefix("# "), why.strip(), _example(bad), _example(good))
-
-
-_MOST_FOUND = 10
-_SAID = re.compile(r"^(?:error|warning|note)\[.*|^ *= .*", re.MULTILINE)
 
 
 def find(text: str) -> list[str]:

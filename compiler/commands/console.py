@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # How messages call what is read from standard input.
 STDIN = "<stdin>"
-OK, FAILED, USAGE, ENVIRONMENT, INTERRUPTED = 0, 1, 2, 3, 130
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 def coloured(stream_is_terminal: bool) -> bool:

@@ -11,7 +11,7 @@ before all others.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import pairwise
 from typing import TypeAlias
@@ -22,9 +22,6 @@ Placeholder: TypeAlias = ValueOf | PathOf | OutputPathOf
 
 ESCAPES = (("MLC_D", "$"), ("MLC_E", ""))
 
-# Argo moves arguments of more than 128 KiB out of the pod, after which nothing is expanded, and
-# KFP hands a container's whole specification to its driver as one argument.
-MOST_ARGV_BYTES = 96 * 1024
 # Linux: MAX_ARG_STRLEN, the terminating NUL included.
 MOST_WORD_BYTES = 128 * 1024
 
@@ -74,8 +71,3 @@ def is_exposed(word: ArgumentWord) -> bool:
         and following.text.startswith(("$", "(", "{"))
         for slot, following in pairwise(word)
     )
-
-
-def argv_bytes(words: Iterable[str]) -> int:
-    """The bytes that words take as arguments of a process, each with its terminating NUL."""
-    return sum(len(word.encode()) + 1 for word in words)

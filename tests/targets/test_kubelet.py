@@ -12,7 +12,6 @@ from compiler.launch import OutputPathOf, PathOf, Text, ValueOf
 from compiler.targets.kubelet import (
     ESCAPES,
     Placeholder,
-    argv_bytes,
     escape,
     escape_text,
     is_exposed,
@@ -134,11 +133,6 @@ def test_exposed_words() -> None:
     assert is_exposed((value, Text("{")))
     assert not is_exposed((Text("$("), value, Text("a$")))
     assert not is_exposed((OutputPathOf("o"), Text("$")))
-
-
-def test_sizes() -> None:
-    assert argv_bytes([]) == 0
-    assert argv_bytes(["", "é", "ab"]) == 1 + 3 + 3
 
 
 def test_braces_do_not_meet_across_a_placeholder() -> None:
