@@ -84,11 +84,11 @@ def of_description(text: str | None) -> tuple[str, Marks | None]:
     return text[: found.start()].rstrip(), _marks(named)
 
 
-def same(mark: str, wanted: str) -> bool:
-    """Whether a mark that may have been cut is that of `wanted`."""
-    if mark == wanted or mark == cut(wanted, _MOST_OF_A_TAG):
-        return True
-    return any(most and mark == cut(wanted, most) for _, most in _LETTERS.values())
+def same(name: str, mark: str, wanted: str) -> bool:
+    """Whether the mark `name`, which may have been cut, is that of `wanted`."""
+    # As that mark alone is cut: a short one keeps a beginning, which is another's whole name.
+    _, most = _LETTERS[name]
+    return mark in (wanted, cut(wanted, _MOST_OF_A_TAG), unquote(_word(wanted, most)))
 
 
 def label(value: str) -> str:

@@ -95,7 +95,7 @@ def deploy(engine: Engine, item: Item, deployment: Deployment, say: Say) -> Vers
 
 
 def _is_own(version: Version, own: Marks) -> bool:
-    return version.marks is not None and marks.same(version.marks.project, own.project)
+    return version.marks is not None and marks.same("project", version.marks.project, own.project)
 
 
 def _experiment(engine: Engine, name: str, own: Marks) -> Experiment:

@@ -173,7 +173,7 @@ def _against(start: Item, wanted: Wanted, current: Version, own: Marks, asking: 
         if old is None:
             why = (f"{_no_spec(wanted, there.commit, asking)}, so what changed can't be told",)
         return replace(start, kind="changed", publish=True, changes=changes, why=why)
-    if wanted.of_commit and not marks.same(there.commit, own.commit):
+    if wanted.of_commit and not marks.same("commit", there.commit, own.commit):
         change = Change("git.commit", there.commit, own.commit)
         return replace(start, kind="changed", publish=True, changes=(change,))
     found = asking.drifted(wanted, current)
@@ -218,7 +218,7 @@ def _schedules(
             yield found
     enabled = {one.spec.name for one in deployed.schedules if one.enabled}
     for name in sorted(enabled):
-        if not any(marks.same(name, known) for known in names):
+        if not any(marks.same("schedule", name, known) for known in names):
             yield ScheduleChange(name, "remove")
 
 

@@ -70,9 +70,9 @@ def _done_with(
     groups: dict[tuple[str, str], list[Schedule]] = {}
     for one in engine.schedules(project):
         own = one.marks.algorithm if one.marks is not None else ""
-        names = next((n for a, n in wanted.items() if marks.same(own, a)), None)
+        names = next((n for a, n in wanted.items() if marks.same("algorithm", own, a)), None)
         if own and names is not None:
-            name = next((n for n in names if marks.same(one.spec.name, n)), "")
+            name = next((n for n in names if marks.same("schedule", one.spec.name, n)), "")
             groups.setdefault((own, name), []).append(one)
     for (_, name), group in sorted(groups.items()):
         enabled = [one for one in group if one.enabled]

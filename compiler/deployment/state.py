@@ -33,7 +33,7 @@ class Deployed(Struct, frozen=True):
 
     def named(self, schedule: str) -> list[Schedule]:
         """Those of one name in a spec, the one that counts first."""
-        found = [one for one in self.schedules if marks.same(one.spec.name, schedule)]
+        found = [one for one in self.schedules if marks.same("schedule", one.spec.name, schedule)]
         return sorted(found, key=rank, reverse=True)
 
     def counted(self, schedule: str) -> Schedule | None:
@@ -95,7 +95,8 @@ def read_state(engine: Engine, project: str, branch: str) -> dict[str, Deployed]
             schedules.setdefault(schedule.marks.algorithm, []).append(schedule)
     for name in [name for name in schedules if name not in versions]:
         # Where there is little room, the name of an algorithm may have been cut.
-        whole = next((known for known in sorted(versions) if marks.same(name, known)), name)
+        fits = (known for known in sorted(versions) if marks.same("algorithm", name, known))
+        whole = next(fits, name)
         if whole != name:
             schedules.setdefault(whole, []).extend(schedules.pop(name))
     names = sorted(versions.keys() | schedules.keys())
@@ -121,7 +122,7 @@ def schedules_of(engine: Engine, project: str, algorithm: str) -> tuple[Schedule
     return tuple(
         one
         for one in engine.schedules(project, algorithm)
-        if one.marks is not None and marks.same(one.marks.algorithm, algorithm)
+        if one.marks is not None and marks.same("algorithm", one.marks.algorithm, algorithm)
     )
 
 
@@ -129,7 +130,7 @@ def _is_of(engine: Engine, version: Version, branch: str) -> bool:
     """Whether a version is what the branch deployed. Where one is replaced in place, what was
     submitted on that branch has another name."""
     own = version.marks
-    if own is None or not marks.same(own.branch, branch):
+    if own is None or not marks.same("branch", own.branch, branch):
         return False
     return not engine.replaces_schedules or version.pipeline == own.algorithm.replace("_", "-")
 

@@ -681,7 +681,7 @@ def test_what_is_foreign_is_refused(there: World) -> None:
     (there.checkout.folder / "more" / "fit.yaml").write_text(replace(FIT, epochs=8).spec("fit"))
     with contextlib.chdir(there.checkout.folder / "more"):
         assert run(("deploy", "--yes", "--allow-dirty", "fit.yaml")) == 3
-    assert marks.same(project_of(there), "ia-algorithms")
+    assert project_of(there) == "ia-algorithms"
 
 
 def test_a_name_that_others_have_stops_a_plan_as_it_does_a_deploy(

@@ -160,7 +160,7 @@ class Kfp:
     def experiments(self, project: str) -> Iterator[Experiment]:
         for data in self._experiments():
             found = reading.experiment(data, self._ui)
-            if found.marks is not None and marks.same(found.marks.project, project):
+            if _is_of(found.marks, project):
                 yield found
 
     def find_experiment(self, name: str) -> Experiment | None:
@@ -368,9 +368,9 @@ class Kfp:
         for data in self._recurring(**named):
             found = reading.schedule(data, self._ui)
             own = found.marks
-            if own is None or not marks.same(own.project, project):
+            if own is None or not _is_of(own, project):
                 continue
-            if algorithm is None or marks.same(own.algorithm, algorithm):
+            if algorithm is None or marks.same("algorithm", own.algorithm, algorithm):
                 yield found
 
     def put_schedule(
@@ -413,8 +413,7 @@ class Kfp:
         def same() -> list[Schedule]:
             listed = self._recurring(filter=where(display_name=name))
             every = (reading.schedule(data, self._ui) for data in listed)
-            own = (s for s in every if s.name == name and s.marks is not None)
-            found = [s for s in own if s.marks and marks.same(s.marks.project, marks_.project)]
+            found = (s for s in every if s.name == name and _is_of(s.marks, marks_.project))
             return sorted(found, key=lambda s: (s.created or 0.0, s.id))
 
         self._once(lambda: next(iter(same()), None), create)
@@ -465,7 +464,7 @@ class Kfp:
 
     def _foreign(self, found: Marks | None, what: str, project: str | None) -> str:
         """Why it is not to be touched; empty where it may be."""
-        if found is not None and (project is None or marks.same(found.project, project)):
+        if found is not None and (project is None or marks.same("project", found.project, project)):
             return ""
         whose = f"of the project {found.project}" if found else "not made by mlc"
         return (
@@ -579,7 +578,7 @@ class Kfp:
 
 
 def _is_of(found: Marks | None, project: str) -> bool:
-    return found is not None and marks.same(found.project, project)
+    return found is not None and marks.same("project", found.project, project)
 
 
 def _reference(version: Version) -> Any:
@@ -601,13 +600,10 @@ def _config(params: Mapping[str, JsonValue], manifest: Manifest) -> Any:
 
 def _fits(run: Run, query: RunQuery) -> bool:
     own = run.marks
-    wanted = (
-        (query.project, own.project if own else ""),
-        (query.algorithm, own.algorithm if own else ""),
-        (query.branch, own.branch if own else ""),
-    )
-    if any(want is not None and not marks.same(have, want) for want, have in wanted):
-        return False
+    for name in ("project", "algorithm", "branch"):
+        want = getattr(query, name)
+        if want is not None and not (own and marks.same(name, getattr(own, name), want)):
+            return False
     if query.schedule is not None and run.schedule != query.schedule:
         return False
     return not query.states or run.state in query.states
