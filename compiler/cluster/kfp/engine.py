@@ -306,7 +306,10 @@ class Kfp:
 
     def run(self, id: str, steps: Mapping[str, str] | None = None) -> Run:  # noqa: ARG002
         data = self._read_run(id)
-        return replace(self._run(data), steps=tuple(Tasks(data, self._tasks(data)).steps()))
+        of_version = self._version_of(data)
+        own = marks.of_tags(of_version.get("tags")) if of_version is not None else None
+        found = reading.run(data, self._ui, own)
+        return replace(found, steps=tuple(Tasks(data, self._tasks(data)).steps()))
 
     def runs(self, query: RunQuery) -> Iterator[Run]:
         named = {"experiment_id": query.experiment} if query.experiment else {}
@@ -319,10 +322,17 @@ class Kfp:
             sort_by=_NEWEST,
             **named,
         )
+        known: dict[str, Marks | None] | None = None
         for data in pages:
             if left is not None and left <= 0:
                 return
             found = self._run(data)
+            if found.marks is None and found.schedule and query.project is not None:
+                # What a schedule starts has no description: its version tells whose it is.
+                if known is None:
+                    versions = self.versions(query.project, query.algorithm)
+                    known = {version.id: version.marks for version in versions}
+                found = replace(found, marks=known.get(found.version))
             if _fits(found, query):
                 left = None if left is None else left - 1
                 yield found
@@ -569,12 +579,15 @@ class Kfp:
     def _tasks(self, run: Json) -> dict[str, TaskOf]:
         """The steps of a run by task, from its own spec or that of its version."""
         spec = run.get("pipeline_spec")
-        reference = at(run, "pipeline_version_reference")
         if not spec:
-            ids = (reference.get("pipeline_id", ""), reference.get("pipeline_version_id", ""))
-            data = self._version_data(*ids) if all(ids) else None
+            data = self._version_of(run)
             spec = data.get("pipeline_spec") if data else None
         return tasks_of(spec)
+
+    def _version_of(self, run: Json) -> Json | None:
+        reference = at(run, "pipeline_version_reference")
+        ids = (reference.get("pipeline_id", ""), reference.get("pipeline_version_id", ""))
+        return self._version_data(*ids) if all(ids) else None
 
 
 def _is_of(found: Marks | None, project: str) -> bool:

@@ -74,7 +74,7 @@ def version(data: Json, ui: str) -> Version:
 
 
 def run(data: Json, ui: str, marks: Marks | None = None) -> Run:
-    """`marks` are those of its version, which say more than its own."""
+    """`marks` are those of its version, which count where it has none of its own."""
     own = data.get("run_id", "")
     _, written = of_description(data.get("description"))
     reference = at(data, "pipeline_version_reference")
