@@ -6,7 +6,7 @@ Pure: what has to be asked for (old specs, documents of versions) is given by fu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -256,7 +256,7 @@ def schedule_changes(
             yield Change(name, left, right)
     for name in sorted(old.params.keys() | new.params.keys()):
         before, after = old.params.get(name, ABSENT), new.params.get(name, ABSENT)
-        if before is ABSENT or after is ABSENT or _text(before) != _text(after):
+        if before is ABSENT or after is ABSENT or not _is_same(before, after):
             yield Change(f"params.{name}", _none(before), _none(after))
 
 
@@ -274,8 +274,9 @@ def _by_hand(schedule: ScheduleSpec, there: Schedule, asking: Asking, wanted: Wa
     return "changed by hand: " + ", ".join(changed) if changed else ""
 
 
-def _text(value: object) -> str:
-    return to_text(plain(value))
+def _is_same(one: Any, other: Any) -> bool:
+    """As values; or as texts, for some engines keep no more of a list, its `1.0` as it stands."""
+    return to_text(plain(one)) == to_text(plain(other)) or to_text(one) == to_text(other)
 
 
 def _none(value: object) -> JsonValue:

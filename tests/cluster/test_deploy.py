@@ -204,6 +204,27 @@ def test_schedules_come_change_and_go(there: World) -> None:
     assert not plan(there)["changes"]
 
 
+def test_params_of_a_schedule_are_read_back_as_they_were_given(there: World) -> None:
+    """Engines keep text, or numbers without their point."""
+    text = FIT.spec("fit")
+    params = {
+        "rates: {type: array, items: {type: number}": "[1.0, 2.0, 0.5]",
+        "rate: {type: number": "2.0",
+        "small: {type: number": "1e-7",
+        "count: {type: integer": "3",
+        "text: {type: string": '"1.0"',
+        "flag: {type: boolean": "true",
+    }
+    defined = "".join(f"  {name}, default: null, description: X.}}\n" for name in params)
+    given = ", ".join(f"{name.partition(':')[0]}: {value}" for name, value in params.items())
+    text = text.replace("steps:\n", f"{defined}steps:\n").replace("epochs: 5", given)
+    there.checkout.write_all({"algorithms/fit.yaml": text})
+    there.checkout.commit()
+    assert there.mlc("deploy", "--yes", "--allow-dirty", "-q")[0] == 0
+    code, printed = there.mlc("plan", "--detailed-exitcode", "-q")
+    assert code == 0, printed
+
+
 def test_runs_under_way_outlive_their_schedule(there: World) -> None:
     there.write({"fit": FIT})
     there.deploy()
