@@ -21,10 +21,10 @@ from compiler.commands.deployments import (
     overtaken,
     read_line,
     read_wanted,
+    specs_of,
 )
 from compiler.commands.engines import connected, here, settings_of
 from compiler.commands.plan import as_data, lines, read_plan
-from compiler.commands.specs import find_algorithms
 from compiler.commands.submissions import has_all, tell
 from compiler.commands.submit import submit_specs
 from compiler.deployment.apply import Deployment, Moved, deploy
@@ -81,7 +81,7 @@ def deploy_specs(request: Request) -> int:
     specs = request.specs
     if given is not None:
         specs = () if given.whole else tuple(item.spec for item in given.items)
-    algorithms = find_algorithms(specs)
+    algorithms = specs_of(project, specs)
     every = read_wanted(algorithms, settings, request.style, request.quiet, request.verbose)
     if every is None:
         return console.FAILED

@@ -12,6 +12,8 @@ from compiler.binding import Git
 from compiler.cluster import Engine
 from compiler.cluster.records import Marks, Version
 from compiler.commands import console
+from compiler.commands.changed import own_specs
+from compiler.commands.specs import find_algorithms
 from compiler.deployment.difference import Asking, Item, Plan, plan_items
 from compiler.deployment.past import Past
 from compiler.deployment.state import Deployed, read_state
@@ -47,6 +49,18 @@ def read_line(project: Project) -> Line:
             "`git remote set-head origin --auto`, or set CI_DEFAULT_BRANCH"
         )
     return Line(branch, branch.default)
+
+
+def specs_of(project: Project, named: tuple[str, ...]) -> tuple[str, ...]:
+    """The specs that are named, else all of the project; once the last is deleted there is none,
+    and what the engine has is orphaned.
+
+    Raises:
+        MlcError: a folder that is named has none.
+    """
+    if named:
+        return find_algorithms(named)
+    return tuple(path.as_posix() for path in own_specs(project.root))
 
 
 def read_wanted(

@@ -328,6 +328,17 @@ def test_orphans_are_shown_and_pruned(there: World) -> None:
     assert kinds(there) == {"fit": "unchanged"}
 
 
+def test_the_last_algorithm_is_pruned_as_any_other(there: World) -> None:
+    there.write({"fit": FIT})
+    there.deploy()
+    there.write({})
+    assert kinds(there) == {"fit": "orphaned"}
+    there.deploy("--prune")
+    assert there.mlc("plan", "-q") == (0, "training: no algorithms; nothing to do\n")
+    code, printed = there.mlc("plan", "-q", ".")
+    assert code == 3 and "there is no spec in ." in printed
+
+
 def test_a_plan_is_carried_out_as_shown_or_not_at_all(there: World, tmp_path: Path) -> None:
     there.write({"fit": FIT})
     file = str(tmp_path / "plan.json")
