@@ -160,8 +160,8 @@ def carry_out(
     for item in orphans:
         if not prune(engine, project.name, line.name, state[item.algorithm], request.say):
             request.say(
-                f"{item.algorithm}: runs of its schedules are under way; the rest goes with the "
-                "next mlc deploy --prune"
+                f"{item.algorithm}: runs of it are under way; the rest goes with the next mlc "
+                "deploy --prune"
             )
     names = {w.algorithm: frozenset(s.name for s in w.schedules) for w in every}
     kept = tidy(engine, project.name, names, request.say)

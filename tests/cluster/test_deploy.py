@@ -322,10 +322,23 @@ def test_orphans_are_shown_and_pruned(there: World) -> None:
     code, printed = there.mlc("deploy", "--prune", "--yes", "algorithms/fit.yaml")
     assert code == 2 and "--prune looks at all specs" in printed
     printed = there.deploy("--prune")
-    assert "runs of its schedules are under way" in printed
+    assert "runs of it are under way" in printed
     there.finish_all()
     there.deploy("--prune")
     assert kinds(there) == {"fit": "unchanged"}
+
+
+def test_a_version_stays_while_a_run_of_it_is_under_way(there: World) -> None:
+    """Whoever started it. On Argo a submission has a template of its own."""
+    there.write({"fit": replace(FIT, schedules=())})
+    there.deploy()
+    assert there.mlc("submit", "algorithms/fit.yaml", "--allow-dirty", "-q")[0] == 0
+    there.write({})
+    printed = there.deploy("--prune")
+    assert ("fit: deleted" in printed) == (there.kind != "kfp"), printed
+    there.finish_all()
+    there.deploy("--prune")
+    assert kinds(there) == {}
 
 
 def test_the_last_algorithm_is_pruned_as_any_other(there: World) -> None:
