@@ -77,7 +77,7 @@ class Plan(Struct, frozen=True):
 class Asking(Struct, frozen=True):
     """What the plan asks for where it needs it. `past` gives a spec by commit prefix and digest
     (empty for any), `drifted` whether the documents of a version are not what its commit compiles
-    to, `foreign` what of others has the name of one that is new, `renamed` whether it was another
+    to, `foreign` what of others has a name that it is to take, `renamed` whether it was another
     algorithm's spec at a commit. `kept` are the fields of schedules that the engine keeps."""
 
     past: Callable[[Wanted, str, str], Wanted | None]
@@ -149,7 +149,7 @@ def _item(wanted: Wanted, deployed: Deployed | None, own: Marks, asking: Asking)
         fingerprint=deployed.fingerprint,
     )
     if current is None or current.marks is None:
-        item = replace(start, publish=True, foreign=asking.foreign(wanted))
+        item = replace(start, publish=True)
     else:
         item = _against(start, wanted, current, own, asking)
         if item.publish:
@@ -158,7 +158,9 @@ def _item(wanted: Wanted, deployed: Deployed | None, own: Marks, asking: Asking)
     settled = not item.publish
     changes = tuple(_schedules(wanted, deployed, current if settled else None, asking))
     drift = (*item.drift, *(f"schedule {c.name}: {c.by_hand}" for c in changes if c.by_hand))
-    return replace(item, schedules=changes, drift=drift)
+    takes_names = item.kind == "new" or any(change.action == "add" for change in changes)
+    foreign = asking.foreign(wanted) if takes_names else ""
+    return replace(item, schedules=changes, drift=drift, foreign=foreign)
 
 
 def _against(start: Item, wanted: Wanted, current: Version, own: Marks, asking: Asking) -> Item:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster.deployed import Algorithm, Kill, World, run, said, world
+from cluster.deployed import Algorithm, Kill, World, foreign, run, said, world
 from cluster.servers.kubernetes import Kubernetes, write_kubeconfig
 from cluster.servers.wire import Server
 from cluster.servers.workflows import Cluster
@@ -756,6 +756,31 @@ def test_a_name_that_others_have_stops_a_plan_as_it_does_a_deploy(
     with contextlib.chdir(more):
         assert said("plan", early)[0] == 0
     assert writes_of(there) == writes
+
+
+def test_a_schedule_whose_name_others_have_stops_a_deploy_before_anything_is_made(
+    there: World,
+) -> None:
+    """On Argo a schedule has a name of its own to be taken."""
+    spec = {"schedules": ["0 1 * * *"], "workflowSpec": {"workflowTemplateRef": {"name": "theirs"}}}
+    for number, before in enumerate(
+        ({"early": FIT}, {"early": FIT, "fit": replace(FIT, schedules=())})
+    ):
+        there.write(before)
+        there.deploy()
+        if there.kind == "kfp":
+            continue
+        if not number:
+            theirs = {"metadata": {"name": "fit--nightly"}, "spec": spec}
+            there.app.cluster.create("cronworkflows", "default", theirs)
+            there.invariants.foreign = foreign(there.kind, there.app)
+        there.write({"early": replace(FIT, epochs=4 + number), "fit": FIT})
+        writes = writes_of(there)
+        code, printed = there.mlc("deploy", "--yes", "--allow-dirty")
+        assert (
+            code == 3 and "cron workflow fit--nightly on engine `training` is not made" in printed
+        )
+        assert writes_of(there) == writes
 
 
 def project_of(there: World) -> str:

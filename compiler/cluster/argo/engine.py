@@ -42,6 +42,7 @@ from compiler.ir import Pipeline
 from compiler.settings import EngineSettings, TargetSettings
 from compiler.targets import argo
 from compiler.targets.argo.names import task_names
+from compiler.targets.argo.schedules import cron_workflow_name
 from compiler.targets.argo.support import MOST_BYTES
 from compiler.values import JsonValue, to_json
 
@@ -202,14 +203,20 @@ class Argo:
         return found if found is not None and found.name == name else None
 
     def foreign(self, manifest: Manifest, project: str) -> str:
-        for document in manifest.documents:
-            if document.get("kind") != "WorkflowTemplate":
-                continue
-            name = at(document, "metadata").get("name", "")
-            data = self.road.find("workflowtemplates", name)
+        names: list[tuple[Kind, str]] = [
+            ("workflowtemplates", at(document, "metadata").get("name", ""))
+            for document in manifest.documents
+        ]
+        names += [
+            ("cronworkflows", cron_workflow_name(manifest.name, schedule.name))
+            for schedule in manifest.schedules
+        ]
+        for kind, name in names:
+            data = self.road.find(kind, name)
             own = None if data is None else marks.of_metadata(at(data, "metadata"))
-            what = f"the {WORDS['workflowtemplates']} {name}"
-            refused = "" if data is None else self._foreign(own, what, project)
+            refused = (
+                "" if data is None else self._foreign(own, f"the {WORDS[kind]} {name}", project)
+            )
             if refused:
                 return refused
         return ""
