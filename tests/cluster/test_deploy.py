@@ -570,6 +570,31 @@ def test_what_is_later_stays(there: World) -> None:
     assert kinds(there) == {"fit": "changed", "other": "orphaned"}
 
 
+@pytest.mark.parametrize("of", ["workflowtemplates", "cronworkflows"])
+def test_one_whose_work_is_replaced_in_between_says_so(there: World, of: str) -> None:
+    """Of two at once one may have the template, and the other its schedule."""
+    if there.kind == "kfp":
+        return
+    there.write({"fit": FIT})
+    there.deploy()
+    there.write({"fit": replace(FIT, epochs=4)})
+
+    def watch(_: Any, request: Any, __: Any) -> None:
+        if request.method == "PUT" and of in request.path.replace("-", ""):
+            (one,) = there.app.cluster.of(of)
+            notes = one["metadata"]["annotations"]
+            notes[marks.ANNOTATION] = re.sub(
+                "main-[0-9a-f]{8}", "main-01234567", notes[marks.ANNOTATION]
+            )
+
+    there.server.watch(watch)
+    code, printed = there.mlc("deploy", "--yes", "--allow-dirty")
+    there.server.watchers.remove(watch)
+    assert code == 3 and "someone else deployed fit at the same time" in printed, printed
+    there.deploy()
+    assert kinds(there) == {"fit": "unchanged"}
+
+
 def test_a_schedule_that_is_off_for_a_while(there: World) -> None:
     """What was disabled is not enabled again on KFP: it would make up for what it missed."""
     crons = (("nightly", "*/5 * * * *", 5, True),)
