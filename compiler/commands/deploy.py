@@ -32,7 +32,7 @@ from compiler.deployment.difference import Item, Plan
 from compiler.deployment.past import Past
 from compiler.deployment.removal import prune, tidy
 from compiler.deployment.state import Deployed
-from compiler.deployment.wanted import Wanted, unscheduled
+from compiler.deployment.wanted import Wanted
 from compiler.diagnostics import MlcError, listing
 from compiler.settings import Project
 from compiler.submission.branch import concerns
@@ -205,7 +205,7 @@ def deployment_of(
     pipeline = wanted.at(line.git)
     manifest = engine.compiled(pipeline, wanted.target_of(engine.settings.kind))
     return Deployment(
-        manifest=unscheduled(manifest),
+        manifest=manifest,
         marks=replace(marks_of(wanted, project, line), version=item.version),
         schedules=wanted.schedules,
         experiment=experiment_name(line.name),

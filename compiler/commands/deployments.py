@@ -197,8 +197,7 @@ def drifted(engine: Engine, wanted: Wanted, version: Version) -> str:
     pipeline = wanted.at(Git(own.commit, own.branch))
     manifest = engine.compiled(pipeline, wanted.target_of(engine.settings.kind))
     there = version.documents or engine.version(version).documents
-    expected = [d for d in manifest.documents if d.get("kind") != "CronWorkflow"]
-    if [d.get("spec", d) for d in there] == [d.get("spec", d) for d in expected]:
+    if [d.get("spec", d) for d in there] == [d.get("spec", d) for d in manifest.documents]:
         return ""
     if own.mlc != __version__:
         return f"mlc {own.mlc} compiled it in another way than mlc {__version__}"

@@ -126,7 +126,6 @@ def schedule(data: Json, ui: str) -> Schedule:
         experiment=data.get("experiment_id", ""),
         marks=marks,
         created=seconds(data.get("created_at")),
-        revision=data.get("updated_at", ""),
         url=f"{ui}/#/recurringrun/details/{own}",
     )
 
