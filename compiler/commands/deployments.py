@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
@@ -196,12 +197,22 @@ def drifted(engine: Engine, wanted: Wanted, version: Version) -> str:
         return ""
     pipeline = wanted.at(Git(own.commit, own.branch))
     manifest = engine.compiled(pipeline, wanted.target_of(engine.settings.kind))
-    there = version.documents or engine.version(version).documents
-    if [d.get("spec", d) for d in there] == [d.get("spec", d) for d in manifest.documents]:
+    there = _specs(version.documents or engine.version(version).documents)
+    # What a larger pipeline left behind is in no one's way.
+    if all(there.get(name) == spec for name, spec in _specs(manifest.documents).items()):
         return ""
     if own.mlc != __version__:
         return f"mlc {own.mlc} compiled it in another way than mlc {__version__}"
     return "what is there is not what its spec compiles to: changed by hand, or by settings"
+
+
+def _specs(documents: Iterable[Mapping[str, Any]]) -> dict[object, Any]:
+    """What documents say by their names, for an engine lists them in an order of its own; by their
+    numbers where they have none."""
+    return {
+        document.get("metadata", {}).get("name", number): document.get("spec", document)
+        for number, document in enumerate(documents)
+    }
 
 
 def item_of(plan: Plan, algorithm: str) -> Item | None:

@@ -160,6 +160,23 @@ def test_an_unchanged_spec_makes_no_new_version(there: World) -> None:
         assert len(there.app.versions) == 1 and len(there.app.recurring) == 1
 
 
+def test_a_pipeline_that_is_small_again_is_unchanged(there: World) -> None:
+    """A large one is several templates on Argo; those that are too many do no harm."""
+    text = FIT.spec("fit")
+    for count in (250, 1):
+        more = "".join(f'  more_{n}: {{command: [more, "{n}"]}}\n' for n in range(count))
+        there.checkout.write_all(
+            {"algorithms/fit.yaml": text.replace("profiles:", f"{more}profiles:")}
+        )
+        there.checkout.commit()
+        assert there.mlc("deploy", "--yes", "--allow-dirty", "-q")[0] == 0
+        assert kinds(there) == {"fit": "unchanged"}
+    there.write({})
+    there.deploy("--prune")
+    if there.kind != "kfp":
+        assert not there.app.cluster.of("workflowtemplates")
+
+
 def test_an_image_of_the_commit_makes_one(there: World) -> None:
     there.write({"fit": replace(FIT, image="registry.example.com/ia:${{ git.short_commit }}")})
     there.deploy()
