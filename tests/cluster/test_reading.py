@@ -16,7 +16,7 @@ from cluster.world import MARKS, QUICK, SPEC, World
 from local import loaded, pipeline_of
 from msgspec.structs import replace
 
-from compiler.cluster import connect, marks
+from compiler.cluster import compiled, connect, marks
 from compiler.cluster.answers import Garbled, read
 from compiler.cluster.argo.nodes import Nodes
 from compiler.cluster.argo.reading import run as argo_run
@@ -274,6 +274,24 @@ def test_a_name_is_not_the_longer_one_that_it_begins(name: str) -> None:
 
 def test_marks_of_the_project_itself() -> None:
     assert marks.of_tags(marks.tags(Marks("ia"))) == Marks("ia")
+
+
+@pytest.mark.parametrize(
+    ("content", "numbers"),
+    [
+        (
+            b'{"f1": 0.5, "n": 3, "nan": NaN, "inf": -Infinity, "large": 1e999}',
+            {"f1": 0.5, "n": 3.0},
+        ),
+        (b'{"flag": true, "text": "1", "none": null}', {}),
+        (b"[1]", {}),
+        (b"no JSON", {}),
+        (None, {}),
+    ],
+)
+def test_metrics_are_finite_numbers(content: bytes | None, numbers: dict[str, float]) -> None:
+    """No gate passes by another, and JSON has no word for it."""
+    assert compiled.numbers(content) == numbers
 
 
 def node(name: str, kind: str = "Pod", phase: str = "Succeeded", **more: Any) -> dict[str, Any]:
