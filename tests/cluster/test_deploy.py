@@ -572,6 +572,26 @@ def versions_of_schedules(there: World) -> list[str]:
     return [str(one["spec"]) for one in templates if one["metadata"]["name"] in names]
 
 
+def test_a_pipeline_that_is_pruned_while_versions_are_read_is_gone(there: World) -> None:
+    if there.kind != "kfp":
+        return
+    there.write({"fit": FIT, "other": FIT})
+    there.deploy()
+    there.write({"fit": FIT})
+
+    def watch(app: Any, request: Any, _: Any) -> None:
+        if request.method == "GET" and request.path.endswith("/pipelines"):
+            gone = {id for id, one in app.pipelines.items() if one.name == "other"}
+            for records in (app.pipelines, app.versions):
+                for id, one in list(records.items()):
+                    if {id, getattr(one, "pipeline_id", id)} & gone:
+                        del records[id]
+
+    there.server.watch(watch)
+    assert kinds(there) == {"fit": "unchanged", "other": "orphaned"}
+    assert plan(there)["items"][1]["before"] == ""
+
+
 def test_what_is_later_stays(there: World) -> None:
     """Jobs of CI may end in another order than their commits came."""
     first = there.write({"fit": FIT})

@@ -221,7 +221,7 @@ class Kfp:
             )
         own = [p for p in pipelines if _is_of(marks.of_tags(p.get("tags")), project)]
         with ThreadPoolExecutor(_LISTS_AT_ONCE) as pool:
-            for listed in pool.map(lambda pipeline: list(self._list_versions(pipeline)), own):
+            for listed in pool.map(self._every_version, own):
                 yield from map(self._version, listed)
 
     def version(self, version: Version) -> Version:
@@ -525,6 +525,15 @@ class Kfp:
             sort_by=_NEWEST,
             **named,
         )
+
+    def _every_version(self, pipeline: Json) -> list[Json]:
+        """None where someone has deleted it meanwhile."""
+        try:
+            return list(self._list_versions(pipeline))
+        except EngineError as problem:
+            if problem.reason != "not found":
+                raise
+            return []
 
     def _find_version(self, pipeline: Json, name: str) -> Version | None:
         for data in self._list_versions(pipeline, filter=where(name=name)):
