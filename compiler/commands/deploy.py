@@ -82,7 +82,9 @@ def deploy_specs(request: Request) -> int:
     if given is not None:
         specs = () if given.whole else tuple(item.spec for item in given.items)
     algorithms = specs_of(project, specs)
-    every = read_wanted(algorithms, settings, request.style, request.quiet, request.verbose)
+    every = read_wanted(
+        algorithms, project, settings, request.style, request.quiet, request.verbose
+    )
     if every is None:
         return console.FAILED
     if not _is_settled(request, line, every):

@@ -65,9 +65,18 @@ def specs_of(project: Project, named: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def read_wanted(
-    specs: Sequence[str], settings: EngineSettings, style: str, quiet: bool, verbose: bool
+    specs: Sequence[str],
+    project: Project,
+    settings: EngineSettings,
+    style: str,
+    quiet: bool,
+    verbose: bool,
 ) -> list[Wanted] | None:
-    """The specs; None where there are errors, which are shown."""
+    """The specs; None where there are errors, which are shown.
+
+    Raises:
+        MlcError: two have one name, or one is of another project.
+    """
     sources: dict[str, SourceFile] = {}
     diagnostics: list[Diagnostic] = []
     found: list[Wanted] = []
@@ -76,6 +85,7 @@ def read_wanted(
         sources |= loaded.sources
         diagnostics += loaded.diagnostics
         if wanted is not None:
+            _check_project(wanted, project)
             losses = targets.losses(wanted.neutral, wanted.document.project, [settings.kind])
             settled = settle(losses, loaded)
             # What a target does less well is told where one compiles, and is known by then.
@@ -91,6 +101,16 @@ def read_wanted(
         if other != wanted.spec:
             raise MlcError(f"{other} and {wanted.spec} are both called {wanted.algorithm}")
     return None if failed else found
+
+
+def _check_project(wanted: Wanted, project: Project) -> None:
+    """What carries the mark of a project that has no such spec is orphaned to its next plan."""
+    own = wanted.document.project
+    if own.root.resolve() != project.root.resolve():
+        raise MlcError(
+            f"{wanted.spec} is of the project {own.name}, and this is {project.name}; run it in "
+            f"{own.root}"
+        )
 
 
 def from_top(line: Line, every: Sequence[Wanted]) -> Iterator[str]:

@@ -56,7 +56,7 @@ def plan_specs(
     project = here()
     settings = settings_of(project, name)
     line = read_line(project)
-    every = read_wanted(specs_of(project, specs), settings, style, quiet, verbose)
+    every = read_wanted(specs_of(project, specs), project, settings, style, quiet, verbose)
     if every is None:
         return console.FAILED
     if not quiet:

@@ -845,6 +845,24 @@ def test_a_schedule_whose_name_others_have_stops_a_deploy_before_anything_is_mad
         assert writes_of(there) == writes
 
 
+def test_a_spec_of_another_project_is_refused(there: World) -> None:
+    """Deployed as one of this project it would be orphaned to its next plan."""
+    there.write({"fit": FIT})
+    settings = (there.checkout.folder / "mlc.toml").read_text()
+    there.checkout.write_all(
+        {
+            "more/mlc.toml": settings.replace("ia-algorithms", "other-project"),
+            "more/algorithms/mine.yaml": FIT.spec("mine"),
+        }
+    )
+    there.checkout.commit("Another project")
+    for verb in ("plan", "deploy"):
+        code, printed = there.mlc(verb, "more/algorithms/mine.yaml")
+        assert code == 3 and "mine.yaml is of the project other-project" in printed, printed
+    assert not writes_of(there)
+    there.deploy()
+
+
 def project_of(there: World) -> str:
     if there.kind == "kfp":
         (pipeline,) = there.app.pipelines.values()
