@@ -171,9 +171,23 @@ def test_a_pipeline_that_is_small_again_is_unchanged(there: World) -> None:
         there.checkout.commit()
         assert there.mlc("deploy", "--yes", "--allow-dirty", "-q")[0] == 0
         assert kinds(there) == {"fit": "unchanged"}
-    there.write({})
-    there.deploy("--prune")
-    if there.kind != "kfp":
+
+
+def test_a_prune_that_broke_off_leaves_nothing_behind(there: World) -> None:
+    """Of several templates the one that tells of the others goes last."""
+    if there.kind == "kfp":
+        return
+    more = "".join(f'  more_{n}: {{command: [more, "{n}"]}}\n' for n in range(250))
+    large = FIT.spec("fit").replace("profiles:", f"{more}profiles:")
+    for refused in ("fit", "fit.1"):
+        there.checkout.write_all({"algorithms/fit.yaml": large})
+        there.checkout.commit()
+        assert there.mlc("deploy", "--yes", "--allow-dirty", "-q")[0] == 0
+        assert len(there.app.cluster.of("workflowtemplates")) == 2
+        there.write({})
+        there.server.faults.add("403", on=f"DELETE .*/{refused}$", times=1)
+        assert there.mlc("deploy", "--prune", "--yes", "--allow-dirty", "-q")[0] == 3
+        there.deploy("--prune")
         assert not there.app.cluster.of("workflowtemplates")
 
 

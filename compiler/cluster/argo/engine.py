@@ -231,9 +231,10 @@ class Argo:
 
     def delete_version(self, version: Version) -> None:
         self._own(version.marks, f"the template {version.id}")
-        self.road.delete("workflowtemplates", version.id)
+        # The one that tells of the others last, so that all are found after one was killed.
         for part in list(self.road.list("workflowtemplates", f"{objects.PART}={version.id}")):
             self.road.delete("workflowtemplates", at(part, "metadata").get("name", ""))
+        self.road.delete("workflowtemplates", version.id)
 
     def find_run(self, key: str) -> Run | None:
         for data in self.road.list("workflows", marks.selector(key=key)):
