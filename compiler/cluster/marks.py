@@ -42,6 +42,11 @@ def cut(text: str, most: int) -> str:
     return f"{text[: most - 9]}~{_digest(text, 8)}" if most > 12 else text[:most]
 
 
+def is_cut(text: str) -> bool:
+    """Whether `cut` has made it; no name in a spec is like that."""
+    return re.search(r"~[0-9a-f]{8}$", text) is not None
+
+
 def tags(marks: Marks) -> dict[str, str]:
     """Tags of KFP, for pipelines and versions; their keys may hold no dot."""
     return {f"{PREFIX}-{name}": cut(value, _MOST_OF_A_TAG) for name, value in _given(marks).items()}

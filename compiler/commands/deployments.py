@@ -135,7 +135,7 @@ def make_plan(
     Raises:
         EngineError: the engine can't be reached, or says no.
     """
-    state = read_state(engine, project.name, line.name)
+    state = read_state(engine, project.name, line.name, (one.algorithm for one in every))
 
     def earlier(wanted: Wanted, commit: str, digest: str) -> Wanted | None:
         whole_name = past.commit(commit)

@@ -79,8 +79,11 @@ def rank(schedule: Schedule) -> tuple[int, float, str]:
     return number, schedule.created or 0.0, schedule.id
 
 
-def read_state(engine: Engine, project: str, branch: str) -> dict[str, Deployed]:
-    """All that carries the project's mark, by algorithm.
+def read_state(
+    engine: Engine, project: str, branch: str, known: Iterable[str] = ()
+) -> dict[str, Deployed]:
+    """All that carries the project's mark, by algorithm; `known` are the names of algorithms that
+    may have lost their versions there.
 
     Raises:
         EngineError: the engine can't be reached, or says no.
@@ -93,10 +96,10 @@ def read_state(engine: Engine, project: str, branch: str) -> dict[str, Deployed]
     for schedule in engine.schedules(project):
         if schedule.marks is not None and schedule.marks.algorithm:
             schedules.setdefault(schedule.marks.algorithm, []).append(schedule)
+    every = sorted({*versions, *known})
     for name in [name for name in schedules if name not in versions]:
         # Where there is little room, the name of an algorithm may have been cut.
-        fits = (known for known in sorted(versions) if marks.same("algorithm", name, known))
-        whole = next(fits, name)
+        whole = next((one for one in every if marks.same("algorithm", name, one)), name)
         if whole != name:
             schedules.setdefault(whole, []).extend(schedules.pop(name))
     names = sorted(versions.keys() | schedules.keys())

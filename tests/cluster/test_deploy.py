@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster.deployed import Algorithm, Kill, World, foreign, run, said, world
+from cluster.deployed import Algorithm, Kill, World, enabled, foreign, run, said, world
 from cluster.servers.kubernetes import Kubernetes, write_kubeconfig
 from cluster.servers.wire import Server
 from cluster.servers.workflows import Cluster
@@ -679,6 +679,28 @@ def test_names_that_are_too_long_to_be_kept_whole(there: World) -> None:
     there.write({"fit": FIT})
     there.deploy("--prune")
     assert kinds(there) == {"fit": "unchanged"}
+
+
+@pytest.mark.parametrize("name", ["fit", "an_algorithm_of_a_name_that_is_too_long_too"])
+def test_schedules_whose_versions_someone_deleted(there: World, name: str) -> None:
+    """They are taken for the algorithm's own, however little is left of its name."""
+    for wanted in ({name: FIT}, {"other": FIT}):
+        there.write({name: FIT})
+        assert there.mlc("deploy", "--yes", "--allow-dirty", "-q")[0] == 0
+        with there.server.lock:
+            if there.kind == "kfp":
+                there.app.versions.clear()
+                there.app.pipelines.clear()
+            else:
+                for one in list(there.app.cluster.of("workflowtemplates")):
+                    there.app.cluster.delete(
+                        "workflowtemplates", "default", one["metadata"]["name"]
+                    )
+        there.write(wanted)
+        code, printed = there.mlc("deploy", "--yes", "--allow-dirty", "--prune")
+        assert code == 0, printed
+        assert kinds(there) == dict.fromkeys(wanted, "unchanged")
+        assert sorted(enabled(there.kind, there.app).values()) == [1]
 
 
 def test_toy_learnings(there: World, tmp_path: Path) -> None:

@@ -372,9 +372,10 @@ class Kfp:
                 files.close()
 
     def schedules(self, project: str, algorithm: str | None = None) -> Iterator[Schedule]:
-        # They are called after the pipeline, so that not all have to come.
-        name = f"{algorithm.replace('_', '-')}--" if algorithm is not None else ""
-        named = {"filter": where(display_name__has=name)} if name else {}
+        # They are called after the pipeline, so that not all have to come; after all of its name.
+        named = {}
+        if algorithm is not None and not marks.is_cut(algorithm):
+            named = {"filter": where(display_name__has=f"{algorithm.replace('_', '-')}--")}
         for data in self._recurring(**named):
             found = reading.schedule(data, self._ui)
             own = found.marks
