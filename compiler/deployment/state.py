@@ -130,12 +130,14 @@ def schedules_of(engine: Engine, project: str, algorithm: str) -> tuple[Schedule
 
 
 def _is_of(engine: Engine, version: Version, branch: str) -> bool:
-    """Whether a version is what the branch deployed. Where one is replaced in place, what was
-    submitted on that branch has another name."""
+    """Whether a version is what the branch deployed. What was submitted on that branch has the mark
+    of its experiment; where one is replaced in place, another name."""
     own = version.marks
     if own is None or not marks.same("branch", own.branch, branch):
         return False
-    return not engine.replaces_schedules or version.pipeline == own.algorithm.replace("_", "-")
+    if engine.replaces_schedules:
+        return version.pipeline == own.algorithm.replace("_", "-")
+    return not own.experiment
 
 
 def _in_order(versions: Iterable[Version]) -> tuple[Version, ...]:

@@ -360,13 +360,18 @@ def test_orphans_are_shown_and_pruned(there: World) -> None:
 
 
 def test_a_version_stays_while_a_run_of_it_is_under_way(there: World) -> None:
-    """Whoever started it. On Argo a submission has a template of its own."""
-    there.write({"fit": replace(FIT, schedules=())})
+    """Also where someone has deleted the schedule that started it."""
+    there.write({"fit": FIT})
     there.deploy()
-    assert there.mlc("submit", "algorithms/fit.yaml", "--allow-dirty", "-q")[0] == 0
+    there.trigger_all()
     there.write({})
+    with there.server.lock:
+        if there.kind == "kfp":
+            there.app.recurring.clear()
+        else:
+            there.app.cluster.delete("cronworkflows", "default", "fit--nightly", "Orphan")
     printed = there.deploy("--prune")
-    assert ("fit: deleted" in printed) == (there.kind != "kfp"), printed
+    assert "fit: runs of it are under way" in printed and "deleted" not in printed
     there.finish_all()
     there.deploy("--prune")
     assert kinds(there) == {}
@@ -558,8 +563,11 @@ def test_back_to_a_version_by_name_and_to_a_commit(there: World) -> None:
 
 
 def test_a_submission_of_the_default_branch_takes_no_place(there: World) -> None:
-    """What schedules start is what was deployed, whoever runs what from a checkout."""
+    """What schedules start is what was deployed, whoever runs what from a checkout, of whichever
+    commit, and before it is deployed or after."""
     there.write({"fit": FIT})
+    assert there.mlc("submit", "algorithms/fit.yaml", "--allow-dirty", "-q")[0] == 0
+    assert kinds(there) == {"fit": "new"}
     there.deploy()
     before = versions_of_schedules(there)
     file = there.checkout.folder / "algorithms" / "fit.yaml"
@@ -568,10 +576,10 @@ def test_a_submission_of_the_default_branch_takes_no_place(there: World) -> None
     assert code == 0, printed
     file.write_text(FIT.spec("fit"))
     assert versions_of_schedules(there) == before
-    if there.kind == "argo":
-        assert kinds(there) == {"fit": "unchanged"}
-    there.deploy()
     assert kinds(there) == {"fit": "unchanged"}
+    writes = writes_of(there)
+    there.deploy()
+    assert writes_of(there) == writes
 
 
 def versions_of_schedules(there: World) -> list[str]:
