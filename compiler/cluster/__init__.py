@@ -91,7 +91,8 @@ class Engine(Protocol):
         """The version of a manifest's name that is called `name` (`Marks.version`)."""
 
     def foreign(self, manifest: Manifest, project: str) -> str:
-        """What of others has a name that publishing takes, and what to do; empty where nothing."""
+        """What of others has a name that a manifest or a schedule of it takes, and what to do;
+        empty where nothing."""
 
     def publish(self, manifest: Manifest, marks: Marks) -> Version:
         """Make the version `marks.version`, or take the one there is."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -58,7 +59,8 @@ def loops(nodes: Iterable[Node]) -> frozenset[str]:
 
 
 def numbers(content: bytes | None) -> dict[str, float]:
-    """The metrics in a file that a step wrote; none where it is no object of numbers."""
+    """The finite metrics in a file that a step wrote, as they are on this machine; none where it is
+    no object of numbers."""
     try:
         data = json.loads(content or b"{}")
     except ValueError:
@@ -69,7 +71,7 @@ def numbers(content: bytes | None) -> dict[str, float]:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             with contextlib.suppress(OverflowError):  # an integer beyond what a float holds
                 found[str(name)] = float(value)
-    return found
+    return {name: value for name, value in found.items() if math.isfinite(value)}
 
 
 def plain(task: str) -> str:

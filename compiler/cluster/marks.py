@@ -42,6 +42,11 @@ def cut(text: str, most: int) -> str:
     return f"{text[: most - 9]}~{_digest(text, 8)}" if most > 12 else text[:most]
 
 
+def is_cut(text: str) -> bool:
+    """Whether `cut` has made it; no name in a spec is like that."""
+    return re.search(r"~[0-9a-f]{8}$", text) is not None
+
+
 def tags(marks: Marks) -> dict[str, str]:
     """Tags of KFP, for pipelines and versions; their keys may hold no dot."""
     return {f"{PREFIX}-{name}": cut(value, _MOST_OF_A_TAG) for name, value in _given(marks).items()}
@@ -84,11 +89,11 @@ def of_description(text: str | None) -> tuple[str, Marks | None]:
     return text[: found.start()].rstrip(), _marks(named)
 
 
-def same(mark: str, wanted: str) -> bool:
-    """Whether a mark that may have been cut is that of `wanted`."""
-    if mark == wanted or mark == cut(wanted, _MOST_OF_A_TAG):
-        return True
-    return any(most and mark == cut(wanted, most) for _, most in _LETTERS.values())
+def same(name: str, mark: str, wanted: str) -> bool:
+    """Whether the mark `name`, which may have been cut, is that of `wanted`."""
+    # As that mark alone is cut: a short one keeps a beginning, which is another's whole name.
+    _, most = _LETTERS[name]
+    return mark in (wanted, cut(wanted, _MOST_OF_A_TAG), unquote(_word(wanted, most)))
 
 
 def label(value: str) -> str:

@@ -187,8 +187,8 @@ class RunQuery(Struct, frozen=True):
 class Schedule(Struct, frozen=True):
     """A schedule on an engine. `spec.cron` has five fields again; `cron` is as it is there.
 
-    `version` is the id of the version that it starts. `settles_in` is what tells one state of it
-    from the next, for a write that must not pass over another's.
+    `version` is the id of the version that it starts, or its name where versions have no id of
+    their own.
     """
 
     id: str
@@ -201,7 +201,6 @@ class Schedule(Struct, frozen=True):
     experiment: str = ""
     marks: Marks | None = None
     created: float | None = None
-    revision: str = ""
     url: str = ""
 
 

@@ -21,10 +21,10 @@ from compiler.commands.deployments import (
     overtaken,
     read_line,
     read_wanted,
+    specs_of,
 )
 from compiler.commands.engines import connected, here, settings_of
 from compiler.commands.plan import as_data, lines, read_plan
-from compiler.commands.specs import find_algorithms
 from compiler.commands.submissions import has_all, tell
 from compiler.commands.submit import submit_specs
 from compiler.deployment.apply import Deployment, Moved, deploy
@@ -32,7 +32,7 @@ from compiler.deployment.difference import Item, Plan
 from compiler.deployment.past import Past
 from compiler.deployment.removal import prune, tidy
 from compiler.deployment.state import Deployed
-from compiler.deployment.wanted import Wanted, unscheduled
+from compiler.deployment.wanted import Wanted
 from compiler.diagnostics import MlcError, listing
 from compiler.settings import Project
 from compiler.submission.branch import concerns
@@ -81,8 +81,10 @@ def deploy_specs(request: Request) -> int:
     specs = request.specs
     if given is not None:
         specs = () if given.whole else tuple(item.spec for item in given.items)
-    algorithms = find_algorithms(specs)
-    every = read_wanted(algorithms, settings, request.style, request.quiet, request.verbose)
+    algorithms = specs_of(project, specs)
+    every = read_wanted(
+        algorithms, project, settings, request.style, request.quiet, request.verbose
+    )
     if every is None:
         return console.FAILED
     if not _is_settled(request, line, every):
@@ -160,8 +162,8 @@ def carry_out(
     for item in orphans:
         if not prune(engine, project.name, line.name, state[item.algorithm], request.say):
             request.say(
-                f"{item.algorithm}: runs of its schedules are under way; the rest goes with the "
-                "next mlc deploy --prune"
+                f"{item.algorithm}: runs of it are under way; the rest goes with the next mlc "
+                "deploy --prune"
             )
     names = {w.algorithm: frozenset(s.name for s in w.schedules) for w in every}
     kept = tidy(engine, project.name, names, request.say)
@@ -205,7 +207,7 @@ def deployment_of(
     pipeline = wanted.at(line.git)
     manifest = engine.compiled(pipeline, wanted.target_of(engine.settings.kind))
     return Deployment(
-        manifest=unscheduled(manifest),
+        manifest=manifest,
         marks=replace(marks_of(wanted, project, line), version=item.version),
         schedules=wanted.schedules,
         experiment=experiment_name(line.name),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
@@ -12,6 +13,8 @@ from compiler.binding import Git
 from compiler.cluster import Engine
 from compiler.cluster.records import Marks, Version
 from compiler.commands import console
+from compiler.commands.changed import own_specs
+from compiler.commands.specs import find_algorithms
 from compiler.deployment.difference import Asking, Item, Plan, plan_items
 from compiler.deployment.past import Past
 from compiler.deployment.state import Deployed, read_state
@@ -49,10 +52,31 @@ def read_line(project: Project) -> Line:
     return Line(branch, branch.default)
 
 
+def specs_of(project: Project, named: tuple[str, ...]) -> tuple[str, ...]:
+    """The specs that are named, else all of the project; once the last is deleted there is none,
+    and what the engine has is orphaned.
+
+    Raises:
+        MlcError: a folder that is named has none.
+    """
+    if named:
+        return find_algorithms(named)
+    return tuple(path.as_posix() for path in own_specs(project.root))
+
+
 def read_wanted(
-    specs: Sequence[str], settings: EngineSettings, style: str, quiet: bool, verbose: bool
+    specs: Sequence[str],
+    project: Project,
+    settings: EngineSettings,
+    style: str,
+    quiet: bool,
+    verbose: bool,
 ) -> list[Wanted] | None:
-    """The specs; None where there are errors, which are shown."""
+    """The specs; None where there are errors, which are shown.
+
+    Raises:
+        MlcError: two have one name, or one is of another project.
+    """
     sources: dict[str, SourceFile] = {}
     diagnostics: list[Diagnostic] = []
     found: list[Wanted] = []
@@ -61,6 +85,7 @@ def read_wanted(
         sources |= loaded.sources
         diagnostics += loaded.diagnostics
         if wanted is not None:
+            _check_project(wanted, project)
             losses = targets.losses(wanted.neutral, wanted.document.project, [settings.kind])
             settled = settle(losses, loaded)
             # What a target does less well is told where one compiles, and is known by then.
@@ -76,6 +101,16 @@ def read_wanted(
         if other != wanted.spec:
             raise MlcError(f"{other} and {wanted.spec} are both called {wanted.algorithm}")
     return None if failed else found
+
+
+def _check_project(wanted: Wanted, project: Project) -> None:
+    """What carries the mark of a project that has no such spec is orphaned to its next plan."""
+    own = wanted.document.project
+    if own.root.resolve() != project.root.resolve():
+        raise MlcError(
+            f"{wanted.spec} is of the project {own.name}, and this is {project.name}; run it in "
+            f"{own.root}"
+        )
 
 
 def from_top(line: Line, every: Sequence[Wanted]) -> Iterator[str]:
@@ -100,7 +135,7 @@ def make_plan(
     Raises:
         EngineError: the engine can't be reached, or says no.
     """
-    state = read_state(engine, project.name, line.name)
+    state = read_state(engine, project.name, line.name, (one.algorithm for one in every))
 
     def earlier(wanted: Wanted, commit: str, digest: str) -> Wanted | None:
         whole_name = past.commit(commit)
@@ -182,13 +217,22 @@ def drifted(engine: Engine, wanted: Wanted, version: Version) -> str:
         return ""
     pipeline = wanted.at(Git(own.commit, own.branch))
     manifest = engine.compiled(pipeline, wanted.target_of(engine.settings.kind))
-    there = version.documents or engine.version(version).documents
-    expected = [d for d in manifest.documents if d.get("kind") != "CronWorkflow"]
-    if [d.get("spec", d) for d in there] == [d.get("spec", d) for d in expected]:
+    there = _specs(version.documents or engine.version(version).documents)
+    # What a larger pipeline left behind is in no one's way.
+    if all(there.get(name) == spec for name, spec in _specs(manifest.documents).items()):
         return ""
     if own.mlc != __version__:
         return f"mlc {own.mlc} compiled it in another way than mlc {__version__}"
     return "what is there is not what its spec compiles to: changed by hand, or by settings"
+
+
+def _specs(documents: Iterable[Mapping[str, Any]]) -> dict[object, Any]:
+    """What documents say by their names, for an engine lists them in an order of its own; by their
+    numbers where they have none."""
+    return {
+        document.get("metadata", {}).get("name", number): document.get("spec", document)
+        for number, document in enumerate(documents)
+    }
 
 
 def item_of(plan: Plan, algorithm: str) -> Item | None:

@@ -21,9 +21,9 @@ from compiler.commands.deployments import (
     overtaken,
     read_line,
     read_wanted,
+    specs_of,
 )
 from compiler.commands.engines import connected, here, settings_of
-from compiler.commands.specs import find_algorithms
 from compiler.deployment.difference import Item, Plan, ScheduleChange
 from compiler.deployment.past import Past
 from compiler.deployment.wanted import Wanted
@@ -56,7 +56,7 @@ def plan_specs(
     project = here()
     settings = settings_of(project, name)
     line = read_line(project)
-    every = read_wanted(find_algorithms(specs), settings, style, quiet, verbose)
+    every = read_wanted(specs_of(project, specs), project, settings, style, quiet, verbose)
     if every is None:
         return console.FAILED
     if not quiet:

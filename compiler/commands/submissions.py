@@ -98,17 +98,19 @@ def prepare(
         if missing:
             continue
         digest = spec_digest(bare.pipeline)
-        # What a profile makes is another pipeline: it takes no place of what is deployed.
+        # What a profile makes is another pipeline, and what is submitted of the default branch may
+        # be of any commit: neither takes the place of what is deployed.
         line = "@".join([name, *asked.profiles])
+        is_deployed = name == branch.default
         marks = Marks(
             project=project.name,
             algorithm=plain.pipeline.name,
-            version=version_name(line, branch.commit, digest),
+            version=version_name(f"{line}@run" if is_deployed else line, branch.commit, digest),
             commit=branch.commit,
             branch=line,
             digest=digest,
             mlc=__version__,
-            experiment=experiment_name(name) if asked.profiles else "",
+            experiment=experiment_name(name) if asked.profiles or is_deployed else "",
         )
         prepared.append(
             Prepared(

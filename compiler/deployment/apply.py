@@ -91,11 +91,25 @@ def deploy(engine: Engine, item: Item, deployment: Deployment, say: Say) -> Vers
                 known = frozenset(one.id for one in there.schedules)
                 _put(engine, schedule, version, manifest, experiment, own, known, say)
                 say(f"{item.algorithm}: schedule {change.name} starts {version.name}")
+    if engine.replaces_schedules:
+        _check_whole(engine, own, version, deployment.schedules)
     return version
 
 
+def _check_whole(
+    engine: Engine, own: Marks, version: Version, wanted: Iterable[ScheduleSpec]
+) -> None:
+    """What is replaced in place another deploy may have replaced meanwhile, in part: of several at
+    once the last to write finds it."""
+    there = read_one(engine, own.project, own.branch, own.algorithm)
+    found = [(there.counted(schedule.name), schedule) for schedule in wanted]
+    is_whole = all(s is not None and _is_same(engine, s, w, version) for s, w in found)
+    if there.current is None or there.current.name != version.name or not is_whole:
+        raise _superseded(own.algorithm)
+
+
 def _is_own(version: Version, own: Marks) -> bool:
-    return version.marks is not None and marks.same(version.marks.project, own.project)
+    return version.marks is not None and marks.same("project", version.marks.project, own.project)
 
 
 def _experiment(engine: Engine, name: str, own: Marks) -> Experiment:
@@ -181,11 +195,11 @@ def _settle(
         return
     enabled = [one for one in there if one.enabled]
     if not enabled:
-        raise _superseded(own.algorithm, wanted.name)
+        raise _superseded(own.algorithm)
     for one in enabled[1:]:
         _insist(partial(disable, engine, one))
     if not _is_same(engine, enabled[0], wanted, version):
-        raise _superseded(own.algorithm, wanted.name)
+        raise _superseded(own.algorithm)
 
 
 def _insist(ask: Callable[[], _T]) -> _T:
@@ -226,9 +240,9 @@ def _is_same(engine: Engine, there: Schedule, wanted: ScheduleSpec, version: Ver
     return not list(schedule_changes(there.spec, wanted, engine.kept_of_schedules))
 
 
-def _superseded(algorithm: str, name: str) -> EngineError:
+def _superseded(algorithm: str) -> EngineError:
     return EngineError(
-        f"someone else deployed the schedule {name} of {algorithm} at the same time",
+        f"someone else deployed {algorithm} at the same time",
         "conflict",
         hint="run the command again: it goes on from what is there",
     )

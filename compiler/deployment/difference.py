@@ -6,7 +6,7 @@ Pure: what has to be asked for (old specs, documents of versions) is given by fu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -77,7 +77,7 @@ class Plan(Struct, frozen=True):
 class Asking(Struct, frozen=True):
     """What the plan asks for where it needs it. `past` gives a spec by commit prefix and digest
     (empty for any), `drifted` whether the documents of a version are not what its commit compiles
-    to, `foreign` what of others has the name of one that is new, `renamed` whether it was another
+    to, `foreign` what of others has a name that it is to take, `renamed` whether it was another
     algorithm's spec at a commit. `kept` are the fields of schedules that the engine keeps."""
 
     past: Callable[[Wanted, str, str], Wanted | None]
@@ -149,7 +149,7 @@ def _item(wanted: Wanted, deployed: Deployed | None, own: Marks, asking: Asking)
         fingerprint=deployed.fingerprint,
     )
     if current is None or current.marks is None:
-        item = replace(start, publish=True, foreign=asking.foreign(wanted))
+        item = replace(start, publish=True)
     else:
         item = _against(start, wanted, current, own, asking)
         if item.publish:
@@ -158,7 +158,9 @@ def _item(wanted: Wanted, deployed: Deployed | None, own: Marks, asking: Asking)
     settled = not item.publish
     changes = tuple(_schedules(wanted, deployed, current if settled else None, asking))
     drift = (*item.drift, *(f"schedule {c.name}: {c.by_hand}" for c in changes if c.by_hand))
-    return replace(item, schedules=changes, drift=drift)
+    takes_names = item.kind == "new" or any(change.action == "add" for change in changes)
+    foreign = asking.foreign(wanted) if takes_names else ""
+    return replace(item, schedules=changes, drift=drift, foreign=foreign)
 
 
 def _against(start: Item, wanted: Wanted, current: Version, own: Marks, asking: Asking) -> Item:
@@ -173,7 +175,7 @@ def _against(start: Item, wanted: Wanted, current: Version, own: Marks, asking: 
         if old is None:
             why = (f"{_no_spec(wanted, there.commit, asking)}, so what changed can't be told",)
         return replace(start, kind="changed", publish=True, changes=changes, why=why)
-    if wanted.of_commit and not marks.same(there.commit, own.commit):
+    if wanted.of_commit and not marks.same("commit", there.commit, own.commit):
         change = Change("git.commit", there.commit, own.commit)
         return replace(start, kind="changed", publish=True, changes=(change,))
     found = asking.drifted(wanted, current)
@@ -218,7 +220,7 @@ def _schedules(
             yield found
     enabled = {one.spec.name for one in deployed.schedules if one.enabled}
     for name in sorted(enabled):
-        if not any(marks.same(name, known) for known in names):
+        if not any(marks.same("schedule", name, known) for known in names):
             yield ScheduleChange(name, "remove")
 
 
@@ -256,7 +258,7 @@ def schedule_changes(
             yield Change(name, left, right)
     for name in sorted(old.params.keys() | new.params.keys()):
         before, after = old.params.get(name, ABSENT), new.params.get(name, ABSENT)
-        if before is ABSENT or after is ABSENT or _text(before) != _text(after):
+        if before is ABSENT or after is ABSENT or not _is_same(before, after):
             yield Change(f"params.{name}", _none(before), _none(after))
 
 
@@ -274,8 +276,9 @@ def _by_hand(schedule: ScheduleSpec, there: Schedule, asking: Asking, wanted: Wa
     return "changed by hand: " + ", ".join(changed) if changed else ""
 
 
-def _text(value: object) -> str:
-    return to_text(plain(value))
+def _is_same(one: Any, other: Any) -> bool:
+    """As values; or as texts, for some engines keep no more of a list, its `1.0` as it stands."""
+    return to_text(plain(one)) == to_text(plain(other)) or to_text(one) == to_text(other)
 
 
 def _none(value: object) -> JsonValue:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import get_args
 
 from compiler.cluster import Engine, marks
-from compiler.cluster.records import ENDED, RunQuery, Schedule, State
+from compiler.cluster.records import ENDED, Run, RunQuery, Schedule, State
 from compiler.deployment.apply import Moved, Say, disable
 from compiler.deployment.state import Deployed, rank, read_one
 
@@ -23,7 +23,7 @@ def tidy(engine: Engine, project: str, wanted: Mapping[str, frozenset[str]], say
     """
     kept = 0
     done_with = list(_done_with(engine, project, wanted))
-    active = _active(engine, project) if done_with else frozenset()
+    active = {run.schedule for run in _under_way(engine, project)} if done_with else set()
     for schedule in done_with:
         if schedule.id in active:
             kept += 1
@@ -36,8 +36,8 @@ def tidy(engine: Engine, project: str, wanted: Mapping[str, frozenset[str]], say
 def prune(engine: Engine, project: str, branch: str, deployed: Deployed, say: Say) -> bool:
     """Take away an algorithm that no spec has: schedules, then versions.
 
-    Schedules stop at once. False where runs of them are under way: then the rest stays until they
-    have ended.
+    Schedules stop at once. False where runs of them or of the versions are under way: then the rest
+    stays until they have ended.
 
     Raises:
         Moved: someone deployed it meanwhile.
@@ -53,7 +53,8 @@ def prune(engine: Engine, project: str, branch: str, deployed: Deployed, say: Sa
         if schedule.enabled:
             disable(engine, schedule)
             say(f"{name}: stopped {schedule.name}")
-    if there.schedules and {s.id for s in there.schedules} & _active(engine, project):
+    own = {*(one.id for one in there.schedules), *(one.id for one in there.versions)}
+    if any({run.schedule, run.version} & own for run in _under_way(engine, project)):
         return False
     for schedule in there.schedules:
         engine.delete_schedule(schedule)
@@ -70,9 +71,9 @@ def _done_with(
     groups: dict[tuple[str, str], list[Schedule]] = {}
     for one in engine.schedules(project):
         own = one.marks.algorithm if one.marks is not None else ""
-        names = next((n for a, n in wanted.items() if marks.same(own, a)), None)
+        names = next((n for a, n in wanted.items() if marks.same("algorithm", own, a)), None)
         if own and names is not None:
-            name = next((n for n in names if marks.same(one.spec.name, n)), "")
+            name = next((n for n in names if marks.same("schedule", one.spec.name, n)), "")
             groups.setdefault((own, name), []).append(one)
     for (_, name), group in sorted(groups.items()):
         enabled = [one for one in group if one.enabled]
@@ -82,7 +83,5 @@ def _done_with(
                 yield one
 
 
-def _active(engine: Engine, project: str) -> frozenset[str]:
-    """The schedules that have runs under way."""
-    query = RunQuery(project, states=_UNDER_WAY)
-    return frozenset(run.schedule for run in engine.runs(query) if run.schedule)
+def _under_way(engine: Engine, project: str) -> Iterator[Run]:
+    return engine.runs(RunQuery(project, states=_UNDER_WAY))

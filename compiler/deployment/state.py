@@ -33,7 +33,7 @@ class Deployed(Struct, frozen=True):
 
     def named(self, schedule: str) -> list[Schedule]:
         """Those of one name in a spec, the one that counts first."""
-        found = [one for one in self.schedules if marks.same(one.spec.name, schedule)]
+        found = [one for one in self.schedules if marks.same("schedule", one.spec.name, schedule)]
         return sorted(found, key=rank, reverse=True)
 
     def counted(self, schedule: str) -> Schedule | None:
@@ -79,8 +79,11 @@ def rank(schedule: Schedule) -> tuple[int, float, str]:
     return number, schedule.created or 0.0, schedule.id
 
 
-def read_state(engine: Engine, project: str, branch: str) -> dict[str, Deployed]:
-    """All that carries the project's mark, by algorithm.
+def read_state(
+    engine: Engine, project: str, branch: str, known: Iterable[str] = ()
+) -> dict[str, Deployed]:
+    """All that carries the project's mark, by algorithm; `known` are the names of algorithms that
+    may have lost their versions there.
 
     Raises:
         EngineError: the engine can't be reached, or says no.
@@ -93,9 +96,10 @@ def read_state(engine: Engine, project: str, branch: str) -> dict[str, Deployed]
     for schedule in engine.schedules(project):
         if schedule.marks is not None and schedule.marks.algorithm:
             schedules.setdefault(schedule.marks.algorithm, []).append(schedule)
+    every = sorted({*versions, *known})
     for name in [name for name in schedules if name not in versions]:
         # Where there is little room, the name of an algorithm may have been cut.
-        whole = next((known for known in sorted(versions) if marks.same(name, known)), name)
+        whole = next((one for one in every if marks.same("algorithm", name, one)), name)
         if whole != name:
             schedules.setdefault(whole, []).extend(schedules.pop(name))
     names = sorted(versions.keys() | schedules.keys())
@@ -121,17 +125,19 @@ def schedules_of(engine: Engine, project: str, algorithm: str) -> tuple[Schedule
     return tuple(
         one
         for one in engine.schedules(project, algorithm)
-        if one.marks is not None and marks.same(one.marks.algorithm, algorithm)
+        if one.marks is not None and marks.same("algorithm", one.marks.algorithm, algorithm)
     )
 
 
 def _is_of(engine: Engine, version: Version, branch: str) -> bool:
-    """Whether a version is what the branch deployed. Where one is replaced in place, what was
-    submitted on that branch has another name."""
+    """Whether a version is what the branch deployed. What was submitted on that branch has the mark
+    of its experiment; where one is replaced in place, another name."""
     own = version.marks
-    if own is None or not marks.same(own.branch, branch):
+    if own is None or not marks.same("branch", own.branch, branch):
         return False
-    return not engine.replaces_schedules or version.pipeline == own.algorithm.replace("_", "-")
+    if engine.replaces_schedules:
+        return version.pipeline == own.algorithm.replace("_", "-")
+    return not own.experiment
 
 
 def _in_order(versions: Iterable[Version]) -> tuple[Version, ...]:

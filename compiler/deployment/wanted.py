@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from compiler import __version__, frontend
 from compiler.binding import Git
 from compiler.cluster.compiled import schedules
-from compiler.cluster.records import Manifest, Marks, ScheduleSpec
+from compiler.cluster.records import Marks, ScheduleSpec
 from compiler.frontend import Document, Loaded
 from compiler.git import UNKNOWN
 from compiler.ir import Pipeline
@@ -91,11 +91,6 @@ def want(spec: str, document: Document) -> tuple[Wanted | None, Loaded]:
         schedules=schedules(pipeline),
     )
     return wanted, loaded
-
-
-def unscheduled(manifest: Manifest) -> Manifest:
-    """The same without its schedules, which are made one by one."""
-    return replace(manifest, schedules=())
 
 
 def _names_git(document: Document) -> bool:

@@ -31,6 +31,7 @@ from cluster.servers.workflows import CRON_LABEL, FINISHED, Cluster
 from msgspec import Struct
 
 import compiler.cluster
+from compiler import project
 from compiler.cli import cli
 from compiler.cluster import marks
 from compiler.cluster.transport import Patience, Transport
@@ -314,6 +315,8 @@ _INLINE = {
 
 def run(arguments: tuple[str, ...]) -> int:
     """As `compiler.cli.main` does, in this process."""
+    # A command of its own process knows no project of a folder that it was not in.
+    project.forget()
     try:
         return cli.main(list(arguments), prog_name="mlc", standalone_mode=False) or 0
     except click.ClickException as problem:

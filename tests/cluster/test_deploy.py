@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster.deployed import Algorithm, Kill, World, run, said, world
+from cluster.deployed import Algorithm, Kill, World, enabled, foreign, run, said, world
 from cluster.servers.kubernetes import Kubernetes, write_kubeconfig
 from cluster.servers.wire import Server
 from cluster.servers.workflows import Cluster
@@ -160,6 +160,37 @@ def test_an_unchanged_spec_makes_no_new_version(there: World) -> None:
         assert len(there.app.versions) == 1 and len(there.app.recurring) == 1
 
 
+def test_a_pipeline_that_is_small_again_is_unchanged(there: World) -> None:
+    """A large one is several templates on Argo; those that are too many do no harm."""
+    text = FIT.spec("fit")
+    for count in (250, 1):
+        more = "".join(f'  more_{n}: {{command: [more, "{n}"]}}\n' for n in range(count))
+        there.checkout.write_all(
+            {"algorithms/fit.yaml": text.replace("profiles:", f"{more}profiles:")}
+        )
+        there.checkout.commit()
+        assert there.mlc("deploy", "--yes", "--allow-dirty", "-q")[0] == 0
+        assert kinds(there) == {"fit": "unchanged"}
+
+
+def test_a_prune_that_broke_off_leaves_nothing_behind(there: World) -> None:
+    """Of several templates the one that tells of the others goes last."""
+    if there.kind == "kfp":
+        return
+    more = "".join(f'  more_{n}: {{command: [more, "{n}"]}}\n' for n in range(250))
+    large = FIT.spec("fit").replace("profiles:", f"{more}profiles:")
+    for refused in ("fit", "fit.1"):
+        there.checkout.write_all({"algorithms/fit.yaml": large})
+        there.checkout.commit()
+        assert there.mlc("deploy", "--yes", "--allow-dirty", "-q")[0] == 0
+        assert len(there.app.cluster.of("workflowtemplates")) == 2
+        there.write({})
+        there.server.faults.add("403", on=f"DELETE .*/{refused}$", times=1)
+        assert there.mlc("deploy", "--prune", "--yes", "--allow-dirty", "-q")[0] == 3
+        there.deploy("--prune")
+        assert not there.app.cluster.of("workflowtemplates")
+
+
 def test_an_image_of_the_commit_makes_one(there: World) -> None:
     there.write({"fit": replace(FIT, image="registry.example.com/ia:${{ git.short_commit }}")})
     there.deploy()
@@ -202,6 +233,27 @@ def test_schedules_come_change_and_go(there: World) -> None:
     assert "schedule weekly is removed" in there.mlc("plan")[1]
     there.deploy()
     assert not plan(there)["changes"]
+
+
+def test_params_of_a_schedule_are_read_back_as_they_were_given(there: World) -> None:
+    """Engines keep text, or numbers without their point."""
+    text = FIT.spec("fit")
+    params = {
+        "rates: {type: array, items: {type: number}": "[1.0, 2.0, 0.5]",
+        "rate: {type: number": "2.0",
+        "small: {type: number": "1e-7",
+        "count: {type: integer": "3",
+        "text: {type: string": '"1.0"',
+        "flag: {type: boolean": "true",
+    }
+    defined = "".join(f"  {name}, default: null, description: X.}}\n" for name in params)
+    given = ", ".join(f"{name.partition(':')[0]}: {value}" for name, value in params.items())
+    text = text.replace("steps:\n", f"{defined}steps:\n").replace("epochs: 5", given)
+    there.checkout.write_all({"algorithms/fit.yaml": text})
+    there.checkout.commit()
+    assert there.mlc("deploy", "--yes", "--allow-dirty", "-q")[0] == 0
+    code, printed = there.mlc("plan", "--detailed-exitcode", "-q")
+    assert code == 0, printed
 
 
 def test_runs_under_way_outlive_their_schedule(there: World) -> None:
@@ -301,10 +353,39 @@ def test_orphans_are_shown_and_pruned(there: World) -> None:
     code, printed = there.mlc("deploy", "--prune", "--yes", "algorithms/fit.yaml")
     assert code == 2 and "--prune looks at all specs" in printed
     printed = there.deploy("--prune")
-    assert "runs of its schedules are under way" in printed
+    assert "runs of it are under way" in printed
     there.finish_all()
     there.deploy("--prune")
     assert kinds(there) == {"fit": "unchanged"}
+
+
+def test_a_version_stays_while_a_run_of_it_is_under_way(there: World) -> None:
+    """Also where someone has deleted the schedule that started it."""
+    there.write({"fit": FIT})
+    there.deploy()
+    there.trigger_all()
+    there.write({})
+    with there.server.lock:
+        if there.kind == "kfp":
+            there.app.recurring.clear()
+        else:
+            there.app.cluster.delete("cronworkflows", "default", "fit--nightly", "Orphan")
+    printed = there.deploy("--prune")
+    assert "fit: runs of it are under way" in printed and "deleted" not in printed
+    there.finish_all()
+    there.deploy("--prune")
+    assert kinds(there) == {}
+
+
+def test_the_last_algorithm_is_pruned_as_any_other(there: World) -> None:
+    there.write({"fit": FIT})
+    there.deploy()
+    there.write({})
+    assert kinds(there) == {"fit": "orphaned"}
+    there.deploy("--prune")
+    assert there.mlc("plan", "-q") == (0, "training: no algorithms; nothing to do\n")
+    code, printed = there.mlc("plan", "-q", ".")
+    assert code == 3 and "there is no spec in ." in printed
 
 
 def test_a_plan_is_carried_out_as_shown_or_not_at_all(there: World, tmp_path: Path) -> None:
@@ -482,8 +563,11 @@ def test_back_to_a_version_by_name_and_to_a_commit(there: World) -> None:
 
 
 def test_a_submission_of_the_default_branch_takes_no_place(there: World) -> None:
-    """What schedules start is what was deployed, whoever runs what from a checkout."""
+    """What schedules start is what was deployed, whoever runs what from a checkout, of whichever
+    commit, and before it is deployed or after."""
     there.write({"fit": FIT})
+    assert there.mlc("submit", "algorithms/fit.yaml", "--allow-dirty", "-q")[0] == 0
+    assert kinds(there) == {"fit": "new"}
     there.deploy()
     before = versions_of_schedules(there)
     file = there.checkout.folder / "algorithms" / "fit.yaml"
@@ -492,10 +576,10 @@ def test_a_submission_of_the_default_branch_takes_no_place(there: World) -> None
     assert code == 0, printed
     file.write_text(FIT.spec("fit"))
     assert versions_of_schedules(there) == before
-    if there.kind == "argo":
-        assert kinds(there) == {"fit": "unchanged"}
-    there.deploy()
     assert kinds(there) == {"fit": "unchanged"}
+    writes = writes_of(there)
+    there.deploy()
+    assert writes_of(there) == writes
 
 
 def versions_of_schedules(there: World) -> list[str]:
@@ -508,6 +592,26 @@ def versions_of_schedules(there: World) -> list[str]:
     names = {cron["spec"]["workflowSpec"]["workflowTemplateRef"]["name"] for cron in crons}
     templates = there.app.cluster.of("workflowtemplates")
     return [str(one["spec"]) for one in templates if one["metadata"]["name"] in names]
+
+
+def test_a_pipeline_that_is_pruned_while_versions_are_read_is_gone(there: World) -> None:
+    if there.kind != "kfp":
+        return
+    there.write({"fit": FIT, "other": FIT})
+    there.deploy()
+    there.write({"fit": FIT})
+
+    def watch(app: Any, request: Any, _: Any) -> None:
+        if request.method == "GET" and request.path.endswith("/pipelines"):
+            gone = {id for id, one in app.pipelines.items() if one.name == "other"}
+            for records in (app.pipelines, app.versions):
+                for id, one in list(records.items()):
+                    if {id, getattr(one, "pipeline_id", id)} & gone:
+                        del records[id]
+
+    there.server.watch(watch)
+    assert kinds(there) == {"fit": "unchanged", "other": "orphaned"}
+    assert plan(there)["items"][1]["before"] == ""
 
 
 def test_what_is_later_stays(there: World) -> None:
@@ -523,6 +627,31 @@ def test_what_is_later_stays(there: World) -> None:
         code, printed = there.mlc("plan")
         assert code == 0 and "so a deploy of this makes nothing" in printed, printed
     assert kinds(there) == {"fit": "changed", "other": "orphaned"}
+
+
+@pytest.mark.parametrize("of", ["workflowtemplates", "cronworkflows"])
+def test_one_whose_work_is_replaced_in_between_says_so(there: World, of: str) -> None:
+    """Of two at once one may have the template, and the other its schedule."""
+    if there.kind == "kfp":
+        return
+    there.write({"fit": FIT})
+    there.deploy()
+    there.write({"fit": replace(FIT, epochs=4)})
+
+    def watch(_: Any, request: Any, __: Any) -> None:
+        if request.method == "PUT" and of in request.path.replace("-", ""):
+            (one,) = there.app.cluster.of(of)
+            notes = one["metadata"]["annotations"]
+            notes[marks.ANNOTATION] = re.sub(
+                "main-[0-9a-f]{8}", "main-01234567", notes[marks.ANNOTATION]
+            )
+
+    there.server.watch(watch)
+    code, printed = there.mlc("deploy", "--yes", "--allow-dirty")
+    there.server.watchers.remove(watch)
+    assert code == 3 and "someone else deployed fit at the same time" in printed, printed
+    there.deploy()
+    assert kinds(there) == {"fit": "unchanged"}
 
 
 def test_a_schedule_that_is_off_for_a_while(there: World) -> None:
@@ -558,6 +687,28 @@ def test_names_that_are_too_long_to_be_kept_whole(there: World) -> None:
     there.write({"fit": FIT})
     there.deploy("--prune")
     assert kinds(there) == {"fit": "unchanged"}
+
+
+@pytest.mark.parametrize("name", ["fit", "an_algorithm_of_a_name_that_is_too_long_too"])
+def test_schedules_whose_versions_someone_deleted(there: World, name: str) -> None:
+    """They are taken for the algorithm's own, however little is left of its name."""
+    for wanted in ({name: FIT}, {"other": FIT}):
+        there.write({name: FIT})
+        assert there.mlc("deploy", "--yes", "--allow-dirty", "-q")[0] == 0
+        with there.server.lock:
+            if there.kind == "kfp":
+                there.app.versions.clear()
+                there.app.pipelines.clear()
+            else:
+                for one in list(there.app.cluster.of("workflowtemplates")):
+                    there.app.cluster.delete(
+                        "workflowtemplates", "default", one["metadata"]["name"]
+                    )
+        there.write(wanted)
+        code, printed = there.mlc("deploy", "--yes", "--allow-dirty", "--prune")
+        assert code == 0, printed
+        assert kinds(there) == dict.fromkeys(wanted, "unchanged")
+        assert sorted(enabled(there.kind, there.app).values()) == [1]
 
 
 def test_toy_learnings(there: World, tmp_path: Path) -> None:
@@ -681,7 +832,7 @@ def test_what_is_foreign_is_refused(there: World) -> None:
     (there.checkout.folder / "more" / "fit.yaml").write_text(replace(FIT, epochs=8).spec("fit"))
     with contextlib.chdir(there.checkout.folder / "more"):
         assert run(("deploy", "--yes", "--allow-dirty", "fit.yaml")) == 3
-    assert marks.same(project_of(there), "ia-algorithms")
+    assert project_of(there) == "ia-algorithms"
 
 
 def test_a_name_that_others_have_stops_a_plan_as_it_does_a_deploy(
@@ -711,6 +862,49 @@ def test_a_name_that_others_have_stops_a_plan_as_it_does_a_deploy(
     with contextlib.chdir(more):
         assert said("plan", early)[0] == 0
     assert writes_of(there) == writes
+
+
+def test_a_schedule_whose_name_others_have_stops_a_deploy_before_anything_is_made(
+    there: World,
+) -> None:
+    """On Argo a schedule has a name of its own to be taken."""
+    spec = {"schedules": ["0 1 * * *"], "workflowSpec": {"workflowTemplateRef": {"name": "theirs"}}}
+    for number, before in enumerate(
+        ({"early": FIT}, {"early": FIT, "fit": replace(FIT, schedules=())})
+    ):
+        there.write(before)
+        there.deploy()
+        if there.kind == "kfp":
+            continue
+        if not number:
+            theirs = {"metadata": {"name": "fit--nightly"}, "spec": spec}
+            there.app.cluster.create("cronworkflows", "default", theirs)
+            there.invariants.foreign = foreign(there.kind, there.app)
+        there.write({"early": replace(FIT, epochs=4 + number), "fit": FIT})
+        writes = writes_of(there)
+        code, printed = there.mlc("deploy", "--yes", "--allow-dirty")
+        assert (
+            code == 3 and "cron workflow fit--nightly on engine `training` is not made" in printed
+        )
+        assert writes_of(there) == writes
+
+
+def test_a_spec_of_another_project_is_refused(there: World) -> None:
+    """Deployed as one of this project it would be orphaned to its next plan."""
+    there.write({"fit": FIT})
+    settings = (there.checkout.folder / "mlc.toml").read_text()
+    there.checkout.write_all(
+        {
+            "more/mlc.toml": settings.replace("ia-algorithms", "other-project"),
+            "more/algorithms/mine.yaml": FIT.spec("mine"),
+        }
+    )
+    there.checkout.commit("Another project")
+    for verb in ("plan", "deploy"):
+        code, printed = there.mlc(verb, "more/algorithms/mine.yaml")
+        assert code == 3 and "mine.yaml is of the project other-project" in printed, printed
+    assert not writes_of(there)
+    there.deploy()
 
 
 def project_of(there: World) -> str:

@@ -119,6 +119,24 @@ def test_schedules(world: World, pipeline: Pipeline) -> None:
     assert not list(engine.schedules("other"))
 
 
+def test_what_a_schedule_starts_is_known_for_whose_it_is(world: World, pipeline: Pipeline) -> None:
+    """KFP's controller hands on nothing of what a recurring run says of itself."""
+    engine = world.engine
+    version, manifest, experiment = world.published(pipeline)
+    made = engine.put_schedule(manifest.schedules[0], version, manifest, experiment, MARKS)
+    app: Any = world.server.app
+    with world.server.lock:
+        app.trigger(made.id) if world.is_kfp else app.cluster.trigger("default", made.id)
+    query = RunQuery("ia", "doc-type", MARKS.branch)
+    (run,) = engine.runs(query)
+    assert run.schedule == made.id
+    assert not list(engine.runs(replace(query, project="other")))
+    assert not list(engine.runs(replace(query, algorithm="doc-type-2")))
+    for found in (run, engine.run(run.id)):
+        assert found.marks is not None and found.marks.algorithm == "doc-type"
+        assert found.marks.commit.startswith(MARKS.commit[:12])
+
+
 def test_experiments(world: World, pipeline: Pipeline) -> None:
     engine = world.engine
     assert engine.find_experiment("IA-1742") is None

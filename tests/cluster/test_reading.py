@@ -16,7 +16,7 @@ from cluster.world import MARKS, QUICK, SPEC, World
 from local import loaded, pipeline_of
 from msgspec.structs import replace
 
-from compiler.cluster import connect, marks
+from compiler.cluster import compiled, connect, marks
 from compiler.cluster.answers import Garbled, read
 from compiler.cluster.argo.nodes import Nodes
 from compiler.cluster.argo.reading import run as argo_run
@@ -239,7 +239,8 @@ def test_marks_are_read_as_they_were_written(branch: str) -> None:
     assert all(len(k) <= 63 and len(v) <= 63 and "." not in k for k, v in marks.tags(own).items())
     tagged = marks.of_tags(marks.tags(own))
     assert tagged is not None and tagged.digest == own.digest
-    assert marks.same(tagged.branch, branch)
+    assert marks.same("branch", tagged.branch, branch)
+    assert marks.same("branch", found.branch, branch)
     metadata = {"labels": marks.labels(own), "annotations": marks.notes(own)}
     assert marks.of_metadata(metadata) == own
     assert all(len(v) <= 63 for v in marks.labels(own).values())
@@ -256,10 +257,41 @@ def test_branches_have_names_of_their_own() -> None:
 
 
 def test_the_marks_of_another_project_are_not_ours() -> None:
-    assert not marks.same("ia-test", "ia")
-    assert marks.same(marks.cut("x" * 99, 63), "x" * 99)
-    assert not marks.same(marks.cut("x" * 99, 63), "x" * 98)
+    assert not marks.same("project", "ia-test", "ia")
+    assert marks.same("project", marks.cut("x" * 99, 63), "x" * 99)
+    assert not marks.same("project", marks.cut("x" * 99, 63), "x" * 98)
+
+
+@pytest.mark.parametrize("name", ["project", "algorithm", "branch", "schedule"])
+def test_a_name_is_not_the_longer_one_that_it_begins(name: str) -> None:
+    """Of a commit the beginning will do, of nothing else."""
+    whole = "a_name_that_is_of_some_length"
+    assert marks.same(name, whole, whole)
+    for length in range(1, len(whole)):
+        assert not marks.same(name, whole[:length], whole)
+    assert marks.same("commit", "0123456789ab", "0123456789abcdef")
+
+
+def test_marks_of_the_project_itself() -> None:
     assert marks.of_tags(marks.tags(Marks("ia"))) == Marks("ia")
+
+
+@pytest.mark.parametrize(
+    ("content", "numbers"),
+    [
+        (
+            b'{"f1": 0.5, "n": 3, "nan": NaN, "inf": -Infinity, "large": 1e999}',
+            {"f1": 0.5, "n": 3.0},
+        ),
+        (b'{"flag": true, "text": "1", "none": null}', {}),
+        (b"[1]", {}),
+        (b"no JSON", {}),
+        (None, {}),
+    ],
+)
+def test_metrics_are_finite_numbers(content: bytes | None, numbers: dict[str, float]) -> None:
+    """No gate passes by another, and JSON has no word for it."""
+    assert compiled.numbers(content) == numbers
 
 
 def node(name: str, kind: str = "Pod", phase: str = "Succeeded", **more: Any) -> dict[str, Any]:

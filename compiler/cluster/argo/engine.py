@@ -42,6 +42,7 @@ from compiler.ir import Pipeline
 from compiler.settings import EngineSettings, TargetSettings
 from compiler.targets import argo
 from compiler.targets.argo.names import task_names
+from compiler.targets.argo.schedules import cron_workflow_name
 from compiler.targets.argo.support import MOST_BYTES
 from compiler.values import JsonValue, to_json
 
@@ -202,14 +203,20 @@ class Argo:
         return found if found is not None and found.name == name else None
 
     def foreign(self, manifest: Manifest, project: str) -> str:
-        for document in manifest.documents:
-            if document.get("kind") != "WorkflowTemplate":
-                continue
-            name = at(document, "metadata").get("name", "")
-            data = self.road.find("workflowtemplates", name)
+        names: list[tuple[Kind, str]] = [
+            ("workflowtemplates", at(document, "metadata").get("name", ""))
+            for document in manifest.documents
+        ]
+        names += [
+            ("cronworkflows", cron_workflow_name(manifest.name, schedule.name))
+            for schedule in manifest.schedules
+        ]
+        for kind, name in names:
+            data = self.road.find(kind, name)
             own = None if data is None else marks.of_metadata(at(data, "metadata"))
-            what = f"the {WORDS['workflowtemplates']} {name}"
-            refused = "" if data is None else self._foreign(own, what, project)
+            refused = (
+                "" if data is None else self._foreign(own, f"the {WORDS[kind]} {name}", project)
+            )
             if refused:
                 return refused
         return ""
@@ -224,9 +231,10 @@ class Argo:
 
     def delete_version(self, version: Version) -> None:
         self._own(version.marks, f"the template {version.id}")
-        self.road.delete("workflowtemplates", version.id)
+        # The one that tells of the others last, so that all are found after one was killed.
         for part in list(self.road.list("workflowtemplates", f"{objects.PART}={version.id}")):
             self.road.delete("workflowtemplates", at(part, "metadata").get("name", ""))
+        self.road.delete("workflowtemplates", version.id)
 
     def find_run(self, key: str) -> Run | None:
         for data in self.road.list("workflows", marks.selector(key=key)):

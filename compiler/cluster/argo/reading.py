@@ -120,7 +120,6 @@ def schedule(data: Json, ui: str, namespace: str) -> Schedule:
         experiment=own.experiment if own else "",
         marks=own,
         created=seconds(metadata.get("creationTimestamp")),
-        revision=metadata.get("resourceVersion", ""),
         url=link(ui, f"cron-workflows/{namespace}/{name}"),
     )
 

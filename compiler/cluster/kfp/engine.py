@@ -160,7 +160,7 @@ class Kfp:
     def experiments(self, project: str) -> Iterator[Experiment]:
         for data in self._experiments():
             found = reading.experiment(data, self._ui)
-            if found.marks is not None and marks.same(found.marks.project, project):
+            if _is_of(found.marks, project):
                 yield found
 
     def find_experiment(self, name: str) -> Experiment | None:
@@ -221,7 +221,7 @@ class Kfp:
             )
         own = [p for p in pipelines if _is_of(marks.of_tags(p.get("tags")), project)]
         with ThreadPoolExecutor(_LISTS_AT_ONCE) as pool:
-            for listed in pool.map(lambda pipeline: list(self._list_versions(pipeline)), own):
+            for listed in pool.map(self._every_version, own):
                 yield from map(self._version, listed)
 
     def version(self, version: Version) -> Version:
@@ -306,7 +306,10 @@ class Kfp:
 
     def run(self, id: str, steps: Mapping[str, str] | None = None) -> Run:  # noqa: ARG002
         data = self._read_run(id)
-        return replace(self._run(data), steps=tuple(Tasks(data, self._tasks(data)).steps()))
+        of_version = self._version_of(data)
+        own = marks.of_tags(of_version.get("tags")) if of_version is not None else None
+        found = reading.run(data, self._ui, own)
+        return replace(found, steps=tuple(Tasks(data, self._tasks(data)).steps()))
 
     def runs(self, query: RunQuery) -> Iterator[Run]:
         named = {"experiment_id": query.experiment} if query.experiment else {}
@@ -319,10 +322,17 @@ class Kfp:
             sort_by=_NEWEST,
             **named,
         )
+        known: dict[str, Marks | None] | None = None
         for data in pages:
             if left is not None and left <= 0:
                 return
             found = self._run(data)
+            if found.marks is None and found.schedule and query.project is not None:
+                # What a schedule starts has no description: its version tells whose it is.
+                if known is None:
+                    versions = self.versions(query.project, query.algorithm)
+                    known = {version.id: version.marks for version in versions}
+                found = replace(found, marks=known.get(found.version))
             if _fits(found, query):
                 left = None if left is None else left - 1
                 yield found
@@ -362,15 +372,16 @@ class Kfp:
                 files.close()
 
     def schedules(self, project: str, algorithm: str | None = None) -> Iterator[Schedule]:
-        # They are called after the pipeline, so that not all have to come.
-        name = f"{algorithm.replace('_', '-')}--" if algorithm is not None else ""
-        named = {"filter": where(display_name__has=name)} if name else {}
+        # They are called after the pipeline, so that not all have to come; after all of its name.
+        named = {}
+        if algorithm is not None and not marks.is_cut(algorithm):
+            named = {"filter": where(display_name__has=f"{algorithm.replace('_', '-')}--")}
         for data in self._recurring(**named):
             found = reading.schedule(data, self._ui)
             own = found.marks
-            if own is None or not marks.same(own.project, project):
+            if own is None or not _is_of(own, project):
                 continue
-            if algorithm is None or marks.same(own.algorithm, algorithm):
+            if algorithm is None or marks.same("algorithm", own.algorithm, algorithm):
                 yield found
 
     def put_schedule(
@@ -413,8 +424,7 @@ class Kfp:
         def same() -> list[Schedule]:
             listed = self._recurring(filter=where(display_name=name))
             every = (reading.schedule(data, self._ui) for data in listed)
-            own = (s for s in every if s.name == name and s.marks is not None)
-            found = [s for s in own if s.marks and marks.same(s.marks.project, marks_.project)]
+            found = (s for s in every if s.name == name and _is_of(s.marks, marks_.project))
             return sorted(found, key=lambda s: (s.created or 0.0, s.id))
 
         self._once(lambda: next(iter(same()), None), create)
@@ -465,7 +475,7 @@ class Kfp:
 
     def _foreign(self, found: Marks | None, what: str, project: str | None) -> str:
         """Why it is not to be touched; empty where it may be."""
-        if found is not None and (project is None or marks.same(found.project, project)):
+        if found is not None and (project is None or marks.same("project", found.project, project)):
             return ""
         whose = f"of the project {found.project}" if found else "not made by mlc"
         return (
@@ -516,6 +526,15 @@ class Kfp:
             sort_by=_NEWEST,
             **named,
         )
+
+    def _every_version(self, pipeline: Json) -> list[Json]:
+        """None where someone has deleted it meanwhile."""
+        try:
+            return list(self._list_versions(pipeline))
+        except EngineError as problem:
+            if problem.reason != "not found":
+                raise
+            return []
 
     def _find_version(self, pipeline: Json, name: str) -> Version | None:
         for data in self._list_versions(pipeline, filter=where(name=name)):
@@ -570,16 +589,19 @@ class Kfp:
     def _tasks(self, run: Json) -> dict[str, TaskOf]:
         """The steps of a run by task, from its own spec or that of its version."""
         spec = run.get("pipeline_spec")
-        reference = at(run, "pipeline_version_reference")
         if not spec:
-            ids = (reference.get("pipeline_id", ""), reference.get("pipeline_version_id", ""))
-            data = self._version_data(*ids) if all(ids) else None
+            data = self._version_of(run)
             spec = data.get("pipeline_spec") if data else None
         return tasks_of(spec)
 
+    def _version_of(self, run: Json) -> Json | None:
+        reference = at(run, "pipeline_version_reference")
+        ids = (reference.get("pipeline_id", ""), reference.get("pipeline_version_id", ""))
+        return self._version_data(*ids) if all(ids) else None
+
 
 def _is_of(found: Marks | None, project: str) -> bool:
-    return found is not None and marks.same(found.project, project)
+    return found is not None and marks.same("project", found.project, project)
 
 
 def _reference(version: Version) -> Any:
@@ -601,13 +623,10 @@ def _config(params: Mapping[str, JsonValue], manifest: Manifest) -> Any:
 
 def _fits(run: Run, query: RunQuery) -> bool:
     own = run.marks
-    wanted = (
-        (query.project, own.project if own else ""),
-        (query.algorithm, own.algorithm if own else ""),
-        (query.branch, own.branch if own else ""),
-    )
-    if any(want is not None and not marks.same(have, want) for want, have in wanted):
-        return False
+    for name in ("project", "algorithm", "branch"):
+        want = getattr(query, name)
+        if want is not None and not (own and marks.same(name, getattr(own, name), want)):
+            return False
     if query.schedule is not None and run.schedule != query.schedule:
         return False
     return not query.states or run.state in query.states

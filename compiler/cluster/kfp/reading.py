@@ -74,7 +74,7 @@ def version(data: Json, ui: str) -> Version:
 
 
 def run(data: Json, ui: str, marks: Marks | None = None) -> Run:
-    """`marks` are those of its version, which say more than its own."""
+    """`marks` are those of its version, which count where it has none of its own."""
     own = data.get("run_id", "")
     _, written = of_description(data.get("description"))
     reference = at(data, "pipeline_version_reference")
@@ -126,7 +126,6 @@ def schedule(data: Json, ui: str) -> Schedule:
         experiment=data.get("experiment_id", ""),
         marks=marks,
         created=seconds(data.get("created_at")),
-        revision=data.get("updated_at", ""),
         url=f"{ui}/#/recurringrun/details/{own}",
     )
 

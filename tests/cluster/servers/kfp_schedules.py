@@ -136,7 +136,7 @@ def trigger(kfp: Kfp, recurring_id: str) -> Run | None:
     run = Run(
         kfp.new_id(),
         name,
-        job.description,
+        "",  # which its controller hands on from no recurring run
         job.experiment_id,
         job.namespace if kfp.multi_user else "",
         kfp.now(),

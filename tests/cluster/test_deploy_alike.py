@@ -1,0 +1,70 @@
+"""Names that are alike: one the beginning of another, of schedules, algorithms and projects."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cluster.deployed import KINDS, Algorithm, Kill, World, enabled, foreign, said, world
+from msgspec.structs import replace
+
+FIT = Algorithm()
+
+
+@pytest.fixture(params=KINDS)
+def there(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    contracts: None,  # noqa: ARG001
+    kill: Kill,
+) -> Iterator[World]:
+    with world(tmp_path, request.param, kill.clock) as found:
+        yield found
+
+
+def test_schedules(there: World) -> None:
+    """Both start runs, and each goes without the other."""
+    weekly = ("weekly", "0 2 * * 1", 5, True)
+    full = ("weekly_full", "0 4 * * 6", 9, True)
+    there.write({"fit": replace(FIT, schedules=(weekly,))})
+    there.deploy()
+    there.write({"fit": replace(FIT, schedules=(weekly, full))})
+    assert "schedule weekly_full starts" in there.mlc("plan")[1]
+    there.deploy()
+    assert enabled(there.kind, there.app) == {("fit", "weekly"): 1, ("fit", "weekly_full"): 1}
+    assert there.mlc("plan", "--detailed-exitcode")[0] == 0
+    there.write({"fit": replace(FIT, schedules=(full,))})
+    there.deploy()
+    assert there.mlc("plan", "--detailed-exitcode")[0] == 0
+
+
+def test_algorithms(there: World) -> None:
+    """What is off for a while in one stays where the other alone is deployed."""
+    off = replace(FIT, schedules=(("nightly", "0 2 * * *", 5, False),))
+    there.write({"ner_en": off, "ner_en_large": replace(FIT, schedules=())})
+    there.deploy()
+    there.deploy("algorithms/ner_en_large.yaml")
+    assert there.mlc("plan", "--detailed-exitcode")[0] == 0
+
+
+def test_projects(there: World) -> None:
+    """A project that is called as the beginning of another loses nothing to it."""
+    settings = (there.checkout.folder / "mlc.toml").read_text()
+    folder = there.checkout.folder
+    for name, place in (("team-a", folder / "team"), ("team-a-nlp", folder / "other")):
+        (place / "algorithms").mkdir(parents=True, exist_ok=True)
+        (place / "mlc.toml").write_text(settings.replace("ia-algorithms", name))
+    (folder / "team" / "algorithms" / "fit.yaml").write_text(FIT.spec("fit"))
+    (folder / "other" / "algorithms" / "read.yaml").write_text(FIT.spec("read"))
+    there.checkout.commit("Two more projects")
+    with contextlib.chdir(folder / "team"):
+        code, printed = said("deploy", "--yes", "--allow-dirty")
+    assert code == 0, printed
+    before = foreign(there.kind, there.app)
+    there.invariants.foreign = None
+    with contextlib.chdir(folder / "other"):
+        code, printed = said("deploy", "--yes", "--allow-dirty", "--prune")
+    assert code == 0 and "fit" not in printed, printed
+    assert [one for one in foreign(there.kind, there.app) if one in before] == before
