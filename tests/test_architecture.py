@@ -111,7 +111,6 @@ def test_modules_stay_readable() -> None:
         "params.py": "one check for each word of a definition",
         "binding/names.py": "every name of the language, looked up in one place",
         "binding/operators.py": "what each operator takes, and what it says of anything else",
-        "programs/commandline.py": "what each program reads as code, in one table",
         "programs/moving.py": "one fix, from the place that it mends to the proof that it does",
         "cluster/transport.py": "one request, from its headers to what is said of its failure",
         "cluster/kfp/engine.py": "all that is asked of an engine, by KFP",
