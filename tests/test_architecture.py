@@ -25,7 +25,7 @@ LAYERS: list[set[str]] = [
     {"signs"},
     {"source_words"},
     {"source", "toml_source", "policy", "ignores", "engines", "credentials"},
-    {"schema", "schema_words", "editing"},
+    {"schema", "schema_words", "schema_hints", "editing"},
     {"params", "resolve", "nulls", "binding"},
     {"compose", "programs"},
     {"lower"},

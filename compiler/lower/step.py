@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from compiler import expr as ex
 from compiler import ir
-from compiler.binding import Scope, Where, bind, bind_value, origin, place
+from compiler.binding import EVERYTHING, Scope, Where, bind, bind_value, origin, place
 from compiler.diagnostics import Fix, error, warning
 from compiler.lower import settings
 from compiler.lower.outline import output_type
@@ -41,6 +41,8 @@ def lower_step(
     volumes = settings.volumes(volumes_node, scope)
     volume_names = frozenset(v.name for v in volumes) | _broken(volumes_node)
     step = scope.prefix + name.text
+    for key in ("inputs", "outputs", "volumes"):
+        scope.broken[f"step {key}"] = EVERYTHING if key in node.broken else frozenset()
     scope.inside(step, {}, {}, volume_names)
     inputs = _inputs(inputs_node, scope) if given is None else given
     declared: dict[str, ex.Type | None] = dict.fromkeys(inputs_node.entries) if inputs_node else {}
