@@ -229,7 +229,8 @@ class _Checker:
             fix = None
             if wrong.right:
                 fix = mending.rewritten(node, f"{quote}{wrong.right}{quote}")
-            return self.fail(error("MLC205", wrong.message, node.span, hint=wrong.hint, fix=fix))
+            span = node.part(*wrong.at) if wrong.at else node.span
+            return self.fail(error("MLC205", wrong.message, span, hint=wrong.hint, fix=fix))
         if form in ("mlc-quantity", "mlc-amount") and quantities.quantity(text) is None:
             hint, right = quantities.quantity_hint(text), quantities.meant_quantity(text)
             fix = mending.rewritten(node, right) if right else None
