@@ -138,7 +138,7 @@ class _Checker:
     def mapping(self, node: Mapping, schema: Schema, place: Node, name: str) -> bool:
         properties: dict[str, Schema] = schema.get("properties", {})
         additional: Schema | bool = schema.get("additionalProperties", True)
-        present = list(node.entries)
+        present = dict.fromkeys(node.entries).keys()  # as it was: wrong ones are taken out
         # An alias leads here again: what was taken out the first time is not missing now.
         broken: set[str] = set(node.broken)
         for key, entry in list(node.entries.items()):

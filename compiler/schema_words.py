@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Set
 from typing import Any
 
 from compiler import mending, schema_hints, synonyms
@@ -60,23 +60,23 @@ def short(text: str) -> str:
     return line if len(line) <= 40 else line[:37] + "…"
 
 
-def meant_key(key: str, schema: Schema, present: Iterable[str]) -> str | None:
+def meant_key(key: str, schema: Schema, present: Set[str]) -> str | None:
     """The key that an unknown one most likely means, or has to be written with."""
-    known = set(schema["properties"]) - set(present)
+    known = {name for name in schema["properties"] if name not in present}
     instead = synonyms.instead(key, schema["properties"])
     if instead is not None:
         return instead.key
     return mending.synonym(key, synonyms.KEYS, known) or nearest(key, known)
 
 
-def unknown_key(key: Scalar, schema: Schema, name: str, present: Iterable[str]) -> Diagnostic:
+def unknown_key(key: Scalar, schema: Schema, name: str, present: Set[str]) -> Diagnostic:
     properties: dict[str, Schema] = schema["properties"]
     thing = noun(schema)
     subject = f"{thing} `{name}`" if thing == "step" and name else thing
     if thing.startswith("mapping") and name:
         subject = f"`{name}`"
     subject = _SUBJECTS.get(subject, subject)
-    known = set(properties) - set(present)
+    known = {name for name in properties if name not in present}
     word = mending.synonym(key.text, synonyms.KEYS, known)
     near = word or nearest(key.text, known)
     owned, owner = _owned(key.text, properties)

@@ -45,6 +45,8 @@ class Text(Struct, frozen=True):
 
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _VERSION = re.compile(r"^(python|pypy|ipython|perl|ruby|lua|php|node)[0-9.]+$")
+# No command is started so deep inside of another.
+_MOST_TRIED = 20
 _SPLIT_STRING = re.compile(r"-[0iv]*S|--split-string(?:=|\Z)")
 
 
@@ -78,6 +80,7 @@ def _started(words: Sequence[str], at: int) -> Iterator[Text]:
     starts = name in LAUNCHERS or (
         name in RUNNERS and any(word in RUNNING for word in words[at + 1 :])
     )
+    tried = 0
     for number in range(at + 1, len(words) - 1):
         before, inner = words[number - 1], _program(words[number])
         is_first = before in ("--", "-exec", "-execdir") or (number == at + 1 and not starts)
@@ -87,6 +90,9 @@ def _started(words: Sequence[str], at: int) -> Iterator[Text]:
             yield from _of_shell(words, number, inner)
             return
         if is_first or (starts and inner in INTERPRETERS):
+            tried += 1
+            if tried > _MOST_TRIED:
+                return
             found = list(_of_program(words, number, inner))
             yield from found
             if found:
