@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from compiler.nodes import Mapping, Node, Scalar, Sequence
+from compiler.nodes import Mapping, Scalar, Sequence
 
 # Keys under which others give the items of a list their names.
 _NAMES = ("name", "id", "key")
@@ -71,10 +71,13 @@ def _item(word: str) -> str:
     return word
 
 
-def in_list(node: Node, name: str) -> str:
-    """What to write for a mapping where a list is wanted."""
-    if name == "args" and isinstance(node, Mapping) and node.entries:
-        return f"it is an item of the list: write `- {next(iter(node.entries))}: …`"
+def in_list(node: Mapping, name: str) -> str:
+    """What to write for a mapping where a list, or a word of a list, is wanted."""
+    key = next(iter(node.entries), None)
+    if name == "args" and key is not None:
+        return f"it is an item of the list: write `- {key}: …`"
+    if name == "command" and key is not None:
+        return f"flags with their values stand in `args`: `- {key}: …`"
     return ""
 
 

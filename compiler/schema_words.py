@@ -174,6 +174,8 @@ def wrong_type(node: Node, wanted: list[Schema], name: str) -> Diagnostic:
             hint = f'quote it: "{short(node.text)}"'
         elif titles == ["a list"] and node.text:
             hint = _as_list(node.text, name)
+        elif name in ("command", "args") and node.plain and node.value is None:
+            hint = f'take it out; for text, quote it: "{node.text}"' if node.text else ""
         elif node.plain and (key := _NO_SPACE.match(node.text)):
             hint = f"a space is missing after `{key[0][:-1]}`"
         fix = _retyped(node, titles, name, {t for w in wanted for t in _types(w)})

@@ -17,6 +17,7 @@ from compiler.lower.scripts import check_script
 from compiler.mending import as_words
 from compiler.nodes import Entry, Mapping, Node, Scalar, Sequence, mapping, text
 from compiler.programs import moved
+from compiler.schema_hints import line_of_shell
 from compiler.settings import Project
 from compiler.values import carrying_problem, to_text
 
@@ -168,7 +169,7 @@ def _one_word(command: Node | None, scope: Scope) -> None:
     words = first.text.split()
     if len(words) > 1 and not first.text.startswith(("/", ".")):
         message = f"`{first.text}` is one word, so it is the name of one program"
-        hint = f"give each word by itself: {', '.join(words)}"
+        hint = line_of_shell(first.text) or f"give each word by itself: {', '.join(words)}"
         fix = as_words(first) if _is_flow(command) else None
         scope.diagnostics.append(warning("MLC461", message, first.span, hint=hint, fix=fix))
 
