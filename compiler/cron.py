@@ -44,11 +44,13 @@ _LENGTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 class Problem(Struct, frozen=True):
-    """What is wrong with a text, what to do, and the text that it surely means, or None."""
+    """What is wrong with a text, what to do, and the text that it surely means, or None; `at` is
+    the range of characters that is wrong, None where all of them are."""
 
     message: str
     hint: str
     right: str | None = None
+    at: tuple[int, int] | None = None
 
 
 def problem(text: str) -> Problem | None:
@@ -75,12 +77,19 @@ def problem(text: str) -> Problem | None:
             ]
             right = None if None in rights else " ".join(map(str, rights))
             message = f"`{words[number]}` is no {_FIELDS[number][0]}"
-            return Problem(message, f"write `{right}`" if right else found, right)
+            hint = f"write `{right}`" if right else found
+            return Problem(message, hint, right, _fields_at(text)[number])
     _, _, days, months, _ = cast("list[frozenset[int]]", values)
     if words[4] == "*" and min(days) > max(_LENGTHS[month - 1] for month in months):
         message = f"`{text}` never comes: no month there has a day {min(days)}"
-        return Problem(message, f"the longest has {max(_LENGTHS[month - 1] for month in months)}")
+        hint = f"the longest has {max(_LENGTHS[month - 1] for month in months)}"
+        at = _fields_at(text)
+        return Problem(message, hint, None, (at[2][0], at[3][1]))
     return None
+
+
+def _fields_at(text: str) -> list[tuple[int, int]]:
+    return [word.span() for word in re.finditer(r"\S+", text)]
 
 
 def _meant(word: str, number: int) -> str | None:
@@ -96,18 +105,21 @@ def _meant(word: str, number: int) -> str | None:
 
 
 class Doubt(Struct, frozen=True):
-    """Why a schedule may not mean what it seems to; `about` is `minute`, `days` or `step`."""
+    """Why a schedule may not mean what it seems to; `about` is `minute`, `days` or `step`. `at` is
+    the range of characters that it rests on, None where that is all of them."""
 
     about: str
     message: str
     hint: str
+    at: tuple[int, int] | None = None
 
 
 def doubts(text: str) -> Iterator[Doubt]:
     """What is right by the grammar of a sound schedule and seldom meant."""
     words = text.split()
     minute, hour, day, _, weekday = words
-    for word, (name, least, most, names) in zip(words, _FIELDS, strict=True):
+    for number, (word, field) in enumerate(zip(words, _FIELDS, strict=True)):
+        name, least, most, names = field
         for part in word.split(","):
             step = part.partition("/")[2]
             found = _values(part.lower(), least, most, names)
@@ -118,7 +130,8 @@ def doubts(text: str) -> Iterator[Doubt]:
                 and int(step) > most - least
             ):
                 message = f"`{part}` is only the {name} {min(found)}: no step of {step} fits in"
-                yield Doubt("step", message, f"a {name} goes from {least} to {most}")
+                hint = f"a {name} goes from {least} to {most}"
+                yield Doubt("step", message, hint, _fields_at(text)[number])
     if minute in ("*", "*/1"):
         when = "every minute" if hour in ("*", "*/1") else f"every minute of the hour {hour}"
         hint = f"for one run write `0 {' '.join(words[1:])}`"

@@ -169,11 +169,17 @@ def parse(text: str) -> Syntax:
         shown = parser.shown()
         if parser.value in _COMPARISONS:
             raise parser.error("comparisons can't be chained", "join two comparisons with `&&`")
-        hint = ""
-        if parser.value in ("and", "or", "not"):
-            hint = {"and": "write `&&`", "or": "write `||`", "not": "write `!`"}[parser.value]
-        raise parser.error(f"unexpected {shown}", hint)
+        raise parser.error(f"unexpected {shown}", _OF_PYTHON.get(parser.value, ""))
     return syntax
+
+
+_OF_PYTHON = {
+    "and": "write `&&`",
+    "or": "write `||`",
+    "not": "write `!`",
+    "is": "compare with `==` or `!=`, with `null` too",
+    "if": "there is no choice in expressions: make two steps with a `when` each",
+}
 
 
 class _Parser:

@@ -101,6 +101,13 @@ class Scalar(Struct, eq=False):
         start, end = self.start.index, self.end.index
         return self.file.span(start, start + 1 if self.style in ("|", ">") else end)
 
+    def part(self, start: int, end: int) -> Span:
+        """The place of a range of the text, where that is written as it is; else the whole."""
+        first = self.start.index + (self.style in ("'", '"'))
+        if self.file.text.startswith(self.text, first, self.end.index):
+            return self.file.span(first + start, first + end)
+        return self.span
+
     @property
     def plain(self) -> bool:
         return not self.style

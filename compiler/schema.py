@@ -138,7 +138,7 @@ class _Checker:
     def mapping(self, node: Mapping, schema: Schema, place: Node, name: str) -> bool:
         properties: dict[str, Schema] = schema.get("properties", {})
         additional: Schema | bool = schema.get("additionalProperties", True)
-        present = list(node.entries)
+        present = dict.fromkeys(node.entries).keys()  # as it was: wrong ones are taken out
         # An alias leads here again: what was taken out the first time is not missing now.
         broken: set[str] = set(node.broken)
         for key, entry in list(node.entries.items()):
@@ -229,7 +229,8 @@ class _Checker:
             fix = None
             if wrong.right:
                 fix = mending.rewritten(node, f"{quote}{wrong.right}{quote}")
-            return self.fail(error("MLC205", wrong.message, node.span, hint=wrong.hint, fix=fix))
+            span = node.part(*wrong.at) if wrong.at else node.span
+            return self.fail(error("MLC205", wrong.message, span, hint=wrong.hint, fix=fix))
         if form in ("mlc-quantity", "mlc-amount") and quantities.quantity(text) is None:
             hint, right = quantities.quantity_hint(text), quantities.meant_quantity(text)
             fix = mending.rewritten(node, right) if right else None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Set
 from typing import Any
 
-from compiler import mending, synonyms
+from compiler import mending, schema_hints, synonyms
 from compiler.diagnostics import Diagnostic, Fix, error, is_too_many, listing, nearest
-from compiler.nodes import Mapping, Node, Scalar
+from compiler.nodes import Mapping, Node, Scalar, Sequence
 
 Schema = dict[str, Any]
 
@@ -60,29 +60,28 @@ def short(text: str) -> str:
     return line if len(line) <= 40 else line[:37] + "…"
 
 
-def meant_key(key: str, schema: Schema, present: Iterable[str]) -> str | None:
+def meant_key(key: str, schema: Schema, present: Set[str]) -> str | None:
     """The key that an unknown one most likely means, or has to be written with."""
-    known = set(schema["properties"]) - set(present)
+    known = {name for name in schema["properties"] if name not in present}
     instead = synonyms.instead(key, schema["properties"])
     if instead is not None:
         return instead.key
     return mending.synonym(key, synonyms.KEYS, known) or nearest(key, known)
 
 
-def unknown_key(key: Scalar, schema: Schema, name: str, present: Iterable[str]) -> Diagnostic:
+def unknown_key(key: Scalar, schema: Schema, name: str, present: Set[str]) -> Diagnostic:
     properties: dict[str, Schema] = schema["properties"]
     thing = noun(schema)
     subject = f"{thing} `{name}`" if thing == "step" and name else thing
     if thing.startswith("mapping") and name:
         subject = f"`{name}`"
     subject = _SUBJECTS.get(subject, subject)
-    known = set(properties) - set(present)
+    known = {name for name in properties if name not in present}
     word = mending.synonym(key.text, synonyms.KEYS, known)
     near = word or nearest(key.text, known)
-    owner = next(
-        (outer for outer, inner in properties.items() if key.text in inner.get("properties", {})),
-        None,
-    )
+    owned, owner = _owned(key.text, properties)
+    if owner and word is None and mending.only_near(key.text, known) is None:
+        near = None
     instead = synonyms.instead(key.text, properties)
     if instead:
         near, hint = None, instead.hint
@@ -91,7 +90,7 @@ def unknown_key(key: Scalar, schema: Schema, name: str, present: Iterable[str]) 
     elif near:
         hint = f"did you mean `{near}`?"
     elif owner:
-        hint = f"`{key.text}` belongs under `{owner}`"
+        hint = f"`{owned}` belongs under `{owner}`"
     else:
         hint = f"known here are {listing(properties, most=24)}"
     if word:
@@ -105,6 +104,16 @@ def unknown_key(key: Scalar, schema: Schema, name: str, present: Iterable[str]) 
         fix = None  # two keys for one: which of them is it?
     message = f"unknown key `{key.text}` in {subject}"
     return error("MLC101", message, key.span, hint=hint, fix=fix)
+
+
+def _owned(key: str, properties: dict[str, Schema]) -> tuple[str, str | None]:
+    """The key, or the language's word for it, and the key of a mapping that takes it."""
+    for owner, inner in properties.items():
+        known = inner.get("properties", {})
+        word = key if key in known else mending.synonym(key, synonyms.KEYS, known)
+        if word:
+            return word, owner
+    return key, None
 
 
 def missing_key(key: str, schema: Schema, inner: Schema, place: Node, name: str) -> Diagnostic:
@@ -164,12 +173,19 @@ def wrong_type(node: Node, wanted: list[Schema], name: str) -> Diagnostic:
         if node.plain and titles == ["text"] and node.text:
             hint = f'quote it: "{short(node.text)}"'
         elif titles == ["a list"] and node.text:
-            hint = f"write [{', '.join(_words(node.text, name))}]"
+            hint = _as_list(node.text, name)
+        elif name in ("command", "args") and node.plain and node.value is None:
+            hint = f'take it out; for text, quote it: "{node.text}"' if node.text else ""
         elif node.plain and (key := _NO_SPACE.match(node.text)):
             hint = f"a space is missing after `{key[0][:-1]}`"
         fix = _retyped(node, titles, name, {t for w in wanted for t in _types(w)})
-    elif isinstance(node, Mapping) and "text" in titles:
-        hint = _of_secret(node)
+        definition = next(filter(None, (schema_hints.typed(node, w) for w in wanted)), "")
+        if definition:
+            hint, fix = f"write `{definition}`", mending.rewritten(node, definition)
+    elif isinstance(node, Mapping):
+        hint = _of_secret(node) if "text" in titles else schema_hints.in_list(node, name)
+    elif isinstance(node, Sequence) and "a mapping" in titles:
+        hint = schema_hints.named(node, name)
     message = f"{subject} takes {_either(titles)}, found {found}"
     return error("MLC103", message, node.span, hint=hint, fix=fix)
 
@@ -196,11 +212,13 @@ def _types(schema: Schema) -> set[str]:
     return {types} if isinstance(types, str) else set(types)
 
 
-def _words(text: str, name: str) -> list[str]:
-    """A command line as the items of a list; expressions stay whole, and need quotes there."""
+def _as_list(text: str, name: str) -> str:
+    """How to write a text as a list: a command line as its words, anything else as one item."""
     is_line = name in ("command", "args") and len(text) < 1000
-    found = re.findall(r"(?:\$\{\{.*?\}\}|\S)+", text) if is_line else [text]
-    return [f'"{word}"' if "${{" in word else short(word) for word in found]
+    if is_line and (hint := schema_hints.line_of_shell(text)):
+        return hint
+    words = schema_hints.words(text) if is_line else [f'"{text}"' if "${{" in text else text]
+    return f"write [{', '.join(map(short, words))}]"
 
 
 def not_allowed(node: Scalar, allowed: list[Any], name: str) -> Diagnostic:
@@ -242,7 +260,10 @@ def bad_text(node: Scalar, schema: Schema, name: str) -> Diagnostic:
     hint = f"for instance `{schema['examples'][0]}`" if "examples" in schema else ""
     if name == "mount":
         wanted, hint = "an absolute path", f"write `/{node.text}`"
-    return error("MLC107", f"`{short(node.text)}` is not {wanted}", node.span, hint=hint)
+    fix = mending.unquoted(node) if title == "a count" else None
+    if fix:
+        wanted, hint = "a number, but text", f"take the quotes away: {node.text}"
+    return error("MLC107", f"`{short(node.text)}` is not {wanted}", node.span, hint=hint, fix=fix)
 
 
 def refused_expression(node: Scalar, name: str) -> Diagnostic:

@@ -45,6 +45,22 @@ def false_space(file: SourceFile, at: int) -> Diagnostic:
     return error("MLC005", message, file.span(at, at + 1), hint=hint)
 
 
+def tab(file: SourceFile, at: int) -> Diagnostic:
+    """A tab where libyaml takes none: among the spaces that say what belongs to what and, more
+    strictly than YAML itself, behind a dash and on empty lines."""
+    start = file.starts[file.position(at)[0] - 1]
+    before, after = file.text[start:at].strip(), file.text[at:].lstrip("\t ")
+    message, hint = "YAML: a tab; YAML indents with spaces", "write a space instead"
+    if not before and after[:1] in ("", "\r", "\n"):
+        message = "YAML: a tab on a line that is empty otherwise"
+        hint = "take it out"
+    elif not before:
+        hint = "write two spaces for each level; editors do it for a whole file"
+    elif before.endswith("-"):
+        message, hint = "YAML: a tab after a `-`", "write one space there"
+    return error("MLC002", message, file.span(at, at + 1), hint=hint)
+
+
 def _of_scalar(
     file: SourceFile, node: Scalar, key: str, spaces: re.Pattern[str]
 ) -> Iterator[Diagnostic]:

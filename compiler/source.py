@@ -17,7 +17,7 @@ from yaml import AliasEvent, MappingEndEvent, ScalarEvent, SequenceEndEvent, Seq
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
 from compiler import signs, source_words
-from compiler.diagnostics import Diagnostic, Related, Span, error
+from compiler.diagnostics import Diagnostic, Related, Span, error, nearest
 from compiler.nodes import Entry, Mapping, Node, Scalar, Sequence, SourceFile
 
 MAX_BYTES = 1 << 20
@@ -221,8 +221,8 @@ class _Composer:
             elif key.text in entries:
                 first = entries[key.text].key.span
                 related = (Related("first given here", first),)
-                message = f"`{key.text}` is given twice"
-                self.tell(error("MLC003", message, key.span, related=related))
+                told = source_words.twice(key, entries[key.text].value, value)
+                self.tell(told._replace(related=related))
             else:
                 entries[key.text] = Entry(key, value)
 
@@ -254,7 +254,10 @@ class _Composer:
         known = self.anchors.get(event.anchor)
         if known is None:
             message = f"the alias `*{event.anchor}` has no anchor `&{event.anchor}` before it"
-            raise _StopError(error("MLC002", message, self.place(event)))
+            near = nearest(event.anchor, self.anchors)
+            hint = f'for text, quote it: "*{event.anchor}"; else name a value above by `&`'
+            hint = f"did you mean `*{near}`?" if near else hint
+            raise _StopError(error("MLC002", message, self.place(event), hint=hint))
         node, size = known
         self.tally(size, event)
         return node

@@ -12,7 +12,7 @@ import yaml
 
 from compiler import mending, signs
 from compiler.diagnostics import Diagnostic, Related, error
-from compiler.nodes import SourceFile
+from compiler.nodes import Mapping, Node, Scalar, SourceFile
 
 _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7})(?: |$)", re.MULTILINE)
 _BLOCK = re.compile(r"[|>][-+0-9]{0,2}[ \t]*(?:#.*)?$")
@@ -26,6 +26,20 @@ def forgotten_quotes(file: SourceFile, start: int, end: int) -> Diagnostic:
     if file.text[max(0, start - 1) : start] in tuple("“„”‘‚’"):
         hint, fix = 'write "${{ … }}", with straight quotes', None
     return error("MLC007", message, file.span(start, end), hint=hint, fix=fix)
+
+
+def twice(key: Scalar, first: Node, second: Node) -> Diagnostic:
+    """A key that is there twice: YAML says not which counts, and readers of it differ."""
+    match first, second:
+        case Mapping(), Mapping() if first.entries.keys().isdisjoint(second.entries):
+            hint = f"put what stands under both below one `{key.text}`"
+        case Mapping(), Mapping():
+            hint = "give one of them another name, or take it out"
+        case Scalar(), Scalar() if first.text == second.text:
+            hint = "take one of them out; they say the same"
+        case _:
+            hint = "keep the one that is meant, and take the other out"
+    return error("MLC003", f"`{key.text}` is given twice", key.span, hint=hint)
 
 
 def template(file: SourceFile, start: int, end: int) -> Diagnostic:
@@ -62,7 +76,7 @@ def _findings(
     if opened >= 0 and text.count("\n", opened, index) <= 1 and "flow" in context:
         yield forgotten_quotes(file, opened, opened + 3)
     if text[index : index + 1] == "\t" or "found character '\\t'" in what or " tab " in what:
-        yield _wrong("a tab; YAML indents with spaces", file, index)
+        yield signs.tab(file, index)
     if "simple key" in context or what.startswith("mapping values"):
         spaces = signs.FALSE_SPACE.search(text, _line(file, start), _end(text, start))
         if spaces:
@@ -167,7 +181,8 @@ def _in_flow(file: SourceFile, start: int, index: int) -> Iterator[Diagnostic]:
     found = text[index : index + 1]
     if found in _OPENING and found != closing and closing:
         related = (Related("opened here", file.span(start, start + 1)),)
-        yield _wrong(f"`{opening}` is closed by `{found}`", file, index, related=related)
+        hint = f"write `{closing}` here; or is one missing before it?"
+        yield _wrong(f"`{opening}` is closed by `{found}`", file, index, hint, related=related)
     if found in (",", closing):
         yield _wrong("there is nothing before this", file, index, "take a `,` out")
     before = text[:index].rstrip()

@@ -27,6 +27,9 @@ KEYS = {
     **{"ephemeral_storage": "disk", "storage": "disk", "nvidia.com/gpu": "gpu"},
     **{"pvc": "claim", "claim_name": "claim", "claimname": "claim", "configmap": "config_map"},
     **{"persistent_volume_claim": "claim", "persistentvolumeclaim": "claim"},
+    **{"value": "default", "default_value": "default", "help": "description"},
+    **{"after": "needs", "depends": "needs", "requires": "needs", "vars": "env"},
+    **{"cwd": "workdir", "working_directory": "workdir", "hyperparams": "params"},
 }
 
 

@@ -46,6 +46,14 @@ FORMS = {
     "vault": "hvs." + RANDOM[:30],
     "url": "postgres://me:hunter2@db.example.com:5432/reports",
     "url-of-a-name-less-user": "redis://:hunter2@cache/0",
+    "discord": f"https://discord.com/api/webhooks/123456789012345678/{RANDOM}",
+    "teams": f"https://x.webhook.office.com/webhookb2/{HEX}@{HEX[:20]}/IncomingWebhook/{HEX[:32]}/a",
+    "telegram": f"https://api.telegram.org/bot123456789:{RANDOM[:35]}/sendMessage",
+    "groq": "gsk_" + RANDOM + RANDOM[:4],
+    "wandb": f"wandb login --relogin {HEX}",
+    "curl": "curl -sf -u admin:Tr0ub4dor https://example.com",
+    "curl-in-words": '[curl, --user, "admin:Tr0ub4dor", https://example.com]',
+    "sshpass": "sshpass -p 'Tr0ub4dor' ssh host",
     "bearer": "Authorization: Bearer " + RANDOM[:30],
 }
 NAMED = {
@@ -53,6 +61,8 @@ NAMED = {
     "flow": f"env: {{HUB_TOKEN: {RANDOM[:20]}, A: b}}",
     "quoted": f'env: {{HUB_TOKEN: "{RANDOM[:20]}"}}',
     "short-password": "DB_PASSWORD: Tr0ub4dor&3",
+    "short-name": "DB_PASS: Tr0ub4dor&3",
+    "fernet": f"FERNET_KEY: {RANDOM[:43]}=",
     "camel": f"dbPassword: '{RANDOM[:12]}'",
     "hex": f"WANDB_API_KEY: {HEX}",
     "aws-secret": "AWS_SECRET_ACCESS_KEY: " + RANDOM[:18] + "/" + RANDOM[18:39],
@@ -94,6 +104,13 @@ password_file: /run/secrets/Db1Prod9x8y7z
 password: /run/secrets/Db1Prod9x8y7z
 password: <your password here 1A!>
 password: changeme
+first_pass: Bert-Large-v2
+bypass: Tr0ub4dor&3
+curl -fsSL -u "$USER:$PASSWORD" https://example.com
+curl -u me:${{PASSWORD}} https://example.com -o name:tag
+wandb login "$WANDB_API_KEY"
+sshpass -e ssh host
+sshpass -p "$PASSWORD" ssh host
 token: HUGGING_FACE_HUB_TOKEN
 api_key: YOUR_API_KEY
 passwords: [a, b]

@@ -122,6 +122,18 @@ ONE: dict[str, tuple[str | bytes, str]] = {
         + "".join(f" p{i}: {{params: {{a: {i}}}}}\n" for i in range(5000)),
         "MLC006",
     ),
+    "combinations of a loop": (
+        HEAD
+        + STEP.format("a")
+        + f"    foreach: {{{', '.join(f'i{i}: [1, 2, 3, 4, 5, 6, 7, 8]' for i in range(12))}}}\n",
+        "MLC106",
+    ),
+    "more combinations than a number has digits": (
+        HEAD
+        + STEP.format("a")
+        + f"    foreach: {{{', '.join(f'i{i}: [1, 2]' for i in range(20_000))}}}\n",
+        "more than a billion times",
+    ),
     "an ignore of many codes": (
         HEAD + STEP.format("a") + "# mlc: ignore[" + "MLC603," * 50_000 + "] x\n",
         "MLC930",
@@ -151,9 +163,12 @@ MANY: dict[str, Callable[[int], str]] = {
     "a circle": lambda n: HEAD + "steps:\n" + "".join(f" s{i}: {{command: [a], needs: [s{(i + 1) % n}]}}\n" for i in range(n)),
     "expressions in a scalar": lambda n: HEAD + STEP.format(f"'{'${{ params.a }}' * n}'"),
     "words of an enum": lambda n: HEAD + f"params: {{a: {{default: 1, enum: {list(range(n))}}}}}\n" + STEP.format("a"),
+    "program texts": lambda n: HEAD + STEP.format(", ".join(["psql", *["-c"] * 10 * n])),
+    "programs of a runner": lambda n: HEAD + STEP.format(", ".join(["uv", "run", *["psql"] * 5 * n])),
     "tags": lambda n: "".join(f"a{i}: !x y\n" for i in range(n)),
     "aliases of an error": lambda n: HEAD + "params:\n a: &a {default: 1, minimum: 2}\n" + "".join(f" b{i}: *a\n" for i in range(n)) + STEP.format("a"),
     "credentials": lambda n: HEAD + "env:\n" + "".join(f"  T{i}_TOKEN: q8XvT2pLw9Zr4KsB{i}\n" for i in range(n)) + STEP.format("a"),
+    "commands with passwords": lambda n: HEAD + f"description: '{'curl -u aaaa ' * n}'\n" + STEP.format("a"),
     "names of credentials": lambda n: HEAD + f"description: '{'AccountKey=aaaa' * n}'\n" + STEP.format("a"),
 }  # fmt: skip
 

@@ -35,6 +35,15 @@ def test_plain_scalars_mean_what_ruamel_says_of_yaml_1_2(text: str) -> None:
         assert (found, type(found)) == (expected, type(expected))
 
 
+@pytest.mark.parametrize("text", ["a:\tb\n", "a: \t b\t\n", "a:\tb\t# c\n", 'a:\t"b"\t\n'])
+def test_a_tab_that_indents_nothing_is_a_space(text: str) -> None:
+    """Example 6.3 of YAML 1.2; ruamel refuses it."""
+    root, found = parse(SourceFile("spec.yaml", text))
+    assert not found
+    assert root is not None
+    assert to_value(root) == {"a": "b"}
+
+
 # Refused in keys and around plain values: see `compiler.signs`.
 LOOK_ALIKES = "".join(
     map(chr, [0xA0, 0x1680, *range(0x2000, 0x200E), 0x202F, 0x205F, 0x2060, 0x3000])

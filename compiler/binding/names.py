@@ -190,10 +190,10 @@ class _Binder:
             case "volumes":
                 (name,) = self.names(path, "volumes.NAME", 1)
                 if name.name not in self.scope.step_volumes:
+                    known = sorted(self.scope.step_volumes)
+                    broken = self.scope.broken.get("step volumes", frozenset())
                     none = "the step has no `volumes`"
-                    raise self.unknown(
-                        "MLC307", "volume", name, sorted(self.scope.step_volumes), frozenset(), none
-                    )
+                    raise self.unknown("MLC307", "volume", name, known, broken, none)
                 return ex.VolumePath(name.name, self.span(path))
             case "secrets":
                 name, key = self.names(path, "secrets.NAME.KEY", 2)
@@ -258,7 +258,8 @@ class _Binder:
             known = list(self.scope.inputs)
             if self.where is not Where.INPUT:
                 known = [*own, *known]
-            broken = self.scope.broken.get("inputs", frozenset())
+            broken = self.scope.broken.get("step inputs", frozenset())
+            broken |= self.scope.broken.get("inputs", frozenset())
             none = "neither the step nor the spec has `inputs`"
             raise self.unknown("MLC304", "input", name, known, broken, none)
         return ex.PipelineInputRef(name.name, outer, self.span(path))

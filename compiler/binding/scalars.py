@@ -24,6 +24,13 @@ from compiler.values import JsonValue, carrying_problem, to_text
 _NEARLY = re.compile(
     r"(?:\{\{|\$\{|\$\()\s*(\$?\.?[A-Za-z_][\w-]*(?:\.[A-Za-z_]\w*)+)\s*(?:\}\}|\}|\))"
 )
+# What can hardly mean anything else, even without a sign of an expression. Names of files look like
+# `inputs.csv` too.
+_BARE_ROOTS = ("params.", "steps.", "each.", "secrets.")
+_BARE = re.compile(
+    r"\A((?:params|each)\.[A-Za-z_]\w*|steps\.[A-Za-z_]\w*\.outputs\.[A-Za-z_]\w*"
+    r"|secrets\.[A-Za-z_]\w*\.[A-Za-z_]\w*)\Z"
+)
 
 
 def bind(node: Scalar, scope: Scope, where: Where, *, text: bool) -> ex.Expr | None:
@@ -34,7 +41,12 @@ def bind(node: Scalar, scope: Scope, where: Where, *, text: bool) -> ex.Expr | N
     """
     if "${{" not in node.text:
         if "{" in node.text or "$(" in node.text:
-            _report_nearly(node, scope, where)
+            _report_nearly(node, scope, where, _NEARLY.finditer(node.text))
+        elif node.text.startswith(_BARE_ROOTS):
+            before = len(scope.diagnostics)
+            _report_nearly(node, scope, where, _BARE.finditer(node.text))
+            if len(scope.diagnostics) > before:
+                return None
         plain = text or isinstance(node.value, str)
         value = node.text if plain else node.value
         return carried(value, node, scope)
@@ -129,9 +141,11 @@ def _embedded(piece: Embedded, node: Scalar, scope: Scope, where: Where) -> ex.E
     return bound
 
 
-def _report_nearly(node: Scalar, scope: Scope, where: Where) -> None:
+def _report_nearly(
+    node: Scalar, scope: Scope, where: Where, places: Iterator[re.Match[str]]
+) -> None:
     """What would be an expression of the spec, were it written as one."""
-    for found in _NEARLY.finditer(node.text):
+    for found in places:
         for inner in _in_our_words(found[1]):
             tried = replace(scope, diagnostics=[], used_git=set(scope.used_git))
             try:
@@ -148,6 +162,8 @@ def _report_nearly(node: Scalar, scope: Scope, where: Where) -> None:
             fix = None
             if node.style in ("'", '"') and node.file.text.startswith(found[0], start):
                 fix = mending.replaced(node.file, start, start + len(found[0]), right)
+            elif node.text == found[0] and node.plain:
+                fix = mending.rewritten(node, f'"{right}"')
             scope.diagnostics.append(error("MLC401", message, span, hint=hint, fix=fix))
             return
 

@@ -152,6 +152,8 @@ class Scope(Struct):
     `("each", LOOP, NAME)`, and `("items", LOOP, "")` for `steps.LOOP.items`.
     `misspelt` are outputs that are nearly there.
 
+    `rounds` counts the combinations of literal lists that loops of the file have.
+
     In a component `component_params` are the types of its params, which are inputs of the one step
     there. What its caller sets over it stands in other files than `file`, and sees `caller`.
     """
@@ -164,6 +166,7 @@ class Scope(Struct):
     diagnostics: list[Diagnostic] = field(default_factory=list)
     used_git: set[str] = field(default_factory=set)
     broken: dict[str, frozenset[str]] = field(default_factory=dict)
+    rounds: int = 0
     removed: dict[str, dict[str, Span]] = field(default_factory=dict)
     flawed: set[str] = field(default_factory=set)
     level: tuple[str, ...] = ()

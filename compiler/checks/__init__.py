@@ -30,6 +30,7 @@ from compiler.checks.policy import allowed_images, ceilings, pods
 from compiler.checks.policy import required as required
 from compiler.checks.python import python_signature
 from compiler.checks.schedules import schedules
+from compiler.checks.shell_signs import shell_signs
 from compiler.checks.skipping import skipped_outputs
 from compiler.checks.sources import unmatched_sources as unmatched_sources
 from compiler.checks.timing import caches, retries, run_timeout
@@ -69,6 +70,7 @@ STEP_CHECKS: tuple[Callable[[Step, Project], Iterator[Diagnostic]], ...] = (
     tolerations,
     user,
     code_files,
+    shell_signs,
 )
 # Of sound steps, with the text of the files that they come from.
 SOURCE_CHECKS: tuple[

@@ -7,6 +7,7 @@ for what is typed into their own pages.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 
@@ -172,7 +173,7 @@ def _branches(
 ) -> Iterator[Diagnostic]:
     """The name of the branch is known when the spec is compiled, and chosen by whoever pushes."""
     file = sources.get(whole.span.path)
-    if file is None or _BRANCH.search(file.text) is None:
+    if file is None or not _names_branch(file):
         return
     scalar = scalar_at(file, file.starts[whole.span.line - 1] + whole.span.column - 1)
     if scalar is None:
@@ -184,6 +185,11 @@ def _branches(
             hint = _hint(text, "git.branch")
             fix = None if text.start else moved(file, scalar.start.index, text.language.dialect)
             yield error("MLC440", message, place(scalar, *found.span()), hint=hint, fix=fix)
+
+
+@functools.lru_cache(maxsize=16)
+def _names_branch(file: SourceFile) -> bool:
+    return _BRANCH.search(file.text) is not None
 
 
 def _hint(text: Text, shown: str) -> str:

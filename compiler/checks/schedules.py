@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from compiler import cron
-from compiler.diagnostics import Diagnostic, Related, warning
+from compiler.diagnostics import Diagnostic, Related, Span, warning
 from compiler.ir import Pipeline, Schedule
 from compiler.settings import Project
 from compiler.values import to_json
@@ -16,8 +16,8 @@ _CODES = {"minute": "MLC635", "days": "MLC636", "step": "MLC637"}
 def schedules(pipeline: Pipeline, _: Project) -> Iterator[Diagnostic]:
     first: dict[tuple[object, ...], Schedule] = {}
     for schedule in pipeline.schedules:
-        span = schedule.cron_span or schedule.span
         for doubt in cron.doubts(schedule.cron):
+            span = _place(schedule, doubt.at)
             yield warning(_CODES[doubt.about], doubt.message, span, hint=doubt.hint)
         if not schedule.enabled:
             continue
@@ -31,3 +31,13 @@ def schedules(pipeline: Pipeline, _: Project) -> Iterator[Diagnostic]:
             related = (Related("the other schedule", other.span),)
             hint = "take one of them out, or give it other `params`"
             yield warning("MLC638", message, schedule.span, hint=hint, related=related)
+
+
+def _place(schedule: Schedule, at: tuple[int, int] | None) -> Span:
+    """Where a range of the cron text is written; all of it where it is not written as it is."""
+    span = schedule.cron_span or schedule.span
+    around = span.end_column - span.column - len(schedule.cron)
+    if at is None or span.line != span.end_line or around not in (0, 2):
+        return span
+    first = span.column + around // 2
+    return span._replace(column=first + at[0], end_column=first + at[1])

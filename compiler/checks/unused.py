@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Set
 
 from compiler.binding.scope import Read
+from compiler.checks.shell_signs import variables
 from compiler.diagnostics import Diagnostic, Span, warning
 from compiler.graph import uses
 from compiler.ir import Command, Loop, Node, Pipeline, Python, Script, Step, steps_of
@@ -50,6 +51,8 @@ def unread_inputs(pipeline: Pipeline, reads: Set[Read]) -> Iterator[Diagnostic]:
             continue
         for given in step.inputs:
             if given.name not in used and _is_own(given.span, pipeline):
+                if f"INPUT_{given.name.upper()}" in variables(step):
+                    continue  # `shell_signs` tells how to write that
                 message = f"step `{step.name}` never uses its input `{given.name}`"
                 yield warning("MLC343", message, given.span, hint=_hint(step, given.name))
 
@@ -89,6 +92,8 @@ def untold_outputs(pipeline: Pipeline, reads: Set[Read]) -> Iterator[Diagnostic]
         for output in step.outputs:
             told = ("paths", step.name, output.name) in reads
             if not told and _is_own(output.span, pipeline):
+                if f"OUTPUT_{output.name.upper()}" in variables(step):
+                    continue
                 message = f"the command of `{step.name}` is not told where to write `{output.name}`"
                 hint = f"hand it `${{{{ outputs.{output.name} }}}}` in `args` or `env`"
                 yield warning("MLC360", message, output.span, hint=hint)

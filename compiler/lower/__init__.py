@@ -7,7 +7,7 @@ in one pass. What comes out then lacks the parts that were wrong and is for furt
 from __future__ import annotations
 
 from compiler import ir
-from compiler.binding import Git, Scope, bind_output
+from compiler.binding import EVERYTHING, Git, Scope, bind_output
 from compiler.compose import Library
 from compiler.diagnostics import Diagnostic
 from compiler.lower.gates import lower_gates
@@ -16,7 +16,7 @@ from compiler.lower.nodes import lower_nodes
 from compiler.lower.outline import signatures
 from compiler.lower.schedules import lower_schedules
 from compiler.lower.settings import labels, places, seconds
-from compiler.nodes import Mapping, Node, Scalar, mapping, text, texts, whole
+from compiler.nodes import Mapping, Scalar, mapping, text, texts, whole
 from compiler.resolve import Resolved, broken_names
 from compiler.settings import Project
 
@@ -42,9 +42,9 @@ def lower(
         diagnostics=diagnostics,
         removed=library.removed.get(spec.file.path, {}),
         broken={
-            "params": _broken(params_node),
-            "inputs": _broken(spec.get("inputs")),
-            "steps": broken_names(steps_node),
+            "params": _broken(spec, "params"),
+            "inputs": _broken(spec, "inputs"),
+            "steps": EVERYTHING if "steps" in spec.broken else broken_names(steps_node),
         },
     )
     scope.steps = signatures(steps_node, scope, {}, library)
@@ -82,7 +82,10 @@ def lower(
     return pipeline, scope, diagnostics
 
 
-def _broken(node: Node | None) -> frozenset[str]:
+def _broken(spec: Mapping, key: str) -> frozenset[str]:
+    if key in spec.broken:
+        return EVERYTHING
+    node = spec.get(key)
     return node.broken if isinstance(node, Mapping) else frozenset()
 
 

@@ -6,6 +6,7 @@ of them is looked into.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import cast
 
@@ -16,7 +17,7 @@ from compiler import expr as ex
 from compiler import ir
 from compiler.binding import EVERYTHING, Item, Scope, Signature, bind_list
 from compiler.compose import Library
-from compiler.diagnostics import Related, Span, error
+from compiler.diagnostics import Diagnostic, Related, Span, error
 from compiler.nodes import Mapping, Node, Scalar, mapping, text
 from compiler.values import VALUE_KINDS, JsonValue, kind_of
 
@@ -111,6 +112,11 @@ def output_places(node: Mapping) -> dict[str, Span]:
     return {name: entry.key.span for name, entry in mapping(node.get("outputs")) or ()}
 
 
+# More rounds no engine takes, and nobody waits for.
+_MOST_ROUNDS = 10_000
+_MOST_ROUNDS_OF_ALL = 100_000
+
+
 def _bind_lists(steps: Mapping | None, scope: Scope, found: dict[str, Lists]) -> None:
     level, each = scope.level, scope.each
     for name, entry in steps or ():
@@ -122,7 +128,14 @@ def _bind_lists(steps: Mapping | None, scope: Scope, found: dict[str, Lists]) ->
             loop = scope.prefix + name
             made = _lists(loop, lists, scope)
             found[loop] = made
-            scope.steps[name] = replace(scope.steps[name], items=_items(made.axes))
+            rounds = _rounds(made.axes)
+            scope.rounds += rounds if rounds <= _MOST_ROUNDS else 0
+            if rounds > _MOST_ROUNDS or scope.rounds > _MOST_ROUNDS_OF_ALL:
+                scope.flawed.add(loop)
+                place = node.entries["foreach"].key.span
+                scope.diagnostics.append(_too_many(name, rounds, place))
+            else:
+                scope.steps[name] = replace(scope.steps[name], items=_items(made.axes))
             scope.level, scope.each = (*level, loop), {**each, **made.each}
         inner = mapping(node.get("steps"))
         if inner is not None:
@@ -181,15 +194,34 @@ def _type(values: list[JsonValue]) -> ex.ValueType:
     return ex.ValueType(kinds.pop() if len(kinds) == 1 else None)
 
 
+def _rounds(axes: tuple[ir.Axis, ...]) -> int:
+    """How many combinations several literal lists have; one list alone is as long as its text."""
+    values = [axis.items.value for axis in axes if isinstance(axis.items, ex.Literal)]
+    if len(axes) < 2 or len(values) < len(axes):
+        return 0
+    return math.prod(len(one) for one in values if isinstance(one, list))
+
+
+def _too_many(name: str, rounds: int, place: Span) -> Diagnostic:
+    if rounds > _MOST_ROUNDS:
+        times = f"{rounds:,}" if rounds < 10**9 else "more than a billion"
+        message = f"`{name}` would run {times} times, once for each combination"
+        hint = f"{_MOST_ROUNDS:,} are the most: take shorter lists, or one list of objects"
+    else:
+        message = f"the loops have more than {_MOST_ROUNDS_OF_ALL:,} combinations"
+        hint = "make several algorithms of it"
+    return error("MLC106", message, place, hint=hint)
+
+
 def _items(axes: tuple[ir.Axis, ...]) -> ex.Expr | None:
     """What `steps.NAME.items` is: the list, or for several literal ones objects by their names."""
     if len(axes) == 1:
         return axes[0].items
+    if not all(isinstance(axis.items, ex.Literal) for axis in axes):
+        return None
     rows: list[JsonValue] = [{}]
     for axis in axes:
-        if not isinstance(axis.items, ex.Literal):
-            return None
-        values = cast("list[JsonValue]", axis.items.value)
+        values = cast("list[JsonValue]", cast(ex.Literal, axis.items).value)
         rows = [{**cast("dict[str, JsonValue]", row), axis.name: v} for row in rows for v in values]
     span = axes[0].span if axes else None
     if span is None:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from compiler import expr as ex
 from compiler import ir
-from compiler.binding import Scope, Where, bind, bind_value, origin, place
+from compiler.binding import EVERYTHING, Scope, Where, bind, bind_value, origin, place
 from compiler.diagnostics import Fix, error, warning
 from compiler.lower import settings
 from compiler.lower.outline import output_type
@@ -17,6 +17,7 @@ from compiler.lower.scripts import check_script
 from compiler.mending import as_words
 from compiler.nodes import Entry, Mapping, Node, Scalar, Sequence, mapping, text
 from compiler.programs import moved
+from compiler.schema_hints import line_of_shell
 from compiler.settings import Project
 from compiler.values import carrying_problem, to_text
 
@@ -41,6 +42,8 @@ def lower_step(
     volumes = settings.volumes(volumes_node, scope)
     volume_names = frozenset(v.name for v in volumes) | _broken(volumes_node)
     step = scope.prefix + name.text
+    for key in ("inputs", "outputs", "volumes"):
+        scope.broken[f"step {key}"] = EVERYTHING if key in node.broken else frozenset()
     scope.inside(step, {}, {}, volume_names)
     inputs = _inputs(inputs_node, scope) if given is None else given
     declared: dict[str, ex.Type | None] = dict.fromkeys(inputs_node.entries) if inputs_node else {}
@@ -166,7 +169,7 @@ def _one_word(command: Node | None, scope: Scope) -> None:
     words = first.text.split()
     if len(words) > 1 and not first.text.startswith(("/", ".")):
         message = f"`{first.text}` is one word, so it is the name of one program"
-        hint = f"give each word by itself: {', '.join(words)}"
+        hint = line_of_shell(first.text) or f"give each word by itself: {', '.join(words)}"
         fix = as_words(first) if _is_flow(command) else None
         scope.diagnostics.append(warning("MLC461", message, first.span, hint=hint, fix=fix))
 

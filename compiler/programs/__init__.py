@@ -5,7 +5,8 @@ Used by `lower` and `checks`, which report what they find with it.
 
 from __future__ import annotations
 
-from compiler.programs.commandline import EXPRESSION, Language, Text, program_texts
+from compiler.programs.commandline import EXPRESSION, Text, program_texts
+from compiler.programs.known import Language
 from compiler.programs.moving import moved, scalar_at, variable_name
 
 __all__ = [

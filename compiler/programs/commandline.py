@@ -8,22 +8,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from compiler.programs.known import (
+    ALL_SHELLS,
+    INTERPRETERS,
+    LAUNCHERS,
+    OTHER_SHELL,
+    PROGRAMS,
+    RUNNERS,
+    RUNNING,
+    SAME_AS,
+    SHELL,
+    SHELL_VALUED,
+    SHELLS,
+    SPLIT_STRING,
+    WRAPPERS,
+    Language,
+    Options,
+)
+
 # Stands for an expression in a word; no spec holds the character itself.
 EXPRESSION = "\0"
-
-Dialect: TypeAlias = Literal["shell", "python", "other"]
-
-
-class Language(Struct, frozen=True):
-    """`reads` is how a program in it gets a variable of the environment, "" where it can't."""
-
-    name: str
-    reads: str = ""
-    dialect: Dialect = "other"
 
 
 class Text(Struct, frozen=True):
@@ -36,163 +43,11 @@ class Text(Struct, frozen=True):
     how: str
 
 
-class _Options(Struct, frozen=True):
-    """How a program is given a text.
-
-    `options` take it as their next word, or behind `=`; `letters` do so at the end of a cluster of
-    short options. `positional` is the number of the plain word that is one, if no option in
-    `instead` (or with a text) is given; with `rest` all that follow are too. `valued` are letters,
-    and `skipping` words with the number of words, that take values.
-    """
-
-    language: Language
-    options: tuple[str, ...] = ()
-    letters: str = ""
-    positional: int | None = None
-    rest: bool = False
-    instead: tuple[str, ...] = ()
-    valued: str = ""
-    attached: str = ""
-    skipping: tuple[tuple[str, int], ...] = ()
-    stops: str = ""
-
-
-SHELL = Language("shell", '"${name}"', "shell")
-PYTHON = Language("Python", 'os.environ["{name}"]', "python")
-_OTHER_SHELL = Language("shell")
-_PERL = Language("Perl", "$ENV{{{name}}}")
-_RUBY = Language("Ruby", 'ENV["{name}"]')
-_NODE = Language("JavaScript", "process.env.{name}")
-_DENO = Language("JavaScript", 'Deno.env.get("{name}")')
-_R = Language("R", 'Sys.getenv("{name}")')
-_JULIA = Language("Julia", 'ENV["{name}"]')
-_LUA = Language("Lua", 'os.getenv("{name}")')
-_PHP = Language("PHP", 'getenv("{name}")')
-_AWK = Language("awk", 'ENVIRON["{name}"]')
-_JQ = Language("jq", "$ENV.{name}")
-_SED = Language("sed")
-_SQL = Language("SQL")
-_MONGO = Language("JavaScript", "process.env.{name}")
-
-_SHELLS = {"sh", "bash", "dash", "ash", "zsh", "ksh", "ksh93", "mksh"}
-_ALL_SHELLS = _SHELLS | {"csh", "tcsh"}
-_SHELL_VALUED = ("--rcfile", "--init-file")
-
-_PROGRAMS: dict[str, _Options] = {
-    "python": _Options(PYTHON, letters="c", valued="WXQ", stops="m"),
-    "perl": _Options(_PERL, letters="eE", valued="I", attached="iMmFxD"),
-    "ruby": _Options(_RUBY, letters="e", valued="rIC", attached="iFKEWTx"),
-    "node": _Options(_NODE, ("-e", "--eval", "-p", "--print", "-pe"), valued="rC"),
-    "bun": _Options(_NODE, ("-e", "--eval", "-p", "--print"), valued="r"),
-    "Rscript": _Options(_R, ("-e",)),
-    "R": _Options(_R, ("-e",)),
-    "julia": _Options(_JULIA, ("-e", "-E", "--eval", "--print"), valued="pJtLCHgO"),
-    "lua": _Options(_LUA, ("-e",), valued="l"),
-    "php": _Options(_PHP, ("-r", "-B", "-R", "-E", "--run"), valued="dcz"),
-    "awk": _Options(
-        _AWK,
-        ("-e", "--source"),
-        positional=0,
-        instead=("-f", "--file", "-E", "--exec"),
-        valued="FvfEi",
-        skipping=(("--assign", 1), ("--field-separator", 1)),
-    ),
-    "sed": _Options(
-        _SED, ("-e", "--expression"), positional=0, instead=("-f", "--file"), valued="fl"
-    ),
-    "jq": _Options(
-        _JQ,
-        positional=0,
-        instead=("-f", "--from-file"),
-        valued="fL",
-        skipping=(
-            ("--indent", 1),
-            ("--arg", 2),
-            ("--argjson", 2),
-            ("--slurpfile", 2),
-            ("--rawfile", 2),
-        ),
-    ),
-    "psql": _Options(_SQL, ("-c", "--command"), valued="dfvoFPRThpUL"),
-    "mysql": _Options(_SQL, ("-e", "--execute"), valued="hPuD"),
-    "sqlite3": _Options(
-        _SQL,
-        ("-cmd",),
-        positional=1,
-        skipping=(("-separator", 1), ("-nullvalue", 1), ("-newline", 1), ("-init", 1)),
-    ),
-    "duckdb": _Options(_SQL, ("-c", "-s", "-cmd"), positional=1),
-    "clickhouse-client": _Options(_SQL, ("-q", "--query"), valued="hudf"),
-    "trino": _Options(_SQL, ("--execute",)),
-    "hive": _Options(_SQL, ("-e",), valued="fid"),
-    "snowsql": _Options(_SQL, ("-q", "--query"), valued="acufhdsrwo"),
-    "sqlcmd": _Options(_SQL, ("-q", "-Q"), valued="SUPdiov"),
-    "mongosh": _Options(_MONGO, ("--eval",)),
-    "fish": _Options(_OTHER_SHELL, ("-c", "--command", "-C", "--init-command")),
-    "pwsh": _Options(_OTHER_SHELL, ("-c", "-C", "-Command", "-command"), rest=True),
-    "ssh": _Options(
-        _OTHER_SHELL, positional=1, rest=True, valued="BbcDEeFIiJLlmOoPpQRSWw", instead=("-N",)
-    ),
-    "su": _Options(_OTHER_SHELL, ("-c", "--command", "--session-command"), valued="gGsw"),
-    "flock": _Options(_OTHER_SHELL, ("-c", "--command"), valued="wE"),
-    "script": _Options(_OTHER_SHELL, ("-c", "--command"), valued="BEIlomTO"),
-    "watch": _Options(_OTHER_SHELL, positional=0, rest=True, instead=("-x", "--exec"), valued="nq"),
-    "nix-shell": _Options(_OTHER_SHELL, ("--run", "--command"), valued="pIA"),
-    "eval": _Options(_OTHER_SHELL, positional=0, rest=True),
-    "trap": _Options(_OTHER_SHELL, positional=0),
-}
-_SAME_AS = {
-    "pypy": "python",
-    "nodejs": "node",
-    "luajit": "lua",
-    "gawk": "awk",
-    "mawk": "awk",
-    "nawk": "awk",
-    "gsed": "sed",
-    "mariadb": "mysql",
-    "clickhouse": "clickhouse-client",
-    "presto": "trino",
-    "beeline": "hive",
-    "spark-sql": "hive",
-    "impala-shell": "hive",
-    "cqlsh": "hive",
-    "mongo": "mongosh",
-    "powershell": "pwsh",
-    "runuser": "su",
-}
-# Programs that start the command behind their own options: letters of options with a value, and
-# the number of plain words before the command.
-_WRAPPERS: dict[str, tuple[str, int]] = {
-    "busybox": ("", 0),
-    "catatonit": ("", 0),
-    "chroot": ("", 1),
-    "command": ("", 0),
-    "doas": ("uC", 0),
-    "dumb-init": ("r", 0),
-    "env": ("uCS", 0),
-    "exec": ("a", 0),
-    "flock": ("wE", 1),
-    "gosu": ("", 1),
-    "ionice": ("cnpPu", 0),
-    "nice": ("n", 0),
-    "nohup": ("", 0),
-    "setsid": ("", 0),
-    "stdbuf": ("ioe", 0),
-    "su-exec": ("", 1),
-    "sudo": ("CDghpRrTtUu", 0),
-    "taskset": ("", 1),
-    "time": ("fo", 0),
-    "timeout": ("ks", 1),
-    "tini": ("pe", 0),
-    "toybox": ("", 0),
-    "xargs": ("adEILnPs", 0),
-}
-# Programs that start a command somewhere among their words, with options before it.
-_LAUNCHERS = {
-    *("docker", "find", "kubectl", "mpiexec", "mpirun", "nsenter", "podman", "srun", "unshare"),
-}
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
-_VERSION = re.compile(r"^(python|pypy|perl|ruby|lua|php|node)[0-9.]+$")
+_VERSION = re.compile(r"^(python|pypy|ipython|perl|ruby|lua|php|node)[0-9.]+$")
+# No command is started so deep inside of another.
+_MOST_TRIED = 20
+_SPLIT_STRING = re.compile(r"-[0iv]*S|--split-string(?:=|\Z)")
 
 
 def program_texts(words: Sequence[str]) -> Iterator[Text]:
@@ -200,27 +55,79 @@ def program_texts(words: Sequence[str]) -> Iterator[Text]:
     at = 0
     while at < len(words):
         name = _program(words[at])
-        if name in _ALL_SHELLS:
+        if name in ALL_SHELLS:
             yield from _of_shell(words, at, name)
             return
-        wrapper = _WRAPPERS.get(name)
-        options = _PROGRAMS.get(name)
-        if options is not None:
-            found = list(_of(words, at, name, options))
-            yield from found
-            if found or wrapper is None:
-                return
+        wrapper = WRAPPERS.get(name)
+        found = list(_of_program(words, at, name))
+        yield from found
         if wrapper is None:
+            if found or _known(words, at, name):
+                return
             break
+        if found and name != "env":
+            return
         at = _command(words, at + 1, *wrapper)
-    # A program that is not known may start another one, but `--shell bash` is its own option.
-    starts = at < len(words) and _program(words[at]) in _LAUNCHERS
+    yield from _started(words, at)
+
+
+def _started(words: Sequence[str], at: int) -> Iterator[Text]:
+    """The texts of the command that another program starts somewhere among its words.
+
+    One that is not known may start another too, but `--shell bash` is its own option.
+    """
+    name = _program(words[at]) if at < len(words) else ""
+    starts = name in LAUNCHERS or (
+        name in RUNNERS and any(word in RUNNING for word in words[at + 1 :])
+    )
+    tried = 0
     for number in range(at + 1, len(words) - 1):
-        before = words[number - 1]
-        if not starts and before[:1] == "-" and before != "--" and number > at + 1:
+        before, inner = words[number - 1], _program(words[number])
+        is_first = before in ("--", "-exec", "-execdir") or (number == at + 1 and not starts)
+        if not starts and not is_first and before[:1] == "-":
             continue
-        if _program(words[number]) in _ALL_SHELLS:
-            yield from _of_shell(words, number, _program(words[number]))
+        if inner in ALL_SHELLS:
+            yield from _of_shell(words, number, inner)
+            return
+        if is_first or (starts and inner in INTERPRETERS):
+            tried += 1
+            if tried > _MOST_TRIED:
+                return
+            found = list(_of_program(words, number, inner))
+            yield from found
+            if found:
+                return
+
+
+def _of_program(words: Sequence[str], at: int, name: str) -> Iterator[Text]:
+    if name == "env":
+        yield from _of_env(words, at)
+    known = _known(words, at, name)
+    if known is not None:
+        verb, options = known
+        yield from _of(words, at + (" " in verb), verb, options)
+
+
+def _known(words: Sequence[str], at: int, name: str) -> tuple[str, Options] | None:
+    """What is known of a program, or of what it does by the word behind its name."""
+    for called in (f"{name} {words[at + 1]}" if at + 1 < len(words) else name, name):
+        if called in PROGRAMS:
+            return called, PROGRAMS[called]
+    return None
+
+
+def _of_env(words: Sequence[str], at: int) -> Iterator[Text]:
+    """The text that `env -S` splits into the words of a command."""
+    for number in range(at + 1, len(words)):
+        option = _SPLIT_STRING.match(words[number])
+        if option is not None:
+            start = option.end()
+            if start == len(words[number]):
+                number, start = number + 1, 0
+            if number < len(words) and re.search(r"\s", words[number][start:]):
+                yield Text(number, start, SPLIT_STRING, "env -S")
+            return
+        if words[number][:1] != "-" and not _ASSIGNMENT.match(words[number]):
             return
 
 
@@ -229,7 +136,7 @@ def _program(word: str) -> str:
     name = word.rpartition("/")[2]
     versioned = _VERSION.match(name)
     name = versioned[1] if versioned else name
-    return _SAME_AS.get(name, name)
+    return SAME_AS.get(name, name)
 
 
 def _command(words: Sequence[str], at: int, valued: str, plain: int) -> int:
@@ -261,19 +168,20 @@ def _of_shell(words: Sequence[str], at: int, name: str) -> Iterator[Text]:
         number += 1
         if word == "--":
             break
-        if word in _SHELL_VALUED:
+        if word in SHELL_VALUED:
             number += 1
         elif word[1] != "-":
             has_text |= word[0] == "-" and "c" in word
             number += sum(word.count(letter) for letter in "oO")
     if has_text and number < len(words):
-        language = SHELL if name in _SHELLS else _OTHER_SHELL
+        language = SHELL if name in SHELLS else OTHER_SHELL
         yield Text(number, 0, language, f"{name} -c")
 
 
-def _of(words: Sequence[str], at: int, name: str, known: _Options) -> Iterator[Text]:
+def _of(words: Sequence[str], at: int, name: str, known: Options) -> Iterator[Text]:
     number = at + 1
     has_text = False
+    plain: list[int] = []
     skipping = dict(known.skipping)
     while number < len(words):
         word = words[number]
@@ -282,9 +190,12 @@ def _of(words: Sequence[str], at: int, name: str, known: _Options) -> Iterator[T
             number += 1
             break
         if word[:1] != "-" or len(word) == 1:
-            break
-        if option in known.instead:
-            has_text = True
+            if len(plain) == known.among:
+                break
+            plain.append(number)
+            number += 1
+            continue
+        has_text |= option in known.instead
         if option in known.options:
             has_text = True
             how = f"{name} {option}"
@@ -318,7 +229,9 @@ def _of(words: Sequence[str], at: int, name: str, known: _Options) -> Iterator[T
                     break
         number += 1
     if known.positional is not None and not has_text:
-        first = number + known.positional
-        last = len(words) if known.rest else first + 1
-        for place in range(first, min(last, len(words))):
+        plain += range(number, len(words))
+        last = len(plain) if known.rest else known.positional + 1
+        for place in plain[known.positional : last]:
+            if words[place] in known.ends:
+                break
             yield Text(place, 0, known.language, name)

@@ -17,7 +17,8 @@ from compiler import edits
 from compiler.diagnostics import Edit, Fix
 from compiler.expressions import Embedded, ExpressionError, split
 from compiler.nodes import Mapping, Node, Scalar, Sequence, SourceFile, mapping
-from compiler.programs.commandline import EXPRESSION, Dialect
+from compiler.programs.commandline import EXPRESSION
+from compiler.programs.known import Dialect
 from compiler.programs.shell import Quoting, quotings
 from compiler.source import parse
 

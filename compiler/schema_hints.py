@@ -1,0 +1,89 @@
+"""What to write instead of a value of another shape: a list of named things for a mapping of
+them, as other tools have it, a line of a shell for a list of words."""
+
+from __future__ import annotations
+
+import re
+
+from compiler.nodes import Mapping, Scalar, Sequence
+
+# Keys under which others give the items of a list their names.
+_NAMES = ("name", "id", "key")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,59}")
+_SETTING = re.compile(r"([A-Za-z_]\w{0,59})=")
+_MOUNT = re.compile(r"[^:\s]+:(/[^:\s]*)(?::(?:ro|rw))?")
+# Signs that a shell does something with; quotes alone only hold words together.
+_OF_SHELL = re.compile(r"^[A-Za-z_]\w*=|&&|\|\||[|;<>`]|\$\w|\$\(|\$\{(?!\{)|&$|(?<!\S)\*|\*(?!\S)")
+_LONGEST = 60
+_FOR_EACH_KEY = {
+    "foreach": "name the list, `foreach: {item: […]}`, and write `${{ each.item }}` in the step",
+    "schedules": 'give it a name instead of the dash, `nightly: {cron: "0 3 * * *"}`',
+}
+
+
+def named(node: Sequence, name: str) -> str:
+    """What to write for a list where a mapping of names is wanted."""
+    if name in _FOR_EACH_KEY:
+        return _FOR_EACH_KEY[name]
+    first = node.items[0] if node.items else None
+    if isinstance(first, Scalar):
+        mount, setting = _MOUNT.fullmatch(first.text), _SETTING.match(first.text)
+        if name == "volumes" and mount:
+            return f"name each, and say what it is: `data: {{claim: NAME, mount: {mount[1]}}}`"
+        if setting:
+            return f"write a name and its value, `{setting[1]}: …`"
+        if _NAME.fullmatch(first.text):
+            return f"write a name and what it is, `{first.text}: …`"
+    if isinstance(first, Mapping) and first.entries:
+        inner = next((first.get(key) for key in _NAMES if key in first.entries), None)
+        if inner is None and len(first.entries) == 1:
+            return "take the dashes out, and let all stand below each other"
+        if isinstance(inner, Scalar) and _NAME.fullmatch(inner.text):
+            if name == "env" and "value" in first.entries:
+                return f"write each as `{inner.text}: …`, a name and its value"
+            return f"the names are keys: write `{inner.text}: …` instead of the dash and its name"
+    return "" if first is not None else f"leave `{name}` out, or give it a first entry"
+
+
+def line_of_shell(text: str) -> str:
+    """What to write for a command that is a line of a shell; "" where it is only words."""
+    if _OF_SHELL.search(re.sub(r"\$\{\{.*?\}\}", "", text)) is None:
+        return ""
+    if "${{" in text:
+        return "only a shell can read that: write it as `script`, with the values from `env`"
+    shown = f"script: {text}" if len(text) <= _LONGEST and "\n" not in text else "script: …"
+    return f"only a shell can read that: write `{shown}`"
+
+
+def words(text: str) -> list[str]:
+    """The words of a line, each as an item of a list between `[ ]`."""
+    found = re.findall(r"""(?:\$\{\{.*?\}\}|"[^"\\]*"|'[^']*'|[^\s"'])+|["']""", text)
+    return [_item(word) for word in found]
+
+
+def _item(word: str) -> str:
+    for quote in ('"', "'"):
+        inner = word[1:-1]
+        if len(word) > 1 and word[0] == word[-1] == quote and quote not in inner:
+            return word
+    if "${{" in word:
+        return f'"{word}"' if '"' not in word else f"'{word}'"
+    return word
+
+
+def in_list(node: Mapping, name: str) -> str:
+    """What to write for a mapping where a list, or a word of a list, is wanted."""
+    key = next(iter(node.entries), None)
+    if name == "args" and key is not None:
+        return f"it is an item of the list: write `- {key}: …`"
+    if name == "command" and key is not None:
+        return f"flags with their values stand in `args`: `- {key}: …`"
+    return ""
+
+
+def typed(node: Scalar, schema: dict[str, object]) -> str:
+    """The definition that stands for a mere type, for what takes no short form."""
+    properties = schema.get("properties")
+    kind = properties.get("type") if isinstance(properties, dict) else None
+    types = kind.get("enum", ()) if isinstance(kind, dict) else ()
+    return f"{{type: {node.text}}}" if node.text in types else ""
