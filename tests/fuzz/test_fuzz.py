@@ -23,7 +23,7 @@ from compiler.commands.console import document
 from compiler.diagnostics import Diagnostic, Severity, Span
 
 HERE = Path(__file__).resolve().parent
-COUNT, PARTS = 1600, 8
+COUNT, PARTS = 800, 8
 
 
 @pytest.fixture(scope="module")

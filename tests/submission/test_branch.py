@@ -11,7 +11,14 @@ import pytest
 from checkouts import Checkout, clone, make
 
 from compiler.diagnostics import MlcError
-from compiler.submission.branch import Concern, concerns, is_pushed, merge_base, read_branch
+from compiler.submission.branch import (
+    Concern,
+    MergeBase,
+    concerns,
+    is_pushed,
+    merge_base,
+    read_branch,
+)
 
 
 def kinds(found: tuple[Concern, ...]) -> list[tuple[str, bool]]:
@@ -169,8 +176,8 @@ def test_the_merge_base_is_with_what_the_remote_has(tmp_path: Path) -> None:
     checkout.git("switch", "--quiet", "--create", "topic")
     checkout.commit("On the branch")
     checkout.git("branch", "--force", "main", old)  # a local main that nobody pulled
-    assert merge_base(read_branch(checkout.folder)) == (new, "main")
-    assert merge_base(read_branch(checkout.folder), old[:10]) == (old, old[:10])
+    assert merge_base(read_branch(checkout.folder)) == MergeBase(new, "main")
+    assert merge_base(read_branch(checkout.folder), old[:10]) == MergeBase(old, old[:10])
 
 
 def test_a_shallow_clone_says_how_to_mend_it(tmp_path: Path) -> None:
