@@ -68,6 +68,9 @@ def _named(
     if digest:
         return
     hint = "name a version, or the commit: `:${{ git.short_commit }}`"
+    if "/" not in found["name"]:
+        # An image that others build.
+        hint = f"name a version, as `{found['name']}:1.2`, or a digest"
     if tag is None:
         message = f"`{image}` has no tag, so it is whatever `latest` is when a step starts"
         yield warning("MLC611", message, span, hint=hint)
