@@ -97,6 +97,7 @@ def _key(key: str) -> str:
     return f"{written}:" if len(written) <= _LONGEST_KEY else ""
 
 
+@lru_cache(maxsize=_KEPT)
 def _text(text: str, indent: str) -> str:
     """A text on a line that is indented so far."""
     if "\n" in text and _fits_block(text):

@@ -23,7 +23,7 @@ JsonObject: TypeAlias = dict[str, JsonValue]
 
 def text(word: Word) -> str:
     """A word with its placeholders, as the driver and the launcher read them."""
-    return "".join(map(_part, word))
+    return _part(word[0]) if len(word) == 1 else "".join(map(_part, word))
 
 
 def container_spec(container: Container) -> JsonObject:

@@ -67,6 +67,7 @@ class Part:
     """The main part of a pipeline, or its `finally`.
 
     `collected` are the loops that something is collected from, `listed` the steps whose files are.
+    `placed` is every expression of it, with the level that it stands on.
     `alternatives` are by step and the name that `plain` gives the output in the expression that
     it makes.
     """
@@ -74,6 +75,7 @@ class Part:
     nodes: tuple[Node, ...]
     outputs: tuple[Expr, ...] = ()
     graph: graph.Graph = field(init=False)
+    placed: tuple[tuple[Expr, Path], ...] = field(init=False)
     levels: dict[Path, Level] = field(init=False)
     collected: set[str] = field(init=False)
     listed: set[str] = field(init=False)
@@ -84,17 +86,18 @@ class Part:
         self.levels = {path: self._level(path) for path in self.graph.levels}
         self.collected = set()
         self.listed = set()
-        for expression, path in self.placed():
+        self.placed = tuple(self._placed())
+        for expression, path in self.placed:
             self._note(expression, path)
         for level in self.levels.values():
             self._close(level)
         # First those that somebody wants: where nobody looks, one of these may do.
-        for expression, path in self.placed():
+        for expression, path in self.placed:
             with contextlib.suppress(UnfitError):
                 self.plain(expression, path)
 
     def expressions(self) -> Iterator[Expr]:
-        return (expression for expression, _ in self.placed())
+        return (expression for expression, _ in self.placed)
 
     def place(self, ref: StepOutputRef, path: Path) -> tuple[Path, str]:
         """The level on which a user on a level meets an output, and the node that gives it."""
@@ -197,8 +200,7 @@ class Part:
         order = graph.in_order({name: wait.all for name, wait in waits.items()})
         return Level(tuple(named[name] for name in order), waits, self.graph.skippable(path))
 
-    def placed(self) -> Iterator[tuple[Expr, Path]]:
-        """Every expression of the part, with the level that it stands on."""
+    def _placed(self) -> Iterator[tuple[Expr, Path]]:
         yield from ((output, ()) for output in self.outputs)
         for path, level in self.levels.items():
             for node in level.nodes:

@@ -95,12 +95,12 @@ def _long_texts(words: tuple[Word, ...]) -> Iterator[tuple[str, str]]:
 
 
 def _word(word: Word, names: Mapping[str, Source]) -> Expression:
-    parts = [_part(part) for part in word]
-    if not parts:
+    if not word:
         return ""
-    if len(parts) > 1:
-        return f_string(parts)
-    return names.get(parts[0], parts[0])
+    if len(word) > 1:
+        return f_string(map(_part, word))
+    only = _part(word[0])
+    return names.get(only, only)
 
 
 def _part(part: Part) -> str:
