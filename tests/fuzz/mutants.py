@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 MOST_BYTES = 20_000
+_MOST_NODES = 20_000
 _EXPRESSION = re.compile(r"\$\{\{.*?\}\}", re.DOTALL)
 
 # Texts that mean something to YAML, to the language, to an engine, a shell or a terminal.
@@ -215,11 +216,11 @@ def expression(text: str, choose: Random, depth: int = 3) -> str:
 
 
 def _in_tree(data: bytes, other: Source, choose: Random) -> bytes:
-    tree = _tree(data)
+    tree = tree_of(data)
     if tree is None:
         return _in_lines(data, other, choose)
     text = data.decode("utf-8", "replace")
-    _change(tree, _tree(other()) or {}, text, choose)
+    _change(tree, tree_of(other()) or {}, text, choose)
     return _written(tree, choose)
 
 
@@ -249,12 +250,25 @@ def _toml(value: Any) -> str:
     return "nan" if value is None else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _tree(data: bytes) -> Any:
+def tree_of(data: bytes) -> Any:
+    """What a file says; None for no tree, or one too large with its aliases written out."""
     try:
         tree = yaml.load(data, yaml.CSafeLoader)
     except (yaml.YAMLError, ValueError, RecursionError, AttributeError, TypeError):
         return None
-    return tree if isinstance(tree, (dict, list)) and tree else None
+    if not isinstance(tree, (dict, list)) or not tree or _size(tree, {}) > _MOST_NODES:
+        return None
+    return tree
+
+
+def _size(tree: Any, known: dict[int, int]) -> int:
+    """How many nodes a tree has with its aliases written out; `known` has what was counted."""
+    if id(tree) not in known:
+        below = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
+        # Where it is met again on the way down, an alias stands in what it stands for.
+        known[id(tree)] = _MOST_NODES + 1
+        known[id(tree)] = 1 + sum(_size(node, known) for node in below)
+    return known[id(tree)]
 
 
 def _written(tree: Any, choose: Random) -> bytes:

@@ -17,6 +17,7 @@ from campaign import Bench, attempt, compare
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from mutants import tree_of
 
 from compiler.commands.checking import check
 from compiler.commands.console import document
@@ -54,6 +55,13 @@ def test_a_number_names_a_mutant(bench: Bench) -> None:
     changed = [bench.make(n) for n in range(200)]
     assert sum(after != bench.read(seed) for seed, after in changed) > 150
     assert {Path(seed.file).suffix for seed, _ in changed} == {".yaml", ".toml", ".py"}
+
+
+def test_no_mutant_writes_out_what_aliases_multiply() -> None:
+    doubled = b"".join(b"a%d: &a%d [*a%d, *a%d]\n" % (n, n, n - 1, n - 1) for n in range(1, 40))
+    assert tree_of(b"a: &a [1, 2]\nb: [*a, *a]\n") is not None
+    assert tree_of(b"a: &a [*a]\n") is None
+    assert tree_of(b"a0: &a0 [1, 1]\n" + doubled) is None
 
 
 def test_mutants_are_the_same_under_every_hash_seed(tmp_path: Path) -> None:
