@@ -48,8 +48,8 @@ def render(value: Expression, indent: int = 0, before: int = 0, after: int = 0) 
     `indent` is the column at which that line begins; `before` and `after` are how many columns the
     line holds on either side of the expression.
     """
-    if isinstance(value, Source):
-        return value
+    if isinstance(value, str):
+        return _text(value)
     parts = _parts(value)
     if not parts:
         return _plain(value)
@@ -121,8 +121,7 @@ def _parts(value: Expression) -> tuple[str, list[tuple[str, Expression]], str] |
 def _flat(value: Expression, room: int) -> Source | None:
     """An expression on one line; None where that takes more columns than there is room for."""
     if isinstance(value, str):
-        flat = _plain(value) if len(value) <= room else None
-        return flat if flat is not None and _width(flat) <= room else None
+        return _text(value) if len(value) <= room else None
     parts = _parts(value)
     if not parts:
         return _plain(value)
@@ -144,10 +143,8 @@ def _flat(value: Expression, room: int) -> Source | None:
 def _plain(value: Expression) -> Source:
     """An expression that has no entries."""
     match value:
-        case Source():
-            return value
         case str():
-            return _string(value)
+            return _text(value)
         case Call(function=function):
             return Source(f"{function}()")
         case Items():
@@ -161,6 +158,10 @@ def _width(source: str) -> int:
     if source.isascii():
         return len(source)
     return len(source) + sum(not character.isascii() for character in source)
+
+
+def _text(text: str) -> Source:
+    return text if isinstance(text, Source) else _string(text)
 
 
 # Words of command lines come again and again.
