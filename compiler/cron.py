@@ -67,7 +67,7 @@ def problem(text: str) -> Problem | None:
             right = " ".join(words[1:])
             hint = f"leave the seconds out: write `{right}`"
         message = f"cron has five fields, found {len(words)}"
-        return Problem(message, hint, right if words[0] == "0" else None)
+        return Problem(message, hint, right if words[:1] == ["0"] else None)
     values = [_values(w.lower(), *field[1:]) for w, field in zip(words, _FIELDS, strict=True)]
     for number, found in enumerate(values):
         if isinstance(found, str):

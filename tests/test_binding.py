@@ -164,7 +164,8 @@ def node(text: str) -> Node:
 )
 def test_types(text: str, type_: ex.Type) -> None:
     scope = some_scope()
-    assert bound(text, scope).type == type_
+    where = Where.FOREACH if text.startswith("[") else Where.INPUT
+    assert bound(text, scope, where).type == type_
     assert not scope.diagnostics
 
 
@@ -218,8 +219,9 @@ def test_inputs_stand_for_themselves_but_under_operators() -> None:
     found = bound("inputs.own > 1", scope, Where.ARGUMENT)
     assert isinstance(found, ex.Operation)
     assert isinstance(found.operands[0], ex.ParamRef)
-    found = bound("[inputs.own]", scope, Where.ARGUMENT)
-    assert isinstance(found, ex.ListOf) and isinstance(found.items[0], ex.ParamRef)
+    found = bound("inputs.own in [inputs.own]", scope, Where.ARGUMENT)
+    assert isinstance(found, ex.Operation) and isinstance(found.operands[1], ex.ListOf)
+    assert isinstance(found.operands[1].items[0], ex.ParamRef)
     assert isinstance(bound("inputs.own", scope, Where.WHEN), ex.ParamRef)
 
 

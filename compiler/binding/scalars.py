@@ -33,6 +33,10 @@ _BARE = re.compile(
 )
 
 
+# Where a value goes on to a program.
+_HANDED_ON = (Where.ARGUMENT, Where.FLAG, Where.ENV, Where.INPUT, Where.CACHE_KEY)
+
+
 def bind(node: Scalar, scope: Scope, where: Where, *, text: bool) -> ex.Expr | None:
     """The expression that a scalar stands for; None where something was wrong with it.
 
@@ -57,7 +61,10 @@ def bind(node: Scalar, scope: Scope, where: Where, *, text: bool) -> ex.Expr | N
         return None
     if len(pieces) == 1 and isinstance(pieces[0], Embedded):
         bound = _embedded(pieces[0], node, scope, where)
-        if bound is not None and text and where is not Where.FLAG:
+        if bound is None:
+            return None
+        is_text = text and where is not Where.FLAG
+        if is_text or (isinstance(bound, ex.ListOf) and where in _HANDED_ON):
             return bound if writable(bound, scope, where, alone=True) else None
         return bound
     parts: list[ex.Expr] = []
@@ -215,6 +222,9 @@ def writable(found: ex.Expr, scope: Scope, where: Where, *, alone: bool) -> bool
     if isinstance(found, ex.SecretRef) and not alone:
         code, problem = "MLC405", "a secret can't be part of a text"
         hint = "give the secret a variable of its own and join them in the step"
+    elif isinstance(found, ex.ListOf):
+        problem = "a list of values that are known at run time is for `foreach` and `in` alone"
+        hint = "give each value by itself, or let a step write the list"
     elif isinstance(found.type, ex.ArtifactType) and found.type.is_list:
         problem = f"a list of artifacts can't be written into {where}"
         hint = "lists of artifacts are for `python:` steps"

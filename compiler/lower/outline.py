@@ -134,7 +134,7 @@ def _bind_lists(steps: Mapping | None, scope: Scope, found: dict[str, Lists]) ->
                 scope.flawed.add(loop)
                 place = node.entries["foreach"].key.span
                 scope.diagnostics.append(_too_many(name, rounds, place))
-            else:
+            elif name in scope.steps:  # not where it is the second one of this name
                 scope.steps[name] = replace(scope.steps[name], items=_items(made.axes))
             scope.level, scope.each = (*level, loop), {**each, **made.each}
         inner = mapping(node.get("steps"))
