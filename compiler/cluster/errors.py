@@ -32,6 +32,12 @@ Reason = Literal[
     "lost",
 ]
 _MOST = 300
+# What a server says of one thing, and may not say of another.
+_OF_ONE: frozenset[Reason] = frozenset(
+    {"forbidden", "not found", "conflict", "too large", "refused", "server", "misshapen"}
+)
+# Said by what stands before a server that is gone.
+_GONE = (502, 503, 504)
 _OF_STATUS: dict[int, Reason] = {
     400: "refused",
     401: "unauthenticated",
@@ -57,6 +63,11 @@ class EngineError(MlcError):
         super().__init__(f"{message}; {hint}" if hint else message)
         self.reason: Reason = reason
         self.status = status
+
+    @property
+    def is_of_one(self) -> bool:
+        """Whether it may be of this one thing alone, so that another may fare better."""
+        return self.reason in _OF_ONE and self.status not in _GONE
 
 
 class Lost(EngineError):  # noqa: N818

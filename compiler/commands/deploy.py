@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import click
 from msgspec import Struct
@@ -24,12 +25,13 @@ from compiler.commands.deployments import (
     specs_of,
 )
 from compiler.commands.engines import connected, here, settings_of
-from compiler.commands.plan import as_data, lines, read_plan
+from compiler.commands.plan import as_data, check_plan, lines, read_plan
 from compiler.commands.submissions import has_all, tell
 from compiler.commands.submit import submit_specs
 from compiler.deployment.apply import Deployment, Moved, deploy
 from compiler.deployment.difference import Item, Plan
 from compiler.deployment.past import Past
+from compiler.deployment.refusals import Refusals
 from compiler.deployment.removal import prune, tidy
 from compiler.deployment.state import Deployed
 from compiler.deployment.wanted import Wanted
@@ -90,15 +92,30 @@ def deploy_specs(request: Request) -> int:
     if not _is_settled(request, line, every):
         return console.FAILED
     whole = given.whole if given is not None else not request.specs
-    with Past(line.branch.root) as past, connected(settings, request.verbose) as engine:
-        if not is_ready(engine, every, line, request.say):
-            return console.FAILED
-        plan, state = make_plan(engine, project, line, every, past, whole=whole)
-        if given is not None and _check_plan(given, plan, request.plan or ""):
-            request.say(f"{request.plan} is already carried out")
-        _check_order(plan, state, past, request.prune)
-        code = carry_out(request, engine, project, line, every, plan, state, past)
-    return code or _learn_toys(request, line, every)
+    refusals = Refusals()
+    with told(refusals):
+        with Past(line.branch.root) as past, connected(settings, request.verbose) as engine:
+            if not is_ready(engine, every, line, request.say):
+                return console.FAILED
+            plan, state = make_plan(engine, project, line, every, past, whole=whole)
+            if given is not None and check_plan(given, plan, request.plan or ""):
+                request.say(f"{request.plan} is already carried out")
+            _check_order(plan, state, past, request.prune)
+            code = carry_out(request, engine, project, line, every, plan, state, past, refusals)
+        code = code or _learn_toys(request, line, every, refusals)
+    refusals.check()
+    return code
+
+
+@contextmanager
+def told(refusals: Refusals) -> Iterator[None]:
+    """What was refused is told, too, where something else ends the command."""
+    try:
+        yield
+    except BaseException:
+        if refusals.reasons:
+            sys.stderr.write(f"refused until then:\n  {refusals}\n")
+        raise
 
 
 def is_ready(
@@ -110,13 +127,16 @@ def is_ready(
     return has_all(engine, [one.neutral for one in every], manifests, say)
 
 
-def _learn_toys(request: Request, line: Line, every: Sequence[Wanted]) -> int:
-    """Start a small learning of each algorithm that has one, as `mlc submit --profile toy` does."""
-    specs = tuple(wanted.spec for wanted in every if TOY in wanted.document.profiles)
+def _learn_toys(request: Request, line: Line, every: Sequence[Wanted], refusals: Refusals) -> int:
+    """Start a small learning of each algorithm that has one and is deployed, as `mlc submit
+    --profile toy` does."""
     if not request.toy:
         return console.OK
-    if not specs:
+    having = [wanted for wanted in every if TOY in wanted.document.profiles]
+    specs = tuple(one.spec for one in having if one.algorithm not in refusals.reasons)
+    if not having:
         request.say(f"no algorithm has a profile {TOY}, so no toy learning starts")
+    if not specs:
         return console.OK
     return submit_specs(
         submit.Request(
@@ -143,8 +163,10 @@ def carry_out(
     plan: Plan,
     state: dict[str, Deployed],
     past: Past,
+    refusals: Refusals,
 ) -> int:
-    """Show a plan and make it so, once it is confirmed; the exit code."""
+    """Show a plan and make it so, once it is confirmed; the exit code. What the engine refuses of
+    one algorithm goes to `refusals`, and the others go on."""
     if request.style == "json":
         console.print_json(as_data(plan))
     else:
@@ -157,16 +179,27 @@ def carry_out(
         return console.FAILED
     by_name = {wanted.algorithm: wanted for wanted in every}
     for item in to_do:
-        wanted = by_name[item.algorithm]
-        _deploy_one(request, engine, project, line, wanted, item, past)
-    for item in orphans:
-        if not prune(engine, project.name, line.name, state[item.algorithm], request.say):
-            request.say(
-                f"{item.algorithm}: runs of it are under way; the rest goes with the next mlc "
-                "deploy --prune"
-            )
-    names = {w.algorithm: frozenset(s.name for s in w.schedules) for w in every}
-    kept = tidy(engine, project.name, names, request.say)
+        with refusals.of(item.algorithm):
+            _deploy_one(request, engine, project, line, by_name[item.algorithm], item, past)
+    refused = refusals.reasons.keys()
+    unmade = [one.algorithm for one in to_do if one.kind == "new" and one.algorithm in refused]
+    if orphans and unmade:
+        # An orphan may be what such a one was called before.
+        names = listing([item.algorithm for item in orphans])
+        request.say(f"{names} not taken away, since {listing(unmade)} could not be deployed")
+    for item in orphans if not unmade else ():
+        with refusals.of(item.algorithm):
+            if not prune(engine, project.name, line.name, state[item.algorithm], request.say):
+                request.say(
+                    f"{item.algorithm}: runs of it are under way; the rest goes with the next mlc "
+                    "deploy --prune"
+                )
+    names_of = {
+        one.algorithm: frozenset(schedule.name for schedule in one.schedules)
+        for one in every
+        if one.algorithm not in refused
+    }
+    kept = tidy(engine, project.name, names_of, request.say, refusals)
     if kept:
         request.say(f"{kept} disabled until their runs have ended; the next deploy deletes them")
     return console.OK
@@ -233,43 +266,6 @@ def _check_branch(line: Line, request: Request) -> None:
         f"mlc submit runs a branch, mlc plan shows what merging it changes, and --any-branch "
         f"deploys it as {line.name} all the same"
     )
-
-
-def _check_plan(given: Plan, now: Plan, path: str) -> bool:
-    """A plan is carried out as it was shown, or not at all. True where a deploy of it has been
-    here; one that was killed in the middle is gone on with."""
-    if (given.engine, given.project, given.branch) != (now.engine, now.project, now.branch):
-        raise MlcError(
-            f"{path} is of {given.project} on {given.engine}, and this is {now.project} on "
-            f"{now.engine}"
-        )
-    if given.commit != now.commit:
-        raise MlcError(
-            f"{path} is of the commit {given.commit[:8]}, and {now.commit[:8]} is checked out; "
-            "make a new plan"
-        )
-    there = {item.algorithm: item for item in now.items}
-    done = [item for item in given.items if _is_done(item, there.get(item.algorithm))]
-    for item in given.items:
-        found = there.get(item.algorithm)
-        if item in done:
-            continue
-        if found is None or found.fingerprint != item.fingerprint:
-            raise Moved(item.algorithm)
-        if found.digest != item.digest or found != item:
-            raise MlcError(f"the spec of {item.algorithm} is not that of {path}; make a new plan")
-    more = sorted(there.keys() - {item.algorithm for item in given.items})
-    if more:
-        raise MlcError(f"{path} knows nothing of {listing(more)}; make a new plan")
-    return bool(done) and all(one.is_settled or one.kind == "orphaned" for one in now.items)
-
-
-def _is_done(item: Item, found: Item | None) -> bool:
-    """Whether the engine has become what an item says."""
-    if found is None:
-        return item.kind == "orphaned"
-    moved = found.fingerprint != item.fingerprint
-    return moved and found.is_settled and (found.digest, found.spec) == (item.digest, item.spec)
 
 
 def _check_order(plan: Plan, state: Mapping[str, Deployed], past: Past, takes_away: bool) -> None:

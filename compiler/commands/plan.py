@@ -24,11 +24,12 @@ from compiler.commands.deployments import (
     specs_of,
 )
 from compiler.commands.engines import connected, here, settings_of
+from compiler.deployment.apply import Moved
 from compiler.deployment.difference import Item, Plan, ScheduleChange
 from compiler.deployment.past import Past
 from compiler.deployment.wanted import Wanted
 from compiler.deployment.words import Change, said
-from compiler.diagnostics import MlcError
+from compiler.diagnostics import MlcError, listing
 from compiler.submission.branch import concerns
 
 FORM = 1
@@ -123,6 +124,43 @@ def read_plan(path: str) -> Plan:
         )
     except (KeyError, TypeError):
         raise MlcError(f"{path} is no whole plan: write it anew with mlc plan --out") from None
+
+
+def check_plan(given: Plan, now: Plan, path: str) -> bool:
+    """A plan is carried out as it was shown, or not at all. True where a deploy of it has been
+    here; one that was killed in the middle is gone on with."""
+    if (given.engine, given.project, given.branch) != (now.engine, now.project, now.branch):
+        raise MlcError(
+            f"{path} is of {given.project} on {given.engine}, and this is {now.project} on "
+            f"{now.engine}"
+        )
+    if given.commit != now.commit:
+        raise MlcError(
+            f"{path} is of the commit {given.commit[:8]}, and {now.commit[:8]} is checked out; "
+            "make a new plan"
+        )
+    there = {item.algorithm: item for item in now.items}
+    done = [item for item in given.items if _is_done(item, there.get(item.algorithm))]
+    for item in given.items:
+        found = there.get(item.algorithm)
+        if item in done:
+            continue
+        if found is None or found.fingerprint != item.fingerprint:
+            raise Moved(item.algorithm)
+        if found.digest != item.digest or found != item:
+            raise MlcError(f"the spec of {item.algorithm} is not that of {path}; make a new plan")
+    more = sorted(there.keys() - {item.algorithm for item in given.items})
+    if more:
+        raise MlcError(f"{path} knows nothing of {listing(more)}; make a new plan")
+    return bool(done) and all(one.is_settled or one.kind == "orphaned" for one in now.items)
+
+
+def _is_done(item: Item, found: Item | None) -> bool:
+    """Whether the engine has become what an item says."""
+    if found is None:
+        return item.kind == "orphaned"
+    moved = found.fingerprint != item.fingerprint
+    return moved and found.is_settled and (found.digest, found.spec) == (item.digest, item.spec)
 
 
 def lines(plan: Plan, *, prunes: bool = False) -> Iterator[str]:

@@ -36,7 +36,11 @@ _T = TypeVar("_T")
 _TRIES = 3
 
 
-class Moved(EngineError):  # noqa: N818
+class Overtaken(EngineError):  # noqa: N818
+    """Someone else deploys."""
+
+
+class Moved(Overtaken):
     """The engine is not as it was when the plan was made."""
 
     def __init__(self, algorithm: str) -> None:
@@ -240,8 +244,8 @@ def _is_same(engine: Engine, there: Schedule, wanted: ScheduleSpec, version: Ver
     return not list(schedule_changes(there.spec, wanted, engine.kept_of_schedules))
 
 
-def _superseded(algorithm: str) -> EngineError:
-    return EngineError(
+def _superseded(algorithm: str) -> Overtaken:
+    return Overtaken(
         f"someone else deployed {algorithm} at the same time",
         "conflict",
         hint="run the command again: it goes on from what is there",

@@ -11,12 +11,19 @@ from typing import get_args
 from compiler.cluster import Engine, marks
 from compiler.cluster.records import ENDED, Run, RunQuery, Schedule, State
 from compiler.deployment.apply import Moved, Say, disable
+from compiler.deployment.refusals import Refusals
 from compiler.deployment.state import Deployed, rank, read_one
 
 _UNDER_WAY: frozenset[State] = frozenset(get_args(State)) - ENDED
 
 
-def tidy(engine: Engine, project: str, wanted: Mapping[str, frozenset[str]], say: Say) -> int:
+def tidy(
+    engine: Engine,
+    project: str,
+    wanted: Mapping[str, frozenset[str]],
+    say: Say,
+    refusals: Refusals,
+) -> int:
     """Delete schedules that are done with and have no run under way; how many have to stay.
 
     `wanted` are the names of the schedules of each algorithm.
@@ -28,8 +35,9 @@ def tidy(engine: Engine, project: str, wanted: Mapping[str, frozenset[str]], say
         if schedule.id in active:
             kept += 1
             continue
-        engine.delete_schedule(schedule)
-        say(f"deleted {schedule.name}, which nothing starts any more")
+        with refusals.of(schedule.name):
+            engine.delete_schedule(schedule)
+            say(f"deleted {schedule.name}, which nothing starts any more")
     return kept
 
 

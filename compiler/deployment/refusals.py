@@ -1,0 +1,50 @@
+"""What an engine refuses of one algorithm, kept so that the others go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from compiler.cluster import EngineError
+from compiler.deployment.apply import Overtaken
+from compiler.diagnostics import MlcError, listing
+
+
+class Refusals:
+    """The reasons by algorithm, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self.reasons: dict[str, str] = {}
+
+    @contextmanager
+    def of(self, algorithm: str) -> Iterator[None]:
+        """What is refused inside is kept.
+
+        Raises:
+            EngineError: it is of no algorithm alone: no one is let in, the server is gone, or
+                someone else deploys.
+        """
+        try:
+            yield
+        except Overtaken:
+            raise
+        except EngineError as problem:
+            if not problem.is_of_one:
+                raise
+            self.reasons.setdefault(algorithm, str(problem))
+
+    def __str__(self) -> str:
+        told = (f"{algorithm}: {reason}" for algorithm, reason in self.reasons.items())
+        return "\n  ".join(told)
+
+    def check(self) -> None:
+        """
+        Raises:
+            MlcError: something was refused.
+        """
+        if self.reasons:
+            names = listing(list(self.reasons))
+            raise MlcError(
+                f"not all was done, for the engine refused something of {names}:\n  {self}\n"
+                "all others are done; mend this and run the command again"
+            )
