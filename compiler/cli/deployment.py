@@ -43,6 +43,7 @@ _any_branch = click.option(
 @click.option("--toy", is_flag=True, help="Then run each algorithm with its profile `toy`.")
 @click.option("--wait", is_flag=True, help="With --toy: follow the runs; exit 1 where one fails.")
 @click.option("--summary", metavar="FILE", help="With --wait: a summary as Markdown.")
+@click.option("--new", is_flag=True, help="With --toy: run again what was submitted before.")
 @_any_branch
 @click.option("--allow-dirty", is_flag=True, help="Deploy what is not committed or pushed.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
@@ -62,6 +63,8 @@ def deploy(specs: tuple[str, ...], toy: bool, wait: bool, **options: Any) -> int
         raise click.UsageError("--summary tells how runs ended, so it needs --wait")
     if wait and not toy:
         raise click.UsageError("--wait waits for the runs of --toy")
+    if options["new"] and not toy:
+        raise click.UsageError("--new runs again what --toy has run, so it needs --toy")
     if toy and options["style"] != "text":
         raise click.UsageError("--format json is of the plan alone, so it goes without --toy")
     from compiler.commands.deploy import Request, deploy_specs

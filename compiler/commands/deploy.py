@@ -57,6 +57,7 @@ class Request(Struct, frozen=True):
     allow_dirty: bool = False
     toy: bool = False
     wait: bool = False
+    new: bool = False
     summary: str | None = None
     style: str = "text"
     quiet: bool = False
@@ -147,6 +148,7 @@ def _learn_toys(request: Request, line: Line, every: Sequence[Wanted], refusals:
             wait=request.wait,
             summary=request.summary,
             yes=True,
+            new=request.new,
             allow_dirty=request.allow_dirty,
             quiet=request.quiet,
             verbose=request.verbose,

@@ -734,6 +734,25 @@ def test_toy_learnings(there: World, tmp_path: Path) -> None:
     assert there.mlc("deploy", "--wait")[0] == 2
 
 
+def test_a_toy_that_failed_is_run_again(there: World) -> None:
+    """A job that is repeated finds the run that failed, unless it asks for one more."""
+    there.write({"fit": FIT})
+    there.deploy()
+    outcomes = there.script.outcomes
+    toy = ("deploy", "--yes", "--allow-dirty", "--toy", "--wait")
+    with playing(there):
+        outcomes["*"] = "FAILED" if there.kind == "kfp" else "Failed"
+        assert there.mlc(*toy)[0] == 1
+        outcomes["*"] = "SUCCEEDED" if there.kind == "kfp" else "Succeeded"
+        code, printed = there.mlc(*toy)
+        assert code == 1 and "submitted before and failed" in printed, printed
+        assert "--new submits it once more" in printed
+        code, printed = there.mlc(*toy, "--new")
+        assert code == 0 and "submitted before" not in printed, printed
+    code, printed = there.mlc("deploy", "--new")
+    assert code == 2 and "--new" in printed
+
+
 @pytest.mark.parametrize("name", ["deploy.gitlab-ci.yml", "deploy.github.yml"])
 def test_the_jobs_of_ci(there: World, name: str) -> None:
     """The commands that docs/ci has for merge requests and for the default branch."""
