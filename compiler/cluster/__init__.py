@@ -6,12 +6,13 @@ takes longer to load than a whole `mlc validate`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 from compiler.cluster.calls import Patience
 from compiler.cluster.errors import EngineError, Lost
 from compiler.cluster.records import (
+    Act,
     Experiment,
     Health,
     Manifest,
@@ -54,8 +55,9 @@ class Engine(Protocol):
     def close(self) -> None:
         """Give back connections."""
 
-    def check(self) -> Health:
-        """Ask for version, namespace and rights. EngineError where nothing can go on."""
+    def check(self, acts: Iterable[Act] = ()) -> Health:
+        """Ask for version, namespace, and the rights to do `acts`, where the engine tells of any.
+        EngineError where nothing can go on."""
 
     def survey(self, needs: Needs) -> Survey:
         """Ask Kubernetes for what a spec needs."""

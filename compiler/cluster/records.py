@@ -29,6 +29,8 @@ State = Literal[
     "deleted",
     "unknown",
 ]
+# What rights are asked for. A rollback deploys, and a deploy with toys submits, too.
+Act = Literal["submit", "deploy", "prune"]
 # A run in one of these changes no more.
 ENDED: frozenset[str] = frozenset(
     {"succeeded", "cached", "failed", "skipped", "omitted", "interrupted", "deleted"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import click
@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from compiler.cluster import Engine
+from compiler.cluster.records import Act
 from compiler.commands import console, submit
 from compiler.commands.deployments import (
     Line,
@@ -96,7 +97,7 @@ def deploy_specs(request: Request) -> int:
     refusals = Refusals()
     with told(refusals):
         with Past(line.branch.root) as past, connected(settings, request.verbose) as engine:
-            if not is_ready(engine, every, line, request.say):
+            if not is_ready(engine, every, line, request):
                 return console.FAILED
             plan, state = make_plan(engine, project, line, every, past, whole=whole)
             if given is not None and check_plan(given, plan, request.plan or ""):
@@ -119,13 +120,15 @@ def told(refusals: Refusals) -> Iterator[None]:
         raise
 
 
-def is_ready(
-    engine: Engine, every: Sequence[Wanted], line: Line, say: Callable[[str], None]
-) -> bool:
-    """Whether the engine has all that runs of these need; what it lacks is told."""
+def is_ready(engine: Engine, every: Sequence[Wanted], line: Line, request: Request) -> bool:
+    """Whether the engine has all that runs of these need, and lets one do what is asked for; what
+    it lacks is told."""
+    acts: list[Act] = ["deploy"]
+    acts += ["prune"] if request.prune else []
+    acts += ["submit"] if request.toy else []
     kind = engine.settings.kind
     manifests = [engine.compiled(one.at(line.git), one.target_of(kind)) for one in every]
-    return has_all(engine, [one.neutral for one in every], manifests, say)
+    return has_all(engine, [one.neutral for one in every], manifests, request.say, acts)
 
 
 def _learn_toys(request: Request, line: Line, every: Sequence[Wanted], refusals: Refusals) -> int:

@@ -41,7 +41,7 @@ def roll_back(algorithm: str, version: str | None, request: Request) -> int:
             )
         old, commit, is_guess = _earlier(deployed, version, past, project)
         then = Line(replace(line.branch, commit=commit), line.name)
-        if not is_ready(engine, [old], then, request.say):
+        if not is_ready(engine, [old], then, request):
             return console.FAILED
         request.say(f"{algorithm} goes back to {past.told(commit)}")
         if is_guess:

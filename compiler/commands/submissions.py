@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -12,7 +12,7 @@ from msgspec import Struct
 from compiler import __version__, frontend, targets
 from compiler.binding import Git
 from compiler.cluster import Engine
-from compiler.cluster.records import Manifest, Marks
+from compiler.cluster.records import Act, Manifest, Marks
 from compiler.commands import console
 from compiler.diagnostics import Diagnostic, error, has_errors, in_order
 from compiler.git import UNKNOWN
@@ -163,10 +163,11 @@ def has_all(
     pipelines: Sequence[Pipeline],
     manifests: Sequence[Manifest],
     say: Callable[[str], None],
+    acts: Iterable[Act] = ("submit",),
 ) -> bool:
-    """Whether the engine has all that runs of these need and can store them; what it lacks is
-    told."""
-    found = preflight(engine, pipelines, manifests)
+    """Whether the engine has all that runs of these need, can store them, and lets one do `acts`;
+    what it lacks is told."""
+    found = preflight(engine, pipelines, manifests, acts)
     for note in found.unknown:
         say(f"note: {note}")
     if found.missing:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec import Struct
 
 from compiler.cluster import Engine
-from compiler.cluster.records import Health, Manifest
+from compiler.cluster.records import Act, Health, Manifest
 from compiler.ir import Pipeline
 from compiler.submission.needs import needs_of, together
 
@@ -22,15 +22,18 @@ class Findings(Struct, frozen=True):
 
 
 def preflight(
-    engine: Engine, pipelines: Sequence[Pipeline], manifests: Iterable[Manifest] = ()
+    engine: Engine,
+    pipelines: Sequence[Pipeline],
+    manifests: Iterable[Manifest] = (),
+    acts: Iterable[Act] = ("submit",),
 ) -> Findings:
-    """Ask the engine, and Kubernetes where it can be asked, for all that runs of these need, and
-    whether it stores what they are compiled to.
+    """Ask the engine, and Kubernetes where it can be asked, for all that runs of these need, for
+    the rights to do `acts`, and whether it stores what they are compiled to.
 
     Raises:
         EngineError: the engine can't be reached, or one is not let in.
     """
-    health = engine.check()
+    health = engine.check(acts)
     account = engine.settings.service_account
     survey = engine.survey(together([needs_of(pipeline, account) for pipeline in pipelines]))
     missing = dict.fromkeys((*health.missing, *survey.missing, *_too_large(manifests)))

@@ -133,7 +133,7 @@ def test_what_can_not_be_asked_is_not_missing(kubernetes: Server, tmp_path: Path
     assert "no right to read the secret hub" in survey.unknown
     assert "no right to list nodes" in survey.unknown
     assert not [m for m in survey.missing if "secret" in m or "node" in m]
-    health = engine.check()
+    health = engine.check(["submit"])
     assert health.missing == ("no right to create workflows in the namespace ia",)
     bare = connect(EngineSettings("a", "argo", "http://127.0.0.1:9"))
     assert not bare.survey(NEEDS).is_asked

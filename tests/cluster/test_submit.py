@@ -187,14 +187,14 @@ def test_all_that_is_missing_is_told_at_once_and_nothing_is_made(there: Project)
         kubernetes.add("nodes", "", "n1", status={"allocatable": {"nvidia.com/gpu": "1"}})
         cluster.all[("nodes", "", "n1")]["metadata"]["labels"] = {"pool": "large"}
         kubernetes.add("resourcequotas", "default", "team", status={"hard": {"cpu": "8"}})
-        kubernetes.denied.add(("create", "cronworkflows"))
+        kubernetes.denied.add(("create", "workflows"))
         done = there.mlc("submit", "algorithms/needy.yaml")
     assert done.returncode == 1, done.stderr
     told = [line.strip() for line in done.stderr.splitlines()]
     assert "training lacks what this needs; nothing was made:" in told, done.stderr[-1500:]
     start = told.index("training lacks what this needs; nothing was made:")
     of_argo = [
-        "no right to create cronworkflows in the namespace default",
+        "no right to create workflows in the namespace default",
         "the manifest of needy has much, and the engine takes at most 1024: put long texts "
         "into the image, or split the algorithm",
     ]

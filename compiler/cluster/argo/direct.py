@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from kubernetes.client import AuthorizationV1Api, CoreV1Api, CustomObjectsApi, V1DeleteOptions
@@ -14,16 +14,20 @@ from compiler.cluster.argo.shapes import OBJECTS, PAGES, REVIEW
 from compiler.cluster.calls import CALL, calling
 from compiler.cluster.errors import EngineError
 from compiler.cluster.kubernetes import Kubernetes
+from compiler.cluster.records import Act
 
 _GROUP, _VERSION = "argoproj.io", "v1alpha1"
-_RIGHTS = (
-    ("create", "workflows"),
-    ("list", "workflows"),
-    ("create", "workflowtemplates"),
-    ("update", "workflowtemplates"),
-    ("create", "cronworkflows"),
-    ("update", "cronworkflows"),
-)
+_PUT = ("get", "list", "create", "update")
+_RIGHTS: dict[Act, dict[Kind, tuple[str, ...]]] = {
+    "submit": {"workflows": ("get", "list", "create"), "workflowtemplates": _PUT},
+    # A schedule that no spec has any more is deleted by each deploy.
+    "deploy": {
+        "workflows": ("list",),
+        "workflowtemplates": _PUT,
+        "cronworkflows": (*_PUT, "delete"),
+    },
+    "prune": {"workflowtemplates": ("delete",), "cronworkflows": ("delete",)},
+}
 
 
 class DirectRoad:
@@ -46,7 +50,7 @@ class DirectRoad:
     def version(self) -> str:
         return self._files.version() if self._files is not None else ""
 
-    def rights(self) -> tuple[str, ...]:
+    def rights(self, acts: Iterable[Act]) -> tuple[str, ...]:
         try:
             method = self._objects.list_namespaced_custom_object
             place = self._place("workflows")
@@ -61,9 +65,15 @@ class DirectRoad:
                     hint="look at `context` and `namespace`",
                 ) from None
             raise
+        wanted = [
+            (verb, kind)
+            for act in sorted(acts)
+            for kind, verbs in _RIGHTS[act].items()
+            for verb in verbs
+        ]
         return tuple(
             f"no right to {verb} {kind} in the namespace {self.namespace}"
-            for verb, kind in _RIGHTS
+            for verb, kind in dict.fromkeys(wanted)
             if not self._may(verb, kind)
         )
 

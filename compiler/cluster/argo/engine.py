@@ -25,6 +25,7 @@ from compiler.cluster.calls import Patience
 from compiler.cluster.errors import EngineError
 from compiler.cluster.once import once
 from compiler.cluster.records import (
+    Act,
     Experiment,
     Health,
     Manifest,
@@ -93,7 +94,7 @@ class Argo:
     def close(self) -> None:
         self.road.close()
 
-    def check(self) -> Health:
+    def check(self, acts: Iterable[Act] = ()) -> Health:
         version = self.road.version()
         number = re.match(r"v?(\d+)\.(\d+)", version)
         if number and (int(number[1]), int(number[2])) < _OLDEST:
@@ -103,7 +104,7 @@ class Argo:
                 "version",
                 hint="ask who runs the cluster for a newer one",
             )
-        missing = self.road.rights()
+        missing = self.road.rights(acts)
         return Health(
             kind="argo",
             url=self.settings.url or "",

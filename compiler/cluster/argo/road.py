@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, Protocol
 
 from compiler.cluster.calls import Patience
+from compiler.cluster.records import Act
 
 Kind = Literal["workflows", "workflowtemplates", "cronworkflows"]
 Json = Mapping[str, Any]
@@ -28,8 +29,8 @@ class Road(Protocol):
     def version(self) -> str:
         """Argo's version; the empty text where it can't be asked."""
 
-    def rights(self) -> tuple[str, ...]:
-        """What one has no right to, each as a sentence."""
+    def rights(self, acts: Iterable[Act]) -> tuple[str, ...]:
+        """What one has no right to and these want, each as a sentence."""
 
     def find(self, kind: Kind, name: str) -> Json | None: ...
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
 from compiler.cluster.answers import Garbled, at, read
 from compiler.cluster.argo.road import WORDS, Json, Kind
 from compiler.cluster.argo.shapes import LOG_LINE, OBJECTS, PAGES, VERSION
 from compiler.cluster.errors import EngineError
+from compiler.cluster.records import Act
 from compiler.cluster.transport import Transport
 
 _PATHS: dict[Kind, str] = {
@@ -42,7 +43,7 @@ class ServerRoad:
         )
         return str(found.get("version", ""))
 
-    def rights(self) -> tuple[str, ...]:
+    def rights(self, acts: Iterable[Act]) -> tuple[str, ...]:  # noqa: ARG002
         """The server tells of no rights; it is asked for a list, which wants one."""
         query = {"listOptions.limit": "1"}
         path, shape = self._path("workflows"), PAGES["workflows"]
