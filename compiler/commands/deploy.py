@@ -20,6 +20,7 @@ from compiler.commands.deployments import (
     item_of,
     make_plan,
     marks_of,
+    nameless,
     overtaken,
     read_line,
     read_wanted,
@@ -81,6 +82,8 @@ def deploy_specs(request: Request) -> int:
     settings = settings_of(project, request.engine)
     line = read_line(project)
     _check_branch(line, request)
+    if request.prune and (why := nameless(project)):
+        raise MlcError(f"nothing is pruned: {why}")
     given = read_plan(request.plan) if request.plan else None
     specs = request.specs
     if given is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -201,6 +202,20 @@ def check_names(plan: Plan) -> None:
     found = [item.foreign for item in plan.items if item.foreign]
     if found:
         raise MlcError("\n  ".join(("this can't be deployed, so nothing is made:", *found)))
+
+
+def nameless(project: Project) -> str:
+    """Why a project's orphans may be those of another repository, and what to write; empty where
+    its configuration names it."""
+    if project.given_name is not None or project.config is None:
+        return ""
+    where = "[tool.mlc] of pyproject.toml" if project.table_prefix else "the top of mlc.toml"
+    line = f"name = {json.dumps(project.name, ensure_ascii=False)}"
+    return (
+        f"the configuration names no project, so its folder's name, {project.name}, tells what is "
+        "its own, and a repository in another folder of that name would lose what it has; add "
+        f"`{line}` to {where}, or another name where that one is taken"
+    )
 
 
 def marks_of(wanted: Wanted, project: Project, line: Line) -> Marks:

@@ -18,6 +18,7 @@ from compiler.commands.deployments import (
     check_names,
     from_top,
     make_plan,
+    nameless,
     overtaken,
     read_line,
     read_wanted,
@@ -68,6 +69,9 @@ def plan_specs(
         later = None if quiet else overtaken(plan, state, past, takes_away=False)
     if later is not None:
         sys.stderr.write(f"warning: {later}, so a deploy of this makes nothing\n")
+    unnamed = nameless(project) if any(i.kind == "orphaned" for i in plan.items) else ""
+    if unnamed and not quiet:
+        sys.stderr.write(f"warning: --prune takes nothing away yet: {unnamed}\n")
     if style == "json":
         console.print_json(as_data(plan))
     else:

@@ -359,6 +359,40 @@ def test_orphans_are_shown_and_pruned(there: World) -> None:
     assert kinds(there) == {"fit": "unchanged"}
 
 
+@pytest.mark.parametrize("file", ["mlc.toml", "pyproject.toml"])
+def test_a_project_without_a_name_prunes_nothing(there: World, tmp_path: Path, file: str) -> None:
+    """Two repositories in folders of one name, that share an engine."""
+    text = (there.checkout.folder / "mlc.toml").read_text().replace('name = "ia-algorithms"\n', "")
+    assert "name =" not in text
+    if file == "pyproject.toml":
+        text = text.replace("[engines", "[tool.mlc.engines")
+    folders = []
+    for team, algorithm in (("one", "mine"), ("other", "theirs")):
+        folder = tmp_path / team / "algorithms-of-ia"
+        there.checkout.git("clone", "--quiet", str(there.checkout.folder), str(folder))
+        (folder / "mlc.toml").unlink()
+        (folder / file).write_text(text)
+        (folder / "algorithms").mkdir()
+        (folder / "algorithms" / f"{algorithm}.yaml").write_text(FIT.spec(algorithm))
+        with contextlib.chdir(folder):
+            code, printed = said("deploy", "--yes", "--allow-dirty")
+        assert code == 0, printed
+        folders.append(folder)
+    where = "the top of mlc.toml" if file == "mlc.toml" else "[tool.mlc] of pyproject.toml"
+    line = f'add `name = "algorithms-of-ia"` to {where}'
+    writes = writes_of(there)
+    with contextlib.chdir(folders[1]):
+        code, printed = said("deploy", "--yes", "--allow-dirty", "--prune")
+        assert code == 3 and line in printed, printed
+        code, printed = said("plan")
+        assert code == 0 and "- mine  orphaned" in printed and line in printed, printed
+        assert writes_of(there) == writes
+        table = "[tool.mlc]\n" if file == "pyproject.toml" else ""
+        (folders[1] / file).write_text(f'{table}name = "theirs"\n{text}')
+        code, printed = said("plan")
+        assert "mine" not in printed and "warning: --prune" not in printed, printed
+
+
 def test_a_version_stays_while_a_run_of_it_is_under_way(there: World) -> None:
     """Also where someone has deleted the schedule that started it."""
     there.write({"fit": FIT})
