@@ -70,9 +70,10 @@ class Engine(Protocol):
     def experiments(self, project: str) -> Iterator[Experiment]:
         """All that carry the project's mark, archived ones too."""
 
-    def find_experiment(self, name: str) -> Experiment | None:
-        """By its name; of several the one that is not archived. Without `last_run` where that
-        costs a look at all runs."""
+    def find_experiment(self, name: str, project: str) -> Experiment | None:
+        """The one of that name where a project's runs go, which may be another project's where
+        all share them (KFP); of several the one that is not archived. Without `last_run` where
+        that costs a look at all runs."""
 
     def create_experiment(self, name: str, description: str, marks: Marks) -> Experiment:
         """Make it, or take the one there is."""
@@ -80,8 +81,8 @@ class Engine(Protocol):
     def archive_experiment(self, experiment: Experiment) -> None:
         """Put it and its runs out of sight; nothing is stopped or deleted."""
 
-    def restore_experiment(self, experiment: Experiment) -> None:
-        """Put an archived one back."""
+    def restore_experiment(self, experiment: Experiment, project: str) -> None:
+        """Put an archived one of the project back. EngineError where it is of others."""
 
     def versions(self, project: str, algorithm: str | None = None) -> Iterator[Version]:
         """All that carry the project's mark, the newest first of each algorithm."""

@@ -74,6 +74,9 @@ def deploy(engine: Engine, item: Item, deployment: Deployment, say: Say) -> Vers
     there = read_one(engine, own.project, own.branch, own.algorithm)
     if there.fingerprint != item.fingerprint:
         raise Moved(item.algorithm)
+    starts = any(change.action != "remove" for change in item.schedules)
+    # What its schedules need comes first: a version that nothing can start helps no one.
+    experiment = _experiment(engine, deployment.experiment, own) if starts else None
     if item.publish:
         version = engine.find_version(manifest, item.version)
         if version is None or engine.replaces_schedules or not _is_own(version, own):
@@ -85,7 +88,6 @@ def deploy(engine: Engine, item: Item, deployment: Deployment, say: Say) -> Vers
         version = there.current
     if item.schedules:
         own = replace(own, version=version.name)
-        experiment = _experiment(engine, deployment.experiment, own)
         for change in item.schedules:
             schedule = next((s for s in deployment.schedules if s.name == change.name), None)
             if schedule is None:
@@ -117,11 +119,11 @@ def _is_own(version: Version, own: Marks) -> bool:
 
 
 def _experiment(engine: Engine, name: str, own: Marks) -> Experiment:
-    found = engine.find_experiment(name)
+    found = engine.find_experiment(name, own.project)
     if found is None:
         return engine.create_experiment(name, "", replace(own, version="", digest="", algorithm=""))
     if found.archived:
-        engine.restore_experiment(found)
+        engine.restore_experiment(found, own.project)
     return found
 
 
@@ -130,7 +132,7 @@ def _put(
     schedule: ScheduleSpec,
     version: Version,
     manifest: Manifest,
-    experiment: Experiment,
+    experiment: Experiment | None,
     own: Marks,
     known: frozenset[str],
     say: Say,
@@ -161,7 +163,7 @@ def _made(
     schedule: ScheduleSpec,
     version: Version,
     manifest: Manifest,
-    experiment: Experiment,
+    experiment: Experiment | None,
     own: Marks,
     known: frozenset[str],
 ) -> Schedule:

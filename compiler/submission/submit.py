@@ -60,11 +60,11 @@ def submit(
     """
     found, attempt = _latest(engine, submission)
     marks = submission.marks
-    experiment = engine.find_experiment(submission.experiment)
+    experiment = engine.find_experiment(submission.experiment, marks.project)
     if experiment is None or (experiment.archived and (again or found is None)):
         if experiment is not None:
             say(f"bring back experiment {submission.experiment}")
-            engine.restore_experiment(experiment)
+            engine.restore_experiment(experiment, marks.project)
         else:
             say(f"make experiment {submission.experiment}")
         experiment = experiment or engine.create_experiment(

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster.deployed import KINDS, Algorithm, Kill, World, world
+from cluster.deployed import KINDS, Algorithm, Kill, World, foreign, world
 from msgspec.structs import replace
+
+from compiler.cluster import marks
+from compiler.cluster.argo import objects
 
 FIT = Algorithm()
 # What makes a version of each engine.
@@ -113,3 +116,44 @@ def test_one_orphan_that_is_refused_keeps_no_other(there: World) -> None:
     assert held(there) == {"early", "stays"}
     there.deploy("--prune")
     assert held(there) == {"stays"}
+
+
+@pytest.mark.parametrize("description", ["Ours.", "mlc p=another b=main e=main"])
+def test_an_experiment_of_others_stays_archived(there: World, description: str) -> None:
+    """A namespace of KFP has one experiment of a name, whoever made it."""
+    there.write({"fit": FIT, "plain": replace(FIT, schedules=())})
+    app = there.app
+    if there.kind == "kfp":
+        experiment = app.add_experiment("main", description, "")
+        experiment.storage_state = "ARCHIVED"
+        commands = {
+            DEPLOY: {"plain"},
+            ("submit", "algorithms/fit.yaml", "--allow-dirty"): {"plain"},
+        }
+        whose = "of the project another" if "p=" in description else "not made by mlc"
+        for command, made in commands.items():
+            before = experiment.show()
+            code, printed = there.mlc(*command)
+            assert code == 3 and f"is archived and {whose}" in printed, printed
+            assert "restore it by hand in KFP's pages" in printed
+            assert experiment.show() == before
+            assert held(there) == made
+        # One that is in use is shared, and stays as it is.
+        experiment.storage_state = "AVAILABLE"
+        before = experiment.show()
+        there.deploy()
+        assert there.mlc("submit", "algorithms/fit.yaml", "--allow-dirty")[0] == 0
+        after = experiment.show()
+        assert {**after, "last_run_created_at": ""} == {**before, "last_run_created_at": ""}
+        assert len(app.experiments) <= 2
+        return
+    theirs = marks.Marks("another", "theirs", branch="main", experiment="main")
+    labels = {**marks.labels(theirs), objects.ARCHIVED: "true"}
+    spec = {"templates": [{"name": "a", "container": {"image": "a"}}]}
+    body = {"metadata": {"name": "a", "labels": labels, "annotations": marks.notes(theirs)}}
+    app.cluster.create("workflowtemplates", "default", body | {"spec": spec})
+    before = foreign(there.kind, app)
+    there.deploy()
+    code, printed = there.mlc("submit", "algorithms/fit.yaml", "--allow-dirty")
+    assert code == 0, printed
+    assert foreign(there.kind, app) == before

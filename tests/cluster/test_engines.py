@@ -139,14 +139,17 @@ def test_what_a_schedule_starts_is_known_for_whose_it_is(world: World, pipeline:
 
 def test_experiments(world: World, pipeline: Pipeline) -> None:
     engine = world.engine
-    assert engine.find_experiment("IA-1742") is None
+    assert engine.find_experiment("IA-1742", "ia") is None
     world.submit(pipeline)
     (found,) = engine.experiments("ia")
     assert found.name == "IA-1742" and not found.archived
     assert not list(engine.experiments("other"))
     engine.archive_experiment(found)
     assert [e.archived for e in engine.experiments("ia")] == [True]
-    engine.restore_experiment(found)
+    with pytest.raises(EngineError, match="so it stays as it is"):
+        engine.restore_experiment(found, "other")
+    assert [e.archived for e in engine.experiments("ia")] == [True]
+    engine.restore_experiment(found, "ia")
     assert [e.archived for e in engine.experiments("ia")] == [False]
 
 

@@ -175,11 +175,11 @@ def test_a_password_in_the_address_of_kubernetes_is_sent_and_not_shown(
     assert set(seen) == {f"Basic {base64.b64encode(b'me:s3cr!t').decode()}"}
     kubernetes.faults.add("500", "^GET ", times=10**6)
     with pytest.raises(EngineError) as caught:
-        engine.find_experiment("x")
+        engine.find_experiment("x", "ia")
     kubernetes.faults.clear()
     kubernetes.faults.add("drop", "^GET ", times=10**6)
     with pytest.raises(EngineError, match="connection") as broken:
-        engine.find_experiment("x")
+        engine.find_experiment("x", "ia")
     said = "".join((str(caught.value), str(broken.value), *capsys.readouterr()))
     assert f"GET {kubernetes.url}/apis" in said and "s3cr" not in said
 

@@ -157,15 +157,15 @@ class Argo:
         for name in sorted(found):
             yield self._experiment(name, found[name])
 
-    def find_experiment(self, name: str) -> Experiment | None:
-        selector = marks.selector(experiment=name)
+    def find_experiment(self, name: str, project: str) -> Experiment | None:
+        selector = marks.selector(experiment=name, project=project)
         # Templates say whether it is archived; of runs, which are many, one tells that it is there.
         some = list(self.road.list("workflowtemplates", selector))
         some = some or list(islice(self.road.list("workflows", selector), 1))
         return self._experiment(name, some) if some else None
 
     def create_experiment(self, name: str, description: str, marks_: Marks) -> Experiment:
-        found = self.find_experiment(name)
+        found = self.find_experiment(name, marks_.project)
         if found is not None:
             return replace(found, description=description or found.description)
         return Experiment(name, name, description, replace(marks_, experiment=name))
@@ -173,7 +173,8 @@ class Argo:
     def archive_experiment(self, experiment: Experiment) -> None:
         self._archive(experiment, True)
 
-    def restore_experiment(self, experiment: Experiment) -> None:
+    def restore_experiment(self, experiment: Experiment, project: str) -> None:
+        self._own(experiment.marks, f"the experiment {experiment.name}", project)
         self._archive(experiment, False)
 
     def versions(self, project: str, algorithm: str | None = None) -> Iterator[Version]:

@@ -165,7 +165,8 @@ class Kfp:
             if _is_of(found.marks, project):
                 yield found
 
-    def find_experiment(self, name: str) -> Experiment | None:
+    def find_experiment(self, name: str, project: str) -> Experiment | None:  # noqa: ARG002
+        # A namespace has one of a name, whoever made it.
         found = [
             reading.experiment(data, self._ui)
             for data in self._experiments(filter=where(display_name=name))
@@ -194,7 +195,7 @@ class Kfp:
                 self._ui,
             )
 
-        return self._once(lambda: self.find_experiment(name), create)
+        return self._once(lambda: self.find_experiment(name, marks_.project), create)
 
     def archive_experiment(self, experiment: Experiment) -> None:
         self._own(experiment.marks, f"the experiment {experiment.name}")
@@ -202,8 +203,17 @@ class Kfp:
         doing = f"archive the experiment {experiment.name}"
         self._client.ask(doing, method, experiment.id, repeatable=True)
 
-    def restore_experiment(self, experiment: Experiment) -> None:
-        self._own(experiment.marks, f"the experiment {experiment.name}")
+    def restore_experiment(self, experiment: Experiment, project: str) -> None:
+        own = experiment.marks
+        if own is None or not _is_of(own, project):
+            whose = f"of the project {own.project}" if own else "not made by mlc"
+            raise EngineError(
+                f"the experiment {experiment.name} on engine `{self.settings.name}` is archived "
+                f"and {whose}, so it stays as it is",
+                "conflict",
+                hint="restore it by hand in KFP's pages, or ask who archived it; mlc submit "
+                "--branch=NAME takes another",
+            )
         method = self._client.experiments.experiment_service_unarchive_experiment
         doing = f"restore the experiment {experiment.name}"
         self._client.ask(doing, method, experiment.id, repeatable=True)
