@@ -29,6 +29,8 @@ _LETTERS = {
     "version": ("v", 32), "key": ("k", 24), "schedule": ("s", 30), "experiment": ("e", 0),
     "generation": ("g", 6),
     "digest": ("d", 0), "mlc": ("m", 0),
+    # Of schedules alone, which have no key.
+    "account": ("u", 24),
 }  # fmt: skip
 # By what objects of Kubernetes are looked for.
 _LABELS = ("project", "algorithm", "branch", "key", "schedule", "experiment", "version")

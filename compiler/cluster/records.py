@@ -42,7 +42,8 @@ class Marks(Struct, frozen=True):
 
     `project` is whose it is: nothing without the own project's mark is ever changed or deleted.
     `key` is a submission's, of runs alone. `schedule` is a name in a spec, `generation` a number
-    that counts up where a schedule can't be changed but only followed by another.
+    that counts up where a schedule can't be changed but only followed by another. `account` is the
+    service account that a schedule was given, where an engine does not tell that from its default.
     """
 
     project: str
@@ -56,12 +57,14 @@ class Marks(Struct, frozen=True):
     schedule: str = ""
     experiment: str = ""
     generation: str = ""
+    account: str = ""
 
 
 class ScheduleSpec(Struct, frozen=True):
     """A schedule as a spec says it; `cron` has five fields.
 
-    `timezone` is None where the spec says none, and where an engine does not tell (KFP)."""
+    `timezone` is None where the spec says none, and where an engine does not tell (KFP).
+    `service_account` is that of its runs, which is no spec's but the engine's settings'."""
 
     name: str
     cron: str
@@ -70,6 +73,7 @@ class ScheduleSpec(Struct, frozen=True):
     enabled: bool = True
     overlap: Literal["allow", "forbid"] = "forbid"
     catch_up: bool = False
+    service_account: str | None = None
 
 
 class Manifest(Struct, frozen=True):

@@ -250,7 +250,7 @@ def deployment_of(
     return Deployment(
         manifest=manifest,
         marks=replace(marks_of(wanted, project, line), version=item.version),
-        schedules=wanted.schedules,
+        schedules=wanted.scheduled(engine.settings.service_account),
         experiment=experiment_name(line.name),
     )
 

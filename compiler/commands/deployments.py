@@ -156,6 +156,7 @@ def make_plan(
             wanted.spec, name, then, line.branch.commit
         ),
         kept=engine.kept_of_schedules,
+        account=engine.settings.service_account,
         commit=line.branch.commit,
         project=project.name,
         branch=line.name,

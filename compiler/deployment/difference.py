@@ -78,13 +78,15 @@ class Asking(Struct, frozen=True):
     """What the plan asks for where it needs it. `past` gives a spec by commit prefix and digest
     (empty for any), `drifted` whether the documents of a version are not what its commit compiles
     to, `foreign` what of others has a name that it is to take, `renamed` whether it was another
-    algorithm's spec at a commit. `kept` are the fields of schedules that the engine keeps."""
+    algorithm's spec at a commit. `kept` are the fields of schedules that the engine keeps,
+    `account` is the service account that its settings give runs."""
 
     past: Callable[[Wanted, str, str], Wanted | None]
     drifted: Callable[[Wanted, Version], str]
     foreign: Callable[[Wanted], str]
     renamed: Callable[[Wanted, str, str], bool]
     kept: frozenset[str]
+    account: str | None
     commit: str
     project: str
     branch: str
@@ -206,7 +208,7 @@ def _schedules(
 ) -> Iterator[ScheduleChange]:
     """`current` is the version that schedules are to start, None for one still to be made."""
     names = {schedule.name for schedule in wanted.schedules}
-    for schedule in wanted.schedules:
+    for schedule in wanted.scheduled(asking.account):
         there = deployed.counted(schedule.name)
         if there is None:
             yield ScheduleChange(schedule.name, "add")
@@ -252,7 +254,7 @@ def schedule_changes(
     old: ScheduleSpec, new: ScheduleSpec, kept: frozenset[str]
 ) -> Iterator[Change]:
     """Field by field, as far as the engine keeps them."""
-    for name in ("cron", "timezone", "overlap", "catch_up", "enabled"):
+    for name in ("cron", "timezone", "overlap", "catch_up", "service_account", "enabled"):
         left, right = getattr(old, name), getattr(new, name)
         if name in kept and left != right:
             yield Change(name, left, right)
@@ -269,6 +271,8 @@ def _by_hand(schedule: ScheduleSpec, there: Schedule, asking: Asking, wanted: Wa
     made = next((s for s in old.schedules if s.name == schedule.name), None) if old else None
     if made is None:
         return ""
+    # Of no spec, and what the settings said then is not known.
+    made = replace(made, service_account=there.spec.service_account)
     changed = [
         f"{c.place} {said(c.old)} → {said(c.new)}"
         for c in schedule_changes(made, there.spec, asking.kept)

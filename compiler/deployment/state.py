@@ -63,6 +63,7 @@ class Deployed(Struct, frozen=True):
                 one.version,
                 one.spec.timezone,
                 one.spec.overlap,
+                one.spec.service_account,
                 sorted((name, to_text(plain(v))) for name, v in one.spec.params.items()),
             ]
             for one in sorted(self.schedules, key=lambda s: s.id)

@@ -60,6 +60,10 @@ class Wanted(Struct, frozen=True):
         other = self.at(Git("1" * 40, UNKNOWN.branch))
         return replace(other, git_commit=None) != replace(self.neutral, git_commit=None)
 
+    def scheduled(self, account: str | None) -> tuple[ScheduleSpec, ...]:
+        """Its schedules on an engine whose settings give runs this service account."""
+        return tuple(replace(one, service_account=account) for one in self.schedules)
+
     def marks(self, project: str, git: Git) -> Marks:
         """Those of the version of a commit."""
         return Marks(

@@ -307,6 +307,64 @@ def test_what_was_changed_by_hand_is_told_and_mended(there: World) -> None:
     assert not plan(there)["changes"]
 
 
+@pytest.mark.parametrize("name", ["trainer", "a-service-account-of-a-name-that-is-quite-long"])
+def test_schedules_move_to_another_service_account(there: World, name: str) -> None:
+    """It is of the settings, so no spec changes; KFP tells its own where none was given."""
+    file = there.checkout.folder / "mlc.toml"
+    plain = file.read_text()
+    there.write({"fit": FIT})
+    there.deploy()
+    before: str | None = None
+    if isinstance(there.app, Kubernetes):
+        for account in (name, "other", "pipeline-runner"):
+            there.app.add("serviceaccounts", "default", account)
+    for account in (name, "other", None, name, "pipeline-runner"):
+        line = f'service_account = "{account}"\n' if account else ""
+        file.write_text(f"{plain}{line}")
+        code, printed = there.mlc("plan", "-q")
+        change = f"service_account {before or 'none'} → {account or 'none'}"
+        assert f"schedule nightly changes: {change}\n" in printed, printed
+        assert "~ fit  schedules alone" in printed and "by hand" not in printed
+        there.deploy()
+        assert accounts_of(there) == [account or ("pipeline-runner" if kfp(there) else None)]
+        code, printed = there.mlc("plan", "--detailed-exitcode", "-q")
+        assert code == 0, printed
+        before = account
+    there.write({"fit": replace(FIT, epochs=4)})
+    there.deploy()
+    code, printed = there.mlc("rollback", "fit", "--yes")
+    assert code == 0 and "service_account" not in printed, printed
+    assert accounts_of(there) == ["pipeline-runner"]
+
+
+def kfp(there: World) -> bool:
+    return there.kind == "kfp"
+
+
+def accounts_of(there: World) -> list[str | None]:
+    """Those of the schedules that start runs."""
+    if kfp(there):
+        return [job.service_account for job in there.app.recurring.values() if job.enabled]
+    crons = there.app.cluster.of("cronworkflows")
+    return [cron["spec"]["workflowSpec"].get("serviceAccountName") for cron in crons]
+
+
+def test_templates_move_to_another_service_account(there: World) -> None:
+    """That of the target is in the templates of Argo."""
+    if kfp(there):
+        return
+    there.write({"fit": FIT})
+    there.deploy()
+    file = there.checkout.folder / "mlc.toml"
+    file.write_text(f'{file.read_text()}[targets.argo]\nservice_account = "trainer"\n')
+    (item,) = plan(there)["items"]
+    assert item["kind"] == "changed" and "by settings" in item["why"][0]
+    there.deploy()
+    (template,) = there.app.cluster.of("workflowtemplates")
+    assert template["spec"]["serviceAccountName"] == "trainer"
+    assert not plan(there)["changes"]
+
+
 def test_a_rename_that_git_saw_is_told(there: World) -> None:
     there.write({"fit": FIT, "stays": FIT})
     there.deploy()

@@ -89,7 +89,7 @@ class Argo:
 
     @property
     def kept_of_schedules(self) -> frozenset[str]:
-        return frozenset({"cron", "timezone", "params", "enabled", "overlap"})
+        return frozenset({"cron", "timezone", "params", "enabled", "overlap", "service_account"})
 
     def close(self) -> None:
         self.road.close()

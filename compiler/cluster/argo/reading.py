@@ -112,6 +112,7 @@ def schedule(data: Json, ui: str, namespace: str) -> Schedule:
             params=_parameters(inner),
             enabled=enabled,
             overlap="forbid" if spec.get("concurrencyPolicy") == "Forbid" else "allow",
+            service_account=inner.get("serviceAccountName") or None,
         ),
         enabled=enabled,
         cron=", ".join(crons),

@@ -58,7 +58,11 @@ _CRON = Fields(
                 **texts("schedule", "timezone", "concurrencyPolicy"),
                 "suspend": "flag",
                 "workflowSpec": Fields(
-                    {"workflowTemplateRef": _REFERENCE, "arguments": _ARGUMENTS}
+                    {
+                        "workflowTemplateRef": _REFERENCE,
+                        "arguments": _ARGUMENTS,
+                        "serviceAccountName": "text",
+                    }
                 ),
             }
         ),

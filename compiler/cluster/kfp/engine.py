@@ -89,7 +89,7 @@ class Kfp:
     @property
     def kept_of_schedules(self) -> frozenset[str]:
         # The time zone is the server's.
-        return frozenset({"cron", "params", "enabled", "overlap", "catch_up"})
+        return frozenset({"cron", "params", "enabled", "overlap", "catch_up", "service_account"})
 
     def close(self) -> None:
         self.transport.close()
@@ -389,7 +389,7 @@ class Kfp:
         if algorithm is not None and not marks.is_cut(algorithm):
             named = {"filter": where(display_name__has=f"{algorithm.replace('_', '-')}--")}
         for data in self._recurring(**named):
-            found = reading.schedule(data, self._ui)
+            found = self._schedule(data)
             own = found.marks
             if own is None or not _is_of(own, project):
                 continue
@@ -404,11 +404,12 @@ class Kfp:
         experiment: Experiment | None,
         marks_: Marks,
     ) -> Schedule:
+        account = self.settings.service_account
         name = f"{manifest.name}--{schedule.name}--{marks_.version or version.name}"
         if marks_.generation:
             # Two that deploy at once may mean different ones by the same number.
-            name = f"{name}--{marks_.generation}-{_digest(schedule)}"
-        marks_ = replace(marks_, schedule=schedule.name)
+            name = f"{name}--{marks_.generation}-{_digest(schedule, account)}"
+        marks_ = replace(marks_, schedule=schedule.name, account=account or "")
         at_once = 1 if schedule.overlap == "forbid" else MOST_AT_ONCE
 
         def create() -> Schedule:
@@ -419,7 +420,7 @@ class Kfp:
                 namespace=self._namespace,
                 pipeline_version_reference=_reference(version),
                 runtime_config=_config(schedule.params, manifest),
-                service_account=self.settings.service_account,
+                service_account=account,
                 max_concurrency=str(at_once),
                 mode="ENABLE" if schedule.enabled else "DISABLE",
                 no_catchup=not schedule.catch_up,
@@ -431,11 +432,11 @@ class Kfp:
             method = self._client.recurring.recurring_run_service_create_recurring_run
             doing = f"create the recurring run {name}"
             data = self._client.ask(doing, method, body, creates=True, shape=shapes.RECURRING)
-            return reading.schedule(data, self._ui)
+            return self._schedule(data)
 
         def same() -> list[Schedule]:
             listed = self._recurring(filter=where(display_name=name))
-            every = (reading.schedule(data, self._ui) for data in listed)
+            every = (self._schedule(data) for data in listed)
             found = (s for s in every if s.name == name and _is_of(s.marks, marks_.project))
             return sorted(found, key=lambda s: (s.created or 0.0, s.id))
 
@@ -577,6 +578,9 @@ class Kfp:
     def _version(self, data: Json) -> Version:
         return reading.version(data, self._ui)
 
+    def _schedule(self, data: Json) -> Schedule:
+        return reading.schedule(data, self._ui, self.settings.service_account)
+
     def _version_data(self, pipeline: str, id: str) -> Json | None:
         if id not in self._versions:
             method = self._client.pipelines.pipeline_service_get_pipeline_version
@@ -622,8 +626,9 @@ def _reference(version: Version) -> Any:
     )
 
 
-def _digest(schedule: ScheduleSpec) -> str:
-    text = to_json([schedule.cron, dict(schedule.params), schedule.overlap, schedule.catch_up])
+def _digest(schedule: ScheduleSpec, account: str | None) -> str:
+    said = (schedule.cron, dict(schedule.params), schedule.overlap, schedule.catch_up, account)
+    text = to_json([*said])
     return hashlib.sha256(text.encode()).hexdigest()[:6]
 
 

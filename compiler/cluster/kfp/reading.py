@@ -99,13 +99,15 @@ def run(data: Json, ui: str, marks: Marks | None = None) -> Run:
     )
 
 
-def schedule(data: Json, ui: str) -> Schedule:
-    """Without a time zone: the server has one for all, and does not tell which."""
+def schedule(data: Json, ui: str, account: str | None) -> Schedule:
+    """Without a time zone: the server has one for all, and does not tell which. `account` is the
+    service account of the settings: where none was given the server tells its own."""
     own = data.get("recurring_run_id", "")
     _, marks = of_description(data.get("description"))
     cron = at(data, "trigger", "cron_schedule").get("cron", "")
     reference = at(data, "pipeline_version_reference")
     enabled = data.get("status") != "DISABLED" and data.get("mode") != "DISABLE"
+    told = data.get("service_account") or None
     at_once = str(data.get("max_concurrency", ""))
     name = marks.schedule if marks and marks.schedule else data.get("display_name", "")
     return Schedule(
@@ -118,6 +120,7 @@ def schedule(data: Json, ui: str) -> Schedule:
             enabled=enabled,
             overlap="forbid" if at_once == "1" else "allow",
             catch_up=not data.get("no_catchup", False),
+            service_account=told if told == account or (marks and marks.account) else None,
         ),
         enabled=enabled,
         cron=cron,
