@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import io
 import json
 import os
@@ -21,6 +20,7 @@ from typing import Any
 import click
 import pytest
 from checkouts import Checkout, make, variables
+from cluster.holdings import Owners
 from cluster.moments import Account, Clock
 from cluster.servers.argo import Argo
 from cluster.servers.kfp import Kfp
@@ -87,9 +87,9 @@ class Invariants:
     can't be changed in place, the account tells whether one more meanwhile did harm."""
 
     kind: str
+    owners: Owners
     wanted: set[tuple[str, str]] = field(default_factory=set)
     writers: int = 1
-    foreign: Any = None
     once: set[tuple[str, str]] = field(default_factory=set)
     account: Account | None = None
 
@@ -98,7 +98,7 @@ class Invariants:
             self.account.wanted = self.wanted
             self.account.clock()
             self.account.look()
-        counts = enabled(self.kind, app)
+        counts = self.owners.enabled()
         for key in self.wanted:
             count = counts.get(key, 0)
             if count:
@@ -109,59 +109,16 @@ class Invariants:
             assert count <= 1 + more, f"{key} {count} times"
         killed = app.killed if self.kind == "kfp" else app.cluster.killed
         assert not killed, f"deleted while it ran: {killed}"
-        if self.foreign is not None:
-            assert foreign(self.kind, app) == self.foreign, "something foreign was touched"
+        self.owners.check()
 
-    def settled(self, app: Any) -> None:
+    def settled(self) -> None:
         """After a deploy that ended well."""
-        counts = enabled(self.kind, app)
+        counts = self.owners.enabled()
         assert {key: counts.get(key, 0) for key in self.wanted} == dict.fromkeys(self.wanted, 1)
         assert not [key for key, count in counts.items() if count and key not in self.wanted]
         if self.account is not None:
             self.account.check()
             self.account.excused = False
-
-
-def enabled(kind: str, app: Any) -> dict[tuple[str, str], int]:
-    """How many enabled schedules there are of each name of the project."""
-    found: dict[tuple[str, str], int] = {}
-    for own, is_enabled in _schedules(kind, app):
-        if own is not None and own.project == PROJECT:
-            key = (own.algorithm, own.schedule)
-            found[key] = found.get(key, 0) + is_enabled
-    return found
-
-
-def foreign(kind: str, app: Any) -> Any:
-    """All that is not the project's, as it is."""
-    if kind == "kfp":
-        records = [*app.pipelines.values(), *app.versions.values()]
-        other = [r for r in records if not _own(marks.of_tags(r.tags))]
-        described = [*app.recurring.values(), *app.experiments.values()]
-        other += [r for r in described if not _own(marks.of_description(r.description)[1])]
-        # Runs of others are their own affair.
-        return copy.deepcopy([r.show() | {"last_run_created_at": ""} for r in other])
-    kinds = ("workflowtemplates", "cronworkflows")
-    return copy.deepcopy(
-        [
-            one
-            for (plural, _, _), one in sorted(app.cluster.all.items())
-            if plural in kinds and not _own(marks.of_metadata(one["metadata"]))
-        ]
-    )
-
-
-def _own(found: Any) -> bool:
-    return found is not None and found.project == PROJECT
-
-
-def _schedules(kind: str, app: Any) -> Iterator[tuple[Any, bool]]:
-    if kind == "kfp":
-        for job in app.recurring.values():
-            yield marks.of_description(job.description)[1], job.enabled
-    else:
-        for one in app.cluster.of("cronworkflows"):
-            yield marks.of_metadata(one["metadata"]), not one["spec"].get("suspend", False)
 
 
 @dataclass
@@ -179,6 +136,10 @@ class World:
         return self.server.app
 
     @property
+    def owners(self) -> Owners:
+        return self.invariants.owners
+
+    @property
     def script(self) -> Any:
         """What becomes of runs."""
         return self.app.script if self.kind == "kfp" else self.app.cluster.script
@@ -188,6 +149,8 @@ class World:
         folder = self.checkout.folder / "algorithms"
         for path in folder.glob("*.yaml"):
             path.unlink()
+        for name, one in algorithms.items():
+            self.owners.write(name, (schedule for schedule, *_ in one.schedules))
         self.algorithms = dict(algorithms)
         files = {f"algorithms/{name}.yaml": one.spec(name) for name, one in algorithms.items()}
         self.checkout.write_all(files)
@@ -228,7 +191,7 @@ class World:
         self.expect()
         code, printed = self.mlc("deploy", "--yes", "--allow-dirty", *arguments)
         assert code == 0, printed
-        self.invariants.settled(self.app)
+        self.invariants.settled()
         self.server.check()
         return printed
 
@@ -237,20 +200,13 @@ class World:
         until the next deploy, for there is no one to disable one of them."""
         account = self.invariants.account
         if account is not None:
-            account.excused = any(count > 1 for count in enabled(self.kind, self.app).values())
+            account.excused = any(count > 1 for count in self.owners.enabled().values())
 
     def trigger_all(self) -> None:
         """Let each schedule start a run."""
         with self.server.lock:
-            if self.kind == "kfp":
-                for id, job in list(self.app.recurring.items()):
-                    if _own(marks.of_description(job.description)[1]):
-                        self.app.trigger(id)
-            else:
-                for one in self.app.cluster.of("cronworkflows"):
-                    meta = one["metadata"]
-                    if _own(marks.of_metadata(meta)):
-                        self.app.cluster.trigger(meta["namespace"], meta["name"])
+            for (_, *id), _ in list(self.owners.schedules()):
+                (self.app if self.kind == "kfp" else self.app.cluster).trigger(*id)
 
     def finish_all(self) -> None:
         with self.server.lock:
@@ -272,6 +228,10 @@ class World:
 
     def add_foreign(self) -> None:
         """Things of others, one of them of another project of mlc."""
+        with self.server.lock, self.owners.others():
+            self._add_foreign()
+
+    def _add_foreign(self) -> None:
         if self.kind == "kfp":
             theirs = marks.description(
                 "Nightly.", marks.Marks("another", "fit", schedule="nightly")
@@ -290,11 +250,11 @@ class World:
                 "schedules": ["0 1 * * *"],
                 "workflowSpec": {"workflowTemplateRef": {"name": "theirs"}},
             }
-            theirs = marks.notes(marks.Marks("another", "fit", schedule="nightly"))
-            for name, notes in (("theirs", {}), ("another-fit-nightly", theirs)):
-                body = {"metadata": {"name": name, "annotations": notes}, "spec": spec}
+            own = marks.Marks("another", "fit", schedule="nightly")
+            theirs = {"annotations": marks.notes(own), "labels": marks.labels(own)}
+            for name, more in (("theirs", {}), ("another-fit-nightly", theirs)):
+                body = {"metadata": {"name": name, **more}, "spec": spec}
                 self.app.cluster.create("cronworkflows", "default", body)
-        self.invariants.foreign = foreign(self.kind, self.app)
 
     def _post(self, path: str, body: Any) -> None:
         answer = self.app.answer(Request("POST", path, body=json.dumps(body).encode()))
@@ -347,10 +307,11 @@ def world(
     else:
         app = (Argo if kind == "argo" else Kubernetes)(Cluster(ticking))
     with Server(app) as server:
-        invariants = Invariants("kfp" if kind == "kfp" else "argo")
+        plain = "kfp" if kind == "kfp" else "argo"
+        invariants = Invariants(plain, Owners(plain, app))
         server.watch(invariants)
         if kind == "kfp" and clock is not None:
-            account = invariants.account = Account(app, clock, PROJECT)
+            account = invariants.account = Account(app, clock, invariants.owners)
 
             def look() -> None:
                 with server.lock:

@@ -14,10 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from cluster.holdings import Owners
 from cluster.servers.kfp import Kfp
 from cluster.servers.kfp_records import RecurringRun
-
-from compiler.cluster import marks
 
 Key = tuple[str, str]
 LATEST = 40.0
@@ -59,7 +58,7 @@ class Account:
 
     app: Kfp
     clock: Clock
-    project: str
+    owners: Owners
     wanted: set[Key] = field(default_factory=set)
     excused: bool = False
     started: dict[tuple[Key, int], list[str]] = field(default_factory=dict)
@@ -76,9 +75,8 @@ class Account:
         now = self.clock.time()
         by_key: dict[Key, list[RecurringRun]] = {}
         for job in self.app.recurring.values():
-            own = marks.of_description(job.description)[1]
-            if job.enabled and own is not None and own.project == self.project:
-                by_key.setdefault((own.algorithm, own.schedule), []).append(job)
+            if job.enabled and ("recurring", job.id) not in self.owners.theirs:
+                by_key.setdefault(self.owners.key(job), []).append(job)
         self._expect(by_key, now)
         for key, jobs in by_key.items():
             for job in jobs:

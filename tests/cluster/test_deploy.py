@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster.deployed import Algorithm, Kill, World, enabled, foreign, run, said, world
+from cluster.deployed import Algorithm, Kill, World, run, said, world
 from cluster.servers.kubernetes import Kubernetes, write_kubeconfig
 from cluster.servers.wire import Server
 from cluster.servers.workflows import Cluster
@@ -532,7 +532,7 @@ def test_back_and_forth(there: World) -> None:
     assert "the next mlc deploy of main brings fit's own spec again" in printed
     settled = there.mlc("rollback", "fit", item_commit, "--yes")[1]
     assert "nothing to do" in settled and "own spec again" not in settled
-    there.invariants.settled(there.app)
+    there.invariants.settled()
     (item,) = plan(there)["items"]
     assert ["params.epochs.default", 3, 4] in item["changes"]
     there.deploy()
@@ -648,7 +648,7 @@ def test_back_to_a_version_by_name_and_to_a_commit(there: World) -> None:
     assert code == 0, printed
     assert "~ params.epochs.default: 5 → 3" in printed
     assert "schedule nightly changes: params.epochs 5 → 3" in printed
-    there.invariants.settled(there.app)
+    there.invariants.settled()
     code, printed = there.mlc("rollback", "fit", commits[1][:10], "--yes")
     assert code == 0 and "~ params.epochs.default: 3 → 4" in printed
     assert ["params.epochs.default", 4, 5] in plan(there)["items"][0]["changes"]
@@ -800,7 +800,7 @@ def test_schedules_whose_versions_someone_deleted(there: World, name: str) -> No
         code, printed = there.mlc("deploy", "--yes", "--allow-dirty", "--prune")
         assert code == 0, printed
         assert kinds(there) == dict.fromkeys(wanted, "unchanged")
-        assert sorted(enabled(there.kind, there.app).values()) == [1]
+        assert sorted(there.owners.enabled().values()) == [1]
 
 
 def test_toy_learnings(there: World, tmp_path: Path) -> None:
@@ -864,7 +864,7 @@ def test_the_jobs_of_ci(there: World, name: str) -> None:
         for command in commands[1:]:
             code, printed = there.mlc(*shlex.split(command))
             assert code == 0, printed
-    there.invariants.settled(there.app)
+    there.invariants.settled()
     assert kinds(there) == {"fit": "unchanged", "other": "unchanged"}
     assert "fit: ✅ succeeded" in (there.checkout.folder / "summary.md").read_text()
 
@@ -989,8 +989,8 @@ def test_a_schedule_whose_name_others_have_stops_a_deploy_before_anything_is_mad
             continue
         if not number:
             theirs = {"metadata": {"name": "fit--nightly"}, "spec": spec}
-            there.app.cluster.create("cronworkflows", "default", theirs)
-            there.invariants.foreign = foreign(there.kind, there.app)
+            with there.owners.others():
+                there.app.cluster.create("cronworkflows", "default", theirs)
         there.write({"early": replace(FIT, epochs=4 + number), "fit": FIT})
         writes = writes_of(there)
         code, printed = there.mlc("deploy", "--yes", "--allow-dirty")

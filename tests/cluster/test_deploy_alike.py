@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from cluster.deployed import KINDS, Algorithm, Kill, World, enabled, foreign, said, world
+from cluster.deployed import KINDS, Algorithm, Kill, World, said, world
 from msgspec.structs import replace
+
+from compiler.cluster import marks
 
 FIT = Algorithm()
 
@@ -33,7 +36,7 @@ def test_schedules(there: World) -> None:
     there.write({"fit": replace(FIT, schedules=(weekly, full))})
     assert "schedule weekly_full starts" in there.mlc("plan")[1]
     there.deploy()
-    assert enabled(there.kind, there.app) == {("fit", "weekly"): 1, ("fit", "weekly_full"): 1}
+    assert there.owners.enabled() == {("fit", "weekly"): 1, ("fit", "weekly_full"): 1}
     assert there.mlc("plan", "--detailed-exitcode")[0] == 0
     there.write({"fit": replace(FIT, schedules=(full,))})
     there.deploy()
@@ -59,12 +62,33 @@ def test_projects(there: World) -> None:
     (folder / "team" / "algorithms" / "fit.yaml").write_text(FIT.spec("fit"))
     (folder / "other" / "algorithms" / "read.yaml").write_text(FIT.spec("read"))
     there.checkout.commit("Two more projects")
-    with contextlib.chdir(folder / "team"):
+    with contextlib.chdir(folder / "team"), there.owners.others():
         code, printed = said("deploy", "--yes", "--allow-dirty")
     assert code == 0, printed
-    before = foreign(there.kind, there.app)
-    there.invariants.foreign = None
     with contextlib.chdir(folder / "other"):
         code, printed = said("deploy", "--yes", "--allow-dirty", "--prune")
     assert code == 0 and "fit" not in printed, printed
-    assert [one for one in foreign(there.kind, there.app) if one in before] == before
+    there.owners.check()
+    there.server.check()
+
+
+def test_a_mark_that_matches_too_much_is_seen(
+    there: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has to hold is not told by the marks that mlc goes by itself."""
+    read = marks._marks
+
+    def all_are_ours(found: Any) -> Any:
+        own = read(found)
+        return None if own is None else replace(own, project="ia-algorithms")
+
+    select = marks.selector
+    monkeypatch.setattr(marks, "_marks", all_are_ours)
+    monkeypatch.setattr(marks, "selector", lambda project=None, **more: select(**more))  # noqa: ARG005
+    there.add_foreign()
+    for algorithms in ({"fit": FIT}, {"fit": replace(FIT, epochs=4)}, {}):
+        there.write(algorithms)
+        there.expect()
+        there.mlc("deploy", "--yes", "--allow-dirty", "--prune")
+    with pytest.raises(AssertionError, match="of others and touched"):
+        there.server.check()

@@ -70,9 +70,7 @@ def play(there: World, draw: random.Random, kill: Kill, seed: int) -> None:
 
 
 def orphaned(there: World) -> bool:
-    from cluster.deployed import enabled
-
-    return bool({name for name, _ in enabled(there.kind, there.app)} - there.algorithms.keys())
+    return bool({name for name, _ in there.owners.enabled()} - there.algorithms.keys())
 
 
 def edited(algorithms: dict[str, Algorithm], draw: random.Random) -> dict[str, Algorithm]:
@@ -173,7 +171,7 @@ def test_killed_at_each_request(tmp_path: Path, contracts: None, kill: Kill, kin
             there.finish_all()
         else:
             raise AssertionError("it never came to an end")
-        there.invariants.settled(there.app)
+        there.invariants.settled()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -228,7 +226,7 @@ def test_no_one_is_interrupted_between_the_two_requests(
             printed, _ = process.communicate(timeout=60)
             there.server.watchers.remove(watch)
             assert process.returncode == (0 if epochs == 3 else ENDS[number]), printed
-            there.invariants.settled(there.app)
+            there.invariants.settled()
 
 
 @pytest.mark.parametrize("on", ["GET .*/recurringruns$", "POST .*:disable$"])
@@ -256,7 +254,7 @@ def test_no_answer_ends_it_between_the_two_requests(
         code, printed = there.mlc("deploy", "--yes", "--allow-dirty")
         assert code == 0, printed
         assert len(faults.happened) == 2
-        there.invariants.settled(there.app)
+        there.invariants.settled()
 
 
 @pytest.mark.parametrize("kind", KINDS)
