@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote
 
 from msgspec.structs import asdict
 
+from compiler.cluster.errors import EngineError
 from compiler.cluster.records import Marks
 
 PREFIX = "mlc"
@@ -96,6 +97,29 @@ def same(name: str, mark: str, wanted: str) -> bool:
     # As that mark alone is cut: a short one keeps a beginning, which is another's whole name.
     _, most = _LETTERS[name]
     return mark in (wanted, cut(wanted, _MOST_OF_A_TAG), unquote(_word(wanted, most)))
+
+
+def foreign(found: Marks | None, what: str, engine: str, project: str | None = None) -> str:
+    """Why a thing with these marks is not to be touched; empty where it may be: it is mlc's, and
+    the project's where one is named. `what` is the thing in words, `engine` where it is."""
+    if found is not None and (project is None or same("project", found.project, project)):
+        return ""
+    whose = f"of the project {found.project}" if found else "not made by mlc"
+    return (
+        f"{what} on engine `{engine}` is {whose}, so it stays as it is; rename the algorithm, or "
+        "remove that one by hand"
+    )
+
+
+def check_own(found: Marks | None, what: str, engine: str, project: str | None = None) -> None:
+    """As `foreign`.
+
+    Raises:
+        EngineError: it is not to be touched.
+    """
+    refused = foreign(found, what, engine, project)
+    if refused:
+        raise EngineError(refused, "conflict")
 
 
 def label(value: str) -> str:

@@ -25,6 +25,7 @@ from compiler.commands.deployments import (
     specs_of,
 )
 from compiler.commands.engines import connected, here, settings_of
+from compiler.commands.submissions import tell
 from compiler.deployment.apply import Moved
 from compiler.deployment.difference import Item, Plan, ScheduleChange
 from compiler.deployment.past import Past
@@ -90,9 +91,8 @@ def _tell_uncommitted(line: Line, every: Sequence[Wanted]) -> None:
     plans what a merge would be."""
     of_commit = any(wanted.of_commit for wanted in every)
     needed = list(from_top(line, every))
-    for one in concerns(line.branch, image_of_commit=of_commit, allow_dirty=True, needed=needed):
-        if one.paths:
-            sys.stderr.write(f"warning: {one.message}; {one.hint}\n")
+    found = concerns(line.branch, image_of_commit=of_commit, allow_dirty=True, needed=needed)
+    tell([concern for concern in found if concern.paths], quiet=False)
 
 
 def as_data(plan: Plan) -> dict[str, Any]:
@@ -132,7 +132,16 @@ def read_plan(path: str) -> Plan:
 
 def check_plan(given: Plan, now: Plan, path: str) -> bool:
     """A plan is carried out as it was shown, or not at all. True where a deploy of it has been
-    here; one that was killed in the middle is gone on with."""
+    here.
+
+    After one that was killed, algorithms that it had done are left alone and those that it had not
+    begun are done now. One that it was killed in is neither as it was nor as planned, so that a new
+    plan is wanted; a deploy without a plan finishes it.
+
+    Raises:
+        Moved: an algorithm is neither as it was nor as planned.
+        MlcError: it is a plan of another commit, project, engine or of other specs.
+    """
     if (given.engine, given.project, given.branch) != (now.engine, now.project, now.branch):
         raise MlcError(
             f"{path} is of {given.project} on {given.engine}, and this is {now.project} on "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import re
 import shlex
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster.deployed import Algorithm, Kill, World, run, said, world
+from cluster.deployed import Algorithm, Kill, Killed, World, run, said, world
 from cluster.servers.kubernetes import Kubernetes, write_kubeconfig
 from cluster.servers.wire import Server
 from cluster.servers.workflows import Cluster
@@ -519,6 +520,53 @@ def test_a_plan_is_carried_out_as_shown_or_not_at_all(there: World, tmp_path: Pa
         Path(file).write_text(odd)
         code, printed = there.mlc("deploy", "--plan", file)
         assert code == 3 and "plan" in printed, odd
+
+
+def test_a_plan_whose_deploy_was_killed(there: World, tmp_path: Path, kill: Kill) -> None:
+    """What it had not begun is done by the same plan; what it was killed in wants a new one."""
+    file = str(tmp_path / "plan.json")
+    codes = set()
+    there.write({"early": FIT, "late": FIT})
+    there.deploy()
+    for number in range(0, 200, 4):
+        changed = replace(FIT, epochs=10 + number)
+        there.write({"early": changed, "late": changed})
+        there.expect()
+        assert there.mlc("plan", "--out", file)[0] == 0
+        kill.set(number, "after")
+        try:
+            there.mlc("deploy", "--allow-dirty", "--plan", file)
+        except Killed:
+            kill.set(None)
+        else:
+            kill.set(None)
+            break
+        there.left_alone()
+        code, printed = there.mlc("deploy", "--allow-dirty", "--plan", file)
+        codes.add(code)
+        assert code in (0, 3), printed
+        assert ("has changed on the engine since the plan was made" in printed) == (code == 3)
+        there.deploy()
+    else:
+        raise AssertionError("it never came to an end")
+    assert codes == {0, 3}
+
+
+def test_a_version_of_others_is_not_taken(there: World) -> None:
+    """Anyone may upload one of any name to a pipeline of KFP."""
+    there.write({"fit": FIT})
+    there.deploy()
+    if not kfp(there):
+        return
+    there.write({"fit": replace(FIT, epochs=4)})
+    name = plan(there)["items"][0]["version"]
+    (ours,) = there.app.versions.values()
+    with there.owners.others():
+        theirs = dataclasses.replace(ours, id="theirs", name=name, display_name=name, tags={})
+        there.app.versions[theirs.id] = theirs
+    code, printed = there.mlc("deploy", "--yes", "--allow-dirty")
+    assert code == 3 and f"the version {name} of fit on engine `training` is not made" in printed
+    assert [job.version_id for job in there.app.recurring.values()] == [ours.id]
 
 
 def test_back_and_forth(there: World) -> None:

@@ -217,7 +217,9 @@ class Argo:
             data = self.road.find(kind, name)
             own = None if data is None else marks.of_metadata(at(data, "metadata"))
             refused = (
-                "" if data is None else self._foreign(own, f"the {WORDS[kind]} {name}", project)
+                ""
+                if data is None
+                else marks.foreign(own, f"the {WORDS[kind]} {name}", self.settings.name, project)
             )
             if refused:
                 return refused
@@ -413,19 +415,7 @@ class Argo:
 
     def _own(self, found: Marks | None, what: str, project: str | None = None) -> None:
         """Refuse to touch what is not mlc's, or another project's."""
-        refused = self._foreign(found, what, project)
-        if refused:
-            raise EngineError(refused, "conflict")
-
-    def _foreign(self, found: Marks | None, what: str, project: str | None) -> str:
-        """Why it is not to be touched; empty where it may be."""
-        if found is not None and (project is None or found.project == project):
-            return ""
-        whose = f"of the project {found.project}" if found else "not made by mlc"
-        return (
-            f"{what} on engine `{self.settings.name}` is {whose}, so it stays as it is; "
-            "rename the algorithm, or remove that one by hand"
-        )
+        marks.check_own(found, what, self.settings.name, project)
 
     def _workflow(self, id: str) -> Json:
         data = self.road.find("workflows", id)

@@ -254,7 +254,7 @@ class Kfp:
         if pipeline is None:
             return ""
         own = marks.of_tags(pipeline.get("tags"))
-        return self._foreign(own, f"the pipeline {manifest.name}", project)
+        return marks.foreign(own, f"the pipeline {manifest.name}", self.settings.name, project)
 
     def publish(self, manifest: Manifest, marks_: Marks) -> Version:
         pipeline = self._once(
@@ -262,10 +262,14 @@ class Kfp:
         )
         own = marks.of_tags(pipeline.get("tags"))
         self._own(own, f"the pipeline {manifest.name}", marks_.project)
-        return self._once(
+        version = self._once(
             lambda: self._find_version(pipeline, marks_.version),
             lambda: self._upload(pipeline, manifest, marks_),
         )
+        # Anyone may have uploaded one of that name.
+        what = f"the version {marks_.version} of {manifest.name}"
+        self._own(version.marks, what, marks_.project)
+        return version
 
     def delete_version(self, version: Version) -> None:
         self._own(version.marks, f"the version {version.name}")
@@ -482,19 +486,7 @@ class Kfp:
 
     def _own(self, found: Marks | None, what: str, project: str | None = None) -> None:
         """Refuse to touch what is not mlc's, or another project's."""
-        refused = self._foreign(found, what, project)
-        if refused:
-            raise EngineError(refused, "conflict")
-
-    def _foreign(self, found: Marks | None, what: str, project: str | None) -> str:
-        """Why it is not to be touched; empty where it may be."""
-        if found is not None and (project is None or marks.same("project", found.project, project)):
-            return ""
-        whose = f"of the project {found.project}" if found else "not made by mlc"
-        return (
-            f"{what} on engine `{self.settings.name}` is {whose}, so it stays as it is; "
-            "rename the algorithm, or remove that one by hand"
-        )
+        marks.check_own(found, what, self.settings.name, project)
 
     def _experiments(self, **named: Any) -> Iterator[Json]:
         method = self._client.experiments.experiment_service_list_experiments
