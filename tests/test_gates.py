@@ -6,11 +6,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from compiler import frontend, gates
-from compiler.commands.gate import verdicts
+from compiler.commands.gate import _gates, verdicts
 from compiler.git import UNKNOWN
 from compiler.ir import Gate
 
@@ -147,6 +148,25 @@ def test_runs_of_this_machine(tmp_path: Path) -> None:
     assert mlc("run", "algorithms/gated.yaml", "--profile", "toy").returncode == 0
     done = mlc("gate", "last")
     assert done.returncode == 3 and "gates are of runs without profiles" in done.stderr
+
+
+def test_the_spec_of_a_name_is_built_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "algorithms"
+    folder.mkdir()
+    (tmp_path / "mlc.toml").write_text('name = "gated"\n')
+    for name in ("a", "b", "gated", "z"):
+        (folder / f"{name}.yaml").write_text(LOCAL.replace("name: gated", f"name: {name}"))
+    monkeypatch.chdir(tmp_path)
+    built: list[object] = []
+    build = frontend.build
+
+    def count(*given: Any, **named: Any) -> Any:
+        built.append(given)
+        return build(*given, **named)
+
+    monkeypatch.setattr(frontend, "build", count)
+    found = _gates("gated")
+    assert found is not None and len(found) == 2 and len(built) == 1
 
 
 def test_what_cannot_be_told_has_not_passed(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from compiler.cluster.records import Act
 from compiler.commands import console, submit
 from compiler.commands.deployments import (
     Line,
+    check_branch,
     check_names,
     from_top,
     item_of,
@@ -81,7 +82,8 @@ def deploy_specs(request: Request) -> int:
     project = here()
     settings = settings_of(project, request.engine)
     line = read_line(project)
-    _check_branch(line, request)
+    if not request.any_branch:
+        check_branch(line)
     if request.prune and (why := nameless(project)):
         raise MlcError(f"nothing is pruned: {why}")
     given = read_plan(request.plan) if request.plan else None
@@ -264,16 +266,6 @@ def _is_settled(request: Request, line: Line, every: Sequence[Wanted]) -> bool:
         needed=list(from_top(line, every)),
     )
     return tell(found, quiet=request.quiet)
-
-
-def _check_branch(line: Line, request: Request) -> None:
-    if line.branch.name in ("", line.name) or request.any_branch:
-        return
-    raise MlcError(
-        f"this is branch {line.branch.name}, and what is deployed follows {line.name}; "
-        f"mlc submit runs a branch, mlc plan shows what merging it changes, and --any-branch "
-        f"deploys it as {line.name} all the same"
-    )
 
 
 def _check_order(plan: Plan, state: Mapping[str, Deployed], past: Past, takes_away: bool) -> None:

@@ -24,7 +24,7 @@ from compiler.diagnostics import Diagnostic, MlcError, has_errors, in_order
 from compiler.frontend import settle
 from compiler.nodes import SourceFile
 from compiler.settings import EngineSettings, Project
-from compiler.submission.branch import Branch, read_branch
+from compiler.submission.branch import Branch, is_commit_of, read_branch
 
 
 class Line(Struct, frozen=True):
@@ -51,6 +51,28 @@ def read_line(project: Project) -> Line:
             "`git remote set-head origin --auto`, or set CI_DEFAULT_BRANCH"
         )
     return Line(branch, branch.default)
+
+
+def check_branch(line: Line) -> None:
+    """
+    Raises:
+        MlcError: what is checked out is not of the branch that is deployed.
+    """
+    if line.branch.name == line.name:
+        return
+    if not line.branch.name:
+        if is_commit_of(line.branch, line.name):
+            return
+        raise MlcError(
+            f"HEAD is detached, and {line.branch.commit[:8]} is no commit of {line.name} that this "
+            f"clone knows of, and what is deployed follows {line.name}; check that out or fetch "
+            f"it, or deploy this as {line.name} all the same by --any-branch"
+        )
+    raise MlcError(
+        f"this is branch {line.branch.name}, and what is deployed follows {line.name}; "
+        f"mlc submit runs a branch, mlc plan shows what merging it changes, and --any-branch "
+        f"deploys it as {line.name} all the same"
+    )
 
 
 def specs_of(project: Project, named: tuple[str, ...]) -> tuple[str, ...]:

@@ -219,6 +219,17 @@ def _default(root: Path, remote: str | None) -> str | None:
     return None
 
 
+def is_commit_of(branch: Branch, name: str) -> bool:
+    """Whether the commit that is checked out is one of the branch `name`, the remote's or this
+    clone's, as far as the clone knows them."""
+    places = [f"refs/remotes/{branch.remote}/{name}"] if branch.remote else []
+    tips = (_commit(branch.root, ref) for ref in (*places, f"refs/heads/{name}"))
+    return any(
+        ask(branch.root, "merge-base", tip, branch.commit, seconds=_PATIENCE).line == branch.commit
+        for tip in filter(None, tips)
+    )
+
+
 def _tip(branch: Branch, name: str) -> str | None:
     places = [f"refs/remotes/{branch.remote}/{name}"] if branch.remote else []
     found = (_commit(branch.root, ref) for ref in (*places, f"refs/heads/{name}", name))

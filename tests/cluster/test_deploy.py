@@ -981,6 +981,27 @@ def test_a_branch_is_planned_but_not_deployed(there: World) -> None:
     assert code == 3 and "this is branch IA-1742, and what is deployed follows main" in printed
 
 
+def test_a_detached_commit_is_deployed_where_it_is_of_the_branch(there: World) -> None:
+    """As in CI that names no branch."""
+    there.write({"fit": FIT})
+    git = there.checkout.git
+    git("push", "--quiet")
+    git("checkout", "--quiet", "--detach")
+    there.deploy()
+    there.write({"fit": replace(FIT, epochs=4)})
+    writes = writes_of(there)
+    code, printed = there.mlc("deploy", "--yes", "--allow-dirty")
+    assert code == 3 and "HEAD is detached, and" in printed, printed
+    assert "is no commit of main that this clone knows of" in printed
+    assert writes_of(there) == writes
+    code, printed = there.mlc("deploy", "--yes", "--allow-dirty", "--any-branch")
+    assert code == 0, printed
+    # The branch of the remote alone, as a clone of CI has it.
+    git("push", "--quiet", "origin", "HEAD:main")
+    git("branch", "-D", "--quiet", "main")
+    there.deploy()
+
+
 def test_what_is_foreign_is_refused(there: World) -> None:
     there.write({"fit": FIT})
     there.deploy()
