@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from cluster.world import MARKS, World
 from msgspec.structs import replace
 
 from compiler.cluster.errors import EngineError
-from compiler.cluster.records import RunQuery
+from compiler.cluster.records import ENDED, RunQuery, State
 from compiler.ir import Pipeline
 from compiler.settings import TargetSettings
 
@@ -135,6 +135,29 @@ def test_what_a_schedule_starts_is_known_for_whose_it_is(world: World, pipeline:
     for found in (run, engine.run(run.id)):
         assert found.marks is not None and found.marks.algorithm == "doc-type"
         assert found.marks.commit.startswith(MARKS.commit[:12])
+
+
+def test_only_runs_of_the_states_asked_for_are_sent(world: World, pipeline: Pipeline) -> None:
+    """A namespace has years of runs that have ended."""
+    ended = [world.submit(pipeline, f"k{number}") for number in range(3)]
+    for run in ended:
+        world.finish(run.id)
+    world.hold()
+    under_way = world.submit(pipeline, "more")
+    sent: list[int] = []
+
+    def watch(_: Any, request: Any, answer: Any) -> None:
+        if request.method == "GET" and request.path.endswith("/runs"):
+            sent.append(len(answer.body.get("runs", ())))
+
+    world.server.watch(watch)
+    states = frozenset(get_args(State)) - ENDED
+    query = RunQuery("ia", states=states)
+    assert [run.id for run in world.engine.runs(query)] == [under_way.id]
+    good = replace(query, states=frozenset({"succeeded"}))
+    assert {run.id for run in world.engine.runs(good)} == {run.id for run in ended}
+    assert sent == ([1, 3] if world.is_kfp else [])
+    assert len(list(world.engine.runs(replace(query, states=frozenset())))) == 4
 
 
 def test_experiments(world: World, pipeline: Pipeline) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import kfp_server_api as api
@@ -75,6 +75,14 @@ def where(**equal: str) -> str:
         operation = "IS_SUBSTRING" if name.endswith("__has") else "EQUALS"
         key = name.removesuffix("__has")
         predicates.append({"operation": operation, "key": key, "string_value": value})
+    return json.dumps({"predicates": predicates})
+
+
+def where_not(name: str, values: Iterable[str]) -> str:
+    """A filter of the API: a field that is none of these."""
+    predicates = [
+        {"operation": "NOT_EQUALS", "key": name, "string_value": value} for value in values
+    ]
     return json.dumps({"predicates": predicates})
 
 

@@ -25,7 +25,7 @@ from compiler.cluster.auth import credentials
 from compiler.cluster.calls import Patience
 from compiler.cluster.errors import EngineError
 from compiler.cluster.kfp import logs, metrics, reading, shapes
-from compiler.cluster.kfp.client import Client, Json, where
+from compiler.cluster.kfp.client import Client, Json, where, where_not
 from compiler.cluster.kfp.reading import Tasks
 from compiler.cluster.kfp.specs import TaskOf, tasks_of
 from compiler.cluster.once import once
@@ -329,6 +329,8 @@ class Kfp:
 
     def runs(self, query: RunQuery) -> Iterator[Run]:
         named = {"experiment_id": query.experiment} if query.experiment else {}
+        if query.states:
+            named["filter"] = where_not("state", reading.other_states(query.states))
         left = query.limit
         pages = self._client.pages(
             "list runs",

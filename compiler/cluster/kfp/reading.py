@@ -37,6 +37,11 @@ _STATES: dict[str, State] = {
     "": "waiting",
     "RUNTIME_STATE_UNSPECIFIED": "waiting",
 }
+# What a server keeps of runs (RuntimeState of its model).
+_OF_RUNS = (
+    "PENDING", "RUNNING", "SUCCEEDED", "SKIPPED", "FAILED", "CANCELING", "CANCELED", "PAUSED",
+    "RUNTIME_STATE_UNSPECIFIED",
+)  # fmt: skip
 _ROUND = re.compile(r"\((\d+)[:)]")
 _NUMBER = re.compile(r"-(\d+)$")
 _EXECUTOR = re.compile(r"executor(\(\d+\))?")
@@ -44,6 +49,12 @@ _EXECUTOR = re.compile(r"executor(\(\d+\))?")
 
 def state(raw: str) -> State:
     return _STATES.get(raw.upper(), "unknown")
+
+
+def other_states(wanted: frozenset[State]) -> list[str]:
+    """The server's words for states of runs that are none of these. One that a later server has is
+    not among them, so that no run is left out by a word that is not known here."""
+    return [raw for raw in _OF_RUNS if state(raw) not in wanted]
 
 
 def experiment(data: Json, ui: str) -> Experiment:
