@@ -97,14 +97,14 @@ def judged(
     run: Run,
     default: str | None,
     say: Callable[[str], None],
-) -> tuple[Verdict, ...]:
+) -> tuple[tuple[Verdict, ...], Run | None]:
     """What the gates of a spec say of a run that has ended, beside the last good one of the branch
-    `default`. With a profile it is another run than they mean."""
+    `default`, and that one where it was read. With a profile it is another run than they mean."""
     from compiler.cluster import EngineError
     from compiler.submission.summary import last_good
 
     if not pipeline.gates or pipeline.profiles or run.state != "succeeded":
-        return ()
+        return (), None
     baseline, unread = None, ""
     try:
         baseline = last_good(engine, marks, default, run) if default else None
@@ -112,7 +112,7 @@ def judged(
         say(f"warning: nothing to hold {pipeline.name} against: {problem}")
         unread = "the run to compare with can't be read"
     before = baseline.metrics if baseline else None
-    return tuple(verdicts(pipeline.gates, run.metrics, before, unread))
+    return tuple(verdicts(pipeline.gates, run.metrics, before, unread)), baseline
 
 
 def verdicts(

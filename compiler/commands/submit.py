@@ -227,11 +227,12 @@ def _waited(
     ]
     if request.summary:
         rows = []
-        for one, run, verdicts in zip(prepared, runs, judged, strict=True):
+        for one, run, (verdicts, known) in zip(prepared, runs, judged, strict=True):
             # What a profile makes of a spec is held against what it made of the default branch's.
             line = "@".join([branch.default, *one.pipeline.profiles]) if branch.default else None
-            baseline = baseline_of(engine, one.marks, line, request.say)
-            rows.append(Summed(one.pipeline.name, run, one.values, baseline, verdicts))
+            if known is None or line == one.marks.branch:
+                known = baseline_of(engine, one.marks, line, request.say)
+            rows.append(Summed(one.pipeline.name, run, one.values, known, verdicts))
         text = markdown(rows, name, branch.commit)
         files.write_all({Path(request.summary): text})
     if request.style == "json":
@@ -239,15 +240,19 @@ def _waited(
         console.print_json(
             [
                 {**_data(one, submitted, run), "gates": [gate.as_data(v) for v in verdicts]}
-                for one, submitted, run, verdicts in every
+                for one, submitted, run, (verdicts, _) in every
             ]
         )
     else:
-        for run, verdicts in zip(runs, judged, strict=True):
+        for run, (verdicts, _) in zip(runs, judged, strict=True):
             _tell_end(request, engine, run, names[run.id])
             sys.stdout.writelines(f"  {line}\n" for line in gate.lines(verdicts))
     good = all(run.state == "succeeded" for run in runs)
-    return console.OK if good and all(map(gate.passes, judged)) else console.FAILED
+    return (
+        console.OK
+        if good and all(gate.passes(verdicts) for verdicts, _ in judged)
+        else console.FAILED
+    )
 
 
 def _tell_end(request: Request, engine: Engine, run: Run, name: str) -> None:

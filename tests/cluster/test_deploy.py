@@ -22,6 +22,8 @@ from msgspec.structs import replace
 from compiler.cluster import marks
 
 FIT = Algorithm()
+# Of runs, by a submission that is followed and summed up.
+LISTS = {"kfp": 1, "argo": 6}
 CI = Path(__file__).resolve().parents[2] / "docs/ci"
 
 
@@ -935,7 +937,11 @@ def test_gates_on_the_engine(there: World, tmp_path: Path) -> None:
         for value, verdict in ((0.797, "passed"), (0.79, "failed")):
             there.write({"fit": replace(gated, epochs=int(value * 1000))})
             there.script.metrics["*"] = {"f1": value}
+            lists = there.server.count("^GET .*/(runs|workflows/default)$")
             code, printed = there.mlc(*submit)
+            # The baseline of gates is that of the summary, too.
+            lists = there.server.count("^GET .*/(runs|workflows/default)$") - lists
+            assert lists <= LISTS[there.kind] and "of the default branch" in summary.read_text()
             assert code == (verdict == "failed"), printed
             assert f"`f1 >= baseline.f1 - 0.005` | {'✅' if not code else '❌'} {verdict}" in (
                 summary.read_text()
