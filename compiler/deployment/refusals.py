@@ -45,6 +45,6 @@ class Refusals:
         if self.reasons:
             names = listing(list(self.reasons))
             raise MlcError(
-                f"not all was done, for the engine refused something of {names}:\n  {self}\n"
-                "all others are done; mend this and run the command again"
+                f"the engine refused something of {names}:\n  {self}\n"
+                "what it did not refuse is done; mend this and run the command again"
             )
