@@ -39,12 +39,14 @@ def of_pipeline(pipeline: Pipeline, plan: Plan, on_kfp: list[Support]) -> list[S
         *(use for step in pipeline.steps for use in _of_step(step)),
         *of_expressions(pipeline),
     ]
-    if not any(map(_is_fatal, (*on_kfp, *own))):
+    # What the DSL leaves out is in nobody's way.
+    lost = {use.span for use in own if use.field == "params.enum"}
+    kept = [use for use in on_kfp if use.field != "params.enum" or use.span not in lost]
+    if not any(map(_is_fatal, (*kept, *own))):
         own += of_plan(pipeline, plan)
     # What KFP can do, and the SDK can't say.
     worse = {(use.field, use.span) for use in own if use.level is Level.REFUSED}
-    lost = {("params.enum", use.span) for use in own if use.field == "params.enum"}
-    return [use for use in on_kfp if (use.field, use.span) not in worse | lost] + own
+    return [use for use in kept if (use.field, use.span) not in worse] + own
 
 
 def _is_fatal(use: Support) -> bool:
