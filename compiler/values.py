@@ -161,8 +161,14 @@ def from_text(text: str, kind: ValueKind) -> JsonValue:
     return value
 
 
-def carrying_problem(value: JsonValue) -> str | None:
+# A value can come to stand deeper than it was written, and files have a depth at most.
+_MOST_LEVELS = 32
+
+
+def carrying_problem(value: JsonValue, levels: int = _MOST_LEVELS) -> str | None:
     """Why engines could not carry a value, or one inside a list or object, if so."""
+    if isinstance(value, list | dict) and not levels:
+        return f"a value has {_MOST_LEVELS} levels of lists and objects at most"
     match value:
         case bool() | None:
             return None
@@ -178,9 +184,10 @@ def carrying_problem(value: JsonValue) -> str | None:
             if not math.isfinite(value):
                 return "NaN and infinity are no values on the engines"
         case list():
-            return next(filter(None, map(carrying_problem, value)), None)
+            return next(filter(None, (carrying_problem(v, levels - 1) for v in value)), None)
         case dict():
-            return next(filter(None, map(carrying_problem, [*value, *value.values()])), None)
+            inner = (carrying_problem(v, levels - 1) for v in [*value, *value.values()])
+            return next(filter(None, inner), None)
     return None
 
 
