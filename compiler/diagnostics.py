@@ -135,6 +135,7 @@ _MANY = 100
 # wrong ones would take minutes.
 _TOO_MANY = 2000
 _FAR = 3
+NO_DIGITS = str.maketrans("", "", "0123456789")
 
 
 def is_too_many(known: Iterable[str]) -> bool:
@@ -154,6 +155,9 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     folded = name.casefold().replace("-", "_")
     if folded in by_folded:
         return by_folded[folded]
+    # `train1` and `train2` are different things, and neither is the other misspelt.
+    bare = folded.translate(NO_DIGITS)
+    candidates = [c for f, c in by_folded.items() if f.translate(NO_DIGITS) != bare]
     # Here, since most runs find nothing wrong.
     import difflib
 

@@ -13,6 +13,9 @@ from compiler.diagnostics import Edit, Fix, Span, is_too_many
 from compiler.nodes import Scalar, SourceFile, resolve_plain
 
 _MOST_SLIPS = 2
+_NO_LETTERS = re.compile(r"[^0-9]+")
+# What names a model among the words of a GPU's type: `a100`, `t4`, `80gb`.
+_MODEL = re.compile(r"[a-z]*[0-9][a-z0-9]*")
 _MANY = 100
 # Longer than any name or command: what is searched here takes its time.
 _LONG = 1000
@@ -66,7 +69,8 @@ def renamed(file: SourceFile, place: Span, name: str, right: str) -> Fix | None:
 
 
 def only_near(name: str, known: Iterable[str]) -> str | None:
-    """The one known name that is at most two slips away, with no other nearly as near."""
+    """The one known name that is at most two slips away, with no other nearly as near. Digits are
+    never taken for slips: `lr2` is another thing than `lr1`."""
     if is_too_many(known):
         return None
     found = _folded(name)
@@ -80,7 +84,13 @@ def only_near(name: str, known: Iterable[str]) -> str | None:
     others = distances[1][0] if len(distances) > 1 else len(name)
     if slips > min(_MOST_SLIPS, len(name) // 3) or others < slips + 2:
         return None
-    return best
+    return best if _numbers(best) == _numbers(name) else None
+
+
+def same_model(name: str, known: Iterable[str]) -> list[str]:
+    """The types of GPUs that are of the same model: an `a10` is no `a100`, nor is a `v100`."""
+    models = _MODEL.findall(_folded(name))
+    return [other for other in known if _MODEL.findall(_folded(other)) == models]
 
 
 def as_list(node: Scalar) -> Fix | None:
@@ -190,6 +200,10 @@ def _flow_word(word: str) -> str | None:
 
 def _folded(name: str) -> str:
     return name.casefold().replace("-", "_")
+
+
+def _numbers(name: str) -> list[str]:
+    return _NO_LETTERS.sub(" ", name).split()
 
 
 def _slips(one: str, other: str) -> int:

@@ -100,7 +100,8 @@ def _gpu(key: Scalar, node: Node, scope: Scope, project: Project) -> ir.Gpu | No
     if isinstance(type_node, Scalar):
         known = project.gpus.get(type_node.text)
         if known is None:
-            near = nearest(type_node.text, project.gpus)
+            gpus = mending.same_model(type_node.text, project.gpus)
+            near = nearest(type_node.text, gpus)
             if near:
                 hint = f"did you mean `{near}`?"
             elif project.gpus:
@@ -109,7 +110,7 @@ def _gpu(key: Scalar, node: Node, scope: Scope, project: Project) -> ir.Gpu | No
                 table = f"[{project.table_prefix}gpus.{type_node.text}]"
                 hint = f"add {table} to the project's configuration"
             message = f"the GPU type `{type_node.text}` is not in the project's catalogue"
-            place, gpus = type_node.span, project.gpus
+            place = type_node.span
             fix = mending.respelled(type_node.file, place, type_node.text, gpus, near)
             scope.diagnostics.append(error("MLC601", message, place, hint=hint, fix=fix))
             return None

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from compiler.edits import apply
-from compiler.mending import as_list, only_near, quoted_expression
+from compiler.mending import as_list, only_near, quoted_expression, same_model
 from compiler.nodes import Scalar, SourceFile, mapping
 from compiler.quantities import duration, meant_duration, meant_quantity, quantity
 from compiler.source import parse
@@ -29,10 +29,28 @@ from compiler.source import parse
         ("lrr", ["lr"], "lr"),
         ("completely", ["different"], None),
         ("anything", [], None),
+        ("train2", ["train1", "evaluate"], None),  # another thing, not a slip
+        ("lr2", ["lr"], None),
+        ("trian2", ["train2", "evaluate"], "train2"),
     ],
 )
 def test_only_one_name_can_be_meant(name: str, known: list[str], expected: str | None) -> None:
     assert only_near(name, known) == expected
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("A100", ["a100"]),
+        ("a10", []),
+        ("v100", []),
+        ("a100-80gb", ["a100_80gb"]),
+        ("nvida-l4", ["nvidia-l4"]),
+        ("l4", ["nvidia-l4"]),
+    ],
+)
+def test_another_model_of_gpu_is_never_meant(typed: str, expected: list[str]) -> None:
+    assert same_model(typed, ["a100", "a100_80gb", "nvidia-l4"]) == expected
 
 
 @given(st.text("abc_", min_size=6, max_size=12), st.data())
