@@ -75,6 +75,7 @@ CODES: dict[str, str] = {
     "MLC361": "variable of an input or output that is not there",
     "MLC362": "step that never runs",
     "MLC363": "list to loop over that nothing reads",
+    "MLC364": "output that a script never writes",
     "MLC401": "expression syntax",
     "MLC402": "type mismatch",
     "MLC403": "null where text is wanted",
@@ -96,6 +97,8 @@ CODES: dict[str, str] = {
     "MLC462": "volume over a folder of the system",
     "MLC463": "memory that no container starts with",
     "MLC464": "sign of a shell where none reads",
+    "MLC465": "words of bash in a script of `sh`",
+    "MLC466": "script of which YAML makes one line",
     "MLC501": "parameter without a type",
     "MLC502": "constraint that means nothing for the type",
     "MLC503": "bad value in an enum",
@@ -155,7 +158,8 @@ CODES: dict[str, str] = {
 WARNINGS = frozenset(
     {
         *("MLC340", "MLC341", "MLC342", "MLC343", "MLC344", "MLC345", "MLC346", "MLC347", "MLC348"),
-        *("MLC360", "MLC361", "MLC362", "MLC363", "MLC460", "MLC461", "MLC462", "MLC463", "MLC464"),
+        *("MLC360", "MLC361", "MLC362", "MLC363", "MLC364"),
+        *("MLC460", "MLC461", "MLC462", "MLC463", "MLC464", "MLC465", "MLC466"),
         *("MLC351", "MLC410", "MLC443", "MLC603", "MLC611", "MLC612", "MLC613", "MLC621", "MLC622"),
         *("MLC630", "MLC631", "MLC632", "MLC633", "MLC634"),
         *("MLC635", "MLC636", "MLC637", "MLC638", "MLC702", "MLC703", "MLC913"),

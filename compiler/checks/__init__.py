@@ -41,6 +41,7 @@ from compiler.checks.unused import (
     unread_params,
     untaken_outputs,
     untold_outputs,
+    unwritten_outputs,
 )
 from compiler.diagnostics import Diagnostic
 from compiler.graph import graph_of
@@ -81,6 +82,7 @@ REVIEWS: tuple[Callable[[Pipeline, Set[Read]], Iterator[Diagnostic]], ...] = (
     unread_inputs,
     untaken_outputs,
     untold_outputs,
+    unwritten_outputs,
     unread_lists,
     impossible_values,
     empty_loops,

@@ -24,6 +24,15 @@ _DATA = {"Dataset", "Artifact"}
 # The name of a variable is put together: `INPUT_$name`, `"INPUT_" + name`.
 _PUT_TOGETHER = re.compile(r"INPUT_(?!\w)")
 
+# What may read an environment, in Python and in a shell: also by modules of which nothing is known.
+_ENVIRONMENT = re.compile(
+    r"environ|getenv|OUTPUT_(?!\w)|import_|importlib|runpy|subprocess|\.system|popen|spawn|exec"
+    r"|^\s*(?:from|import)\s+(?!(?:json|os|sys|re|math|csv|time|random|pathlib|datetime|pickle"
+    r"|numpy|pandas|collections|itertools|statistics|shutil|hashlib|glob|io|logging)\b[^,;\n]*$)",
+    re.MULTILINE,
+)
+_ENVIRONMENT_OF_SHELL = re.compile(r"\b(?:env|printenv|compgen|eval|declare)\b|OUTPUT_(?!\w)|\$\{!")
+
 
 def unread_params(pipeline: Pipeline, reads: Set[Read]) -> Iterator[Diagnostic]:
     """Parameters and inputs of an algorithm that no expression names."""
@@ -99,6 +108,31 @@ def untold_outputs(pipeline: Pipeline, reads: Set[Read]) -> Iterator[Diagnostic]
                 yield warning("MLC360", message, output.span, hint=hint)
 
 
+def unwritten_outputs(pipeline: Pipeline, reads: Set[Read]) -> Iterator[Diagnostic]:
+    """Outputs whose path a script never asks for, and no program that it starts could."""
+    for step in pipeline.steps:
+        script = step.program
+        if not isinstance(script, Script) or not step.outputs:
+            continue
+        missed = [
+            output
+            for output in step.outputs
+            if f"OUTPUT_{output.name.upper()}" not in script.source
+            and ("paths", step.name, output.name) not in reads
+            and _is_own(output.span, pipeline)
+        ]
+        if missed and _asks_for_no_other(script):
+            for output in missed:
+                name = f"OUTPUT_{output.name.upper()}"
+                message = f"the script of `{step.name}` never writes the output `{output.name}`"
+                hint = f'write it to "${name}", or take it out'
+                if script.shell == "python":
+                    hint = f'write it to os.environ["{name}"], or take it out'
+                elif "GITHUB_OUTPUT" in script.source:
+                    hint = f'write only the value, to "${name}"'
+                yield warning("MLC364", message, output.span, hint=hint)
+
+
 def unread_lists(pipeline: Pipeline, reads: Set[Read]) -> Iterator[Diagnostic]:
     """Lists of loops whose items no round looks at."""
     for loop in _loops((*pipeline.nodes, *pipeline.finally_nodes)):
@@ -109,6 +143,17 @@ def unread_lists(pipeline: Pipeline, reads: Set[Read]) -> Iterator[Diagnostic]:
                 message = f"nothing in `{loop.name}` reads `each.{axis.name}`: its rounds are alike"
                 hint = f"use `${{{{ each.{axis.name} }}}}` in it, or take the list out"
                 yield warning("MLC363", message, axis.span, hint=hint)
+
+
+def _asks_for_no_other(script: Script) -> bool:
+    """Whether a script surely reads no variables but those that it names."""
+    if script.shell == "python":
+        return not _ENVIRONMENT.search(script.source)
+    from compiler.programs import posix
+
+    if _ENVIRONMENT_OF_SHELL.search(script.source):
+        return False
+    return "GITHUB_OUTPUT" in script.source or posix.starts_only_simple(script.source)
 
 
 def _loops(nodes: tuple[Node, ...]) -> Iterator[Loop]:

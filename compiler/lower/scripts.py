@@ -1,4 +1,5 @@
-"""What a script says by itself: variables that nothing gives, and text that Python can't read."""
+"""What a script says by itself: variables that nothing gives, text that Python or `sh` can't read,
+lines that YAML joins."""
 
 from __future__ import annotations
 
@@ -9,14 +10,18 @@ from collections.abc import Collection
 
 from compiler import mending
 from compiler.binding import Scope, place
-from compiler.diagnostics import Span, listing, nearest, warning
-from compiler.nodes import Mapping, Scalar, mapping
+from compiler.diagnostics import Edit, Fix, Span, listing, nearest, warning
+from compiler.nodes import Mapping, Scalar, mapping, text
 
 # `$INPUT_X`, `${INPUT_X}`, `environ["INPUT_X"]`; not `${INPUT_X:-…}`, which knows that it may lack.
 _IN_SHELL = re.compile(r"(?<!\\)\$(?:\{((?:INPUT|OUTPUT)_\w+)\}|((?:INPUT|OUTPUT)_\w+))")
 _IN_PYTHON = re.compile(r"""environ\[\s*["']((?:INPUT|OUTPUT)_\w+)["']()""")
 _MOST_TOLD = 20
 _LONGEST = 200_000
+# Most scripts have none of these, and are not read for what bash alone knows.
+_OF_BASH = ("pipefail", "[[", "<<<", "<(", "=(", "function ", "function\t", "source ", "source\t")
+# Their /bin/sh is BusyBox, and there is no bash.
+_BUSYBOX = re.compile(r"(?:\A|[/:-])(?:alpine|busybox)(?![a-z])")
 
 
 def check_script(source: Scalar, node: Mapping, shell: str, scope: Scope) -> None:
@@ -24,8 +29,12 @@ def check_script(source: Scalar, node: Mapping, shell: str, scope: Scope) -> Non
     none. What a used file's script says is told in that file."""
     if scope.is_used or "${{" in source.text or len(source.text) > _LONGEST:
         return
+    if source.style == ">":
+        _joined(source, shell, scope)
     if shell == "python":
         _read(source, scope)
+    elif shell == "sh" and any(word in source.text for word in _OF_BASH):
+        _of_bash(source, node, scope)
     inputs, outputs = mapping(node.get("inputs")), mapping(node.get("outputs"))
     if {"inputs", "outputs"} & node.broken or (inputs and inputs.broken):
         return
@@ -89,9 +98,74 @@ def _read(source: Scalar, scope: Scope) -> None:
         span = _in_line(source, line, column, column + 1)
         message = f"Python can't read this script: {problem.msg}"
         hint = "mend it, or name another `shell`"
+        if source.style == ">":
+            hint = "`>` makes one line of several: write `|`"
         scope.diagnostics.append(warning("MLC460", message, span, hint=hint))
     except (ValueError, RecursionError, MemoryError):
         return
+
+
+def _joined(source: Scalar, shell: str, scope: Scope) -> None:
+    """Warn of commands of which YAML makes one line."""
+    from compiler.programs import posix
+
+    file, start, end = source.file, source.start.index, source.end.index
+    written = [line.rstrip() for line in file.text[start:end].split("\n")[1:]]
+    indents = [len(line) - len(line.lstrip(" ")) for line in written if line]
+    lines = [line[min(indents, default=0) :] for line in written]
+    found = None if shell == "python" else posix.joined_commands(lines)
+    if found is None or file.text[start] != ">":
+        return
+    before, line = found
+    message = f"`>` makes one line of this script: `{_short(before)} {_short(line)}`"
+    # What goes on in the next line would be a command of its own.
+    one_way = not any(posix.goes_on(line) for line in lines)
+    fix = mending.replaced(file, start, start + 1, "|") if one_way else None
+    hint = "write `|`, which leaves each command its line"
+    hint += "" if one_way else ", and `\\` at the end of a line that goes on"
+    place = file.span(start, start + 1)
+    scope.diagnostics.append(warning("MLC466", message, place, hint=hint, fix=fix))
+
+
+def _of_bash(source: Scalar, node: Mapping, scope: Scope) -> None:
+    """Warn of what `sh` does not know, in a script that it reads."""
+    from compiler.programs import posix
+
+    busybox = _BUSYBOX.search(text(node.get("image")) or "") is not None
+    found = posix.bash_word(source.text, busybox=busybox)
+    if found is None:
+        return
+    before = source.text[: found[0]]
+    number, column = before.count("\n"), found[0] - before.rfind("\n") - 1
+    word = source.text[slice(*found)].rstrip()
+    span = _in_line(source, number, column, column + len(word))
+    message = f"`{_short(word)}` is bash's, and `sh`, which reads this script, does not know it"
+    hint = "write `shell: bash` beside the script"
+    if busybox:
+        hint = "the image has no bash: say it in the words of `sh`, or take another image"
+    fix = None if busybox else _with_bash(source, node)
+    scope.diagnostics.append(warning("MLC465", message, span, hint=hint, fix=fix))
+
+
+def _with_bash(source: Scalar, node: Mapping) -> Fix | None:
+    shell = node.entries.get("shell")
+    if shell is not None:
+        written = isinstance(shell.value, Scalar) and shell.value.file == source.file
+        return mending.rewritten(shell.value, "bash") if written else None
+    file, at = source.file, node.entries["script"].key.start.index
+    line = file.starts[file.position(at)[0] - 1]
+    indent = file.text[line:at]
+    if not indent.strip(" "):
+        # Of a step in `{ }` over several lines the one before ends in a comma.
+        in_block = source.style == "|" or not file.text[:line].rstrip().endswith(("{", ","))
+        added = f"shell: bash\n{indent}" if in_block else ""
+    else:
+        added = "shell: bash, " if indent.rstrip(" ").endswith(("{", ",")) else ""
+    return Fix("add `shell: bash`", (Edit(file.span(at, at), added),)) if added else None
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 def _in_line(source: Scalar, number: int, start: int, end: int) -> Span:
