@@ -52,6 +52,7 @@ CODES: dict[str, str] = {
     "MLC322": "unknown Python function",
     "MLC323": "function does not take an argument",
     "MLC324": "function needs an argument",
+    "MLC326": "function that can't give the outputs",
     "MLC330": "file that can't be used",
     "MLC331": "file that leads back to itself",
     "MLC332": "file of the wrong kind",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from compiler.checks.signatures import Argument, Function, read_module
+from compiler.checks.signatures import Argument, Function, Unsuited, read_module
 from compiler.diagnostics import Diagnostic, Edit, Fix, Related, Span, error, listing, nearest
 from compiler.expr import (
     ArtifactType,
@@ -37,6 +37,7 @@ _FITS = {
     "artifact": {"Path", "PathLike"},
     "artifacts": {"list", "Sequence", "Iterable", "Collection", "tuple"},
 }
+_MOST_SHOWN = 4
 
 
 class Missing(Struct, frozen=True):
@@ -69,6 +70,8 @@ def python_signature(step: Step, pipeline: Pipeline, project: Project) -> Iterat
     function = module.functions.get(program.function)
     if function is not None:
         yield from _mismatches(step, function, place, pipeline)
+    elif program.function in module.unsuited:
+        yield from _unsuited(step, program, of_function, module.unsuited[program.function])
     elif program.function not in module.others and not module.open:
         near = nearest(program.function, module.functions)
         known = [name for name in module.functions if not name.startswith("_")]
@@ -238,11 +241,36 @@ def _wrong_result(step: Step, function: Function) -> Iterator[Diagnostic]:
         message = f"the function returns nothing, so `{values[0].name}` is never written"
         hint = "let the function return it, or take the output out"
         yield error("MLC402", message, values[0].span, hint=hint, related=related)
-    elif len(values) == 1 and not returns & (_FITS[str(values[0].type)] | {"dict", "Mapping"}):
+    elif len(values) > 1 and not returns & _FITS["object"]:
+        names = [output.name for output in values]
+        message = f"the function returns {' or '.join(sorted(returns))}, no {_wanted(names)}"
+        entries = ", ".join(f'"{name}": …' for name in names[:_MOST_SHOWN])
+        more = ", …" if len(names) > _MOST_SHOWN else ""
+        hint = f"return {{{entries}{more}}}, or declare what it returns alone"
+        yield error("MLC326", message, values[0].span, hint=hint, related=related)
+    elif len(values) == 1 and not returns & (_FITS[str(values[0].type)] | _FITS["object"]):
         message = f"`{values[0].name}` is {values[0].type}, but the function returns "
         message += " or ".join(sorted(returns))
         hint = "declare the type that it returns, or change the function"
         yield error("MLC402", message, values[0].span, hint=hint, related=related)
+
+
+def _unsuited(step: Step, program: Python, place: Span, found: Unsuited) -> Iterator[Diagnostic]:
+    """A call that runs nothing, or that makes an object where values are wanted."""
+    values = [o.name for o in step.outputs if isinstance(o.type, ValueType)]
+    related = (Related("the class" if found.is_class else "the function", found.span),)
+    if not found.is_class:
+        message = f"`{program.function}` is `async`: a call alone runs nothing of it"
+        hint = f"name a plain function, with `return asyncio.run({program.function}(…))` in it"
+        yield error("MLC326", message, place, hint=hint, related=related)
+    elif values:
+        message = f"`{program.function}` is a class, and an object of it is no {_wanted(values)}"
+        hint = "name a function that makes the object and returns the values"
+        yield error("MLC326", message, place, hint=hint, related=related)
+
+
+def _wanted(values: list[str]) -> str:
+    return f"mapping of {listing(values)}" if len(values) > 1 else f"value for `{values[0]}`"
 
 
 def _annotation_problem(kind: Type, argument: Argument) -> str | None:

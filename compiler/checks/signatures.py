@@ -39,11 +39,20 @@ class Function(Struct, frozen=True):
     span: Span
 
 
+class Unsuited(Struct, frozen=True):
+    """An `async` function, or a class of which no object is a mapping."""
+
+    is_class: bool
+    span: Span
+
+
 class Module(Struct, frozen=True):
-    """The functions of a module, and other names that it binds (imports, classes, values)."""
+    """The functions of a module, and other names that it binds (imports, classes, values), of
+    which those that are `unsuited` can be called, but not for values."""
 
     functions: dict[str, Function]
     others: frozenset[str]
+    unsuited: dict[str, Unsuited]
     path: str
     open: bool
 
@@ -58,27 +67,58 @@ def read_module(path: Path, shown: str) -> Module | None:
         return None
     functions: dict[str, Function] = {}
     others: set[str] = set()
+    unsuited: dict[str, Unsuited] = {}
     is_open = False
     for statement in tree.body:
-        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            if statement.decorator_list or isinstance(statement, ast.AsyncFunctionDef):
-                others.add(statement.name)
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            name = statement.name
+            is_class = isinstance(statement, ast.ClassDef)
+            if isinstance(statement, ast.FunctionDef) and not statement.decorator_list:
+                functions[name] = _function(statement, shown)
+            elif _is_unsuited(statement) and name not in others | functions.keys():
+                unsuited[name] = Unsuited(is_class, _name_span(statement, shown))
+                others.add(name)
             else:
-                functions[statement.name] = _function(statement, shown)
-            is_open |= statement.name == "__getattr__"
-            continue
+                others.add(name)
+                unsuited.pop(name, None)
+            is_open |= name == "__getattr__"
+            if not is_class:
+                continue
         for node in ast.walk(statement):
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 names = [alias.asname or alias.name.partition(".")[0] for alias in node.names]
                 others.update(names)
+                for name in names:
+                    unsuited.pop(name, None)
                 is_open |= "*" in names
             elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 others.add(node.id)
+                unsuited.pop(node.id, None)
             elif isinstance(node, (ast.ClassDef, ast.FunctionDef)):
                 others.add(node.name)
     for name in others & functions.keys():
         del functions[name]
-    return Module(functions, frozenset(others), shown, is_open)
+        unsuited.pop(name, None)
+    return Module(functions, frozenset(others), unsuited, shown, is_open)
+
+
+def _is_unsuited(node: ast.stmt) -> bool:
+    """Whether a call surely gives no value: it gives what is to be awaited, or an object that is
+    no mapping."""
+    if isinstance(node, ast.AsyncFunctionDef):
+        return not node.decorator_list
+    if not isinstance(node, ast.ClassDef) or node.bases or node.keywords:
+        return False
+    wrapped = [one.func if isinstance(one, ast.Call) else one for one in node.decorator_list]
+    names = {one.attr if isinstance(one, ast.Attribute) else ast.unparse(one) for one in wrapped}
+    own = {one.name for one in node.body if isinstance(one, ast.FunctionDef)}
+    return names <= {"dataclass"} and "__new__" not in own
+
+
+def _name_span(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, shown: str) -> Span:
+    before = {ast.FunctionDef: "def ", ast.AsyncFunctionDef: "async def ", ast.ClassDef: "class "}
+    start = node.col_offset + 1 + len(before[type(node)])
+    return Span(shown, node.lineno, start, node.lineno, start + len(node.name))
 
 
 def _function(node: ast.FunctionDef, shown: str) -> Function:
@@ -91,9 +131,7 @@ def _function(node: ast.FunctionDef, shown: str) -> Function:
     for a, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True):
         arguments[a.arg] = _argument(a, required=default is None, shown=shown)
     returns, _ = _annotation(node.returns)
-    start = node.col_offset + 5
-    span = Span(shown, node.lineno, start, node.lineno, start + len(node.name))
-    return Function(arguments, node.args.kwarg is not None, returns, span)
+    return Function(arguments, node.args.kwarg is not None, returns, _name_span(node, shown))
 
 
 def _argument(node: ast.arg, *, required: bool, shown: str) -> Argument:

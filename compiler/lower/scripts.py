@@ -150,8 +150,9 @@ def _of_bash(source: Scalar, node: Mapping, scope: Scope) -> None:
 def _with_bash(source: Scalar, node: Mapping) -> Fix | None:
     shell = node.entries.get("shell")
     if shell is not None:
-        written = isinstance(shell.value, Scalar) and shell.value.file == source.file
-        return mending.rewritten(shell.value, "bash") if written else None
+        if not isinstance(shell.value, Scalar) or shell.value.file != source.file:
+            return None
+        return mending.rewritten(shell.value, "bash")
     file, at = source.file, node.entries["script"].key.start.index
     line = file.starts[file.position(at)[0] - 1]
     indent = file.text[line:at]
