@@ -126,6 +126,8 @@ CODES: dict[str, str] = {
     "MLC636": "schedule by day of the month or of the week",
     "MLC637": "step of cron that never comes",
     "MLC638": "schedules that start the same run",
+    "MLC640": "amount that few machines have",
+    "MLC641": "no image for the project's targets",
     "MLC701": "target can't do this",
     "MLC702": "target does this less well",
     "MLC703": "target leaves this out, as accepted",
@@ -163,6 +165,7 @@ WARNINGS = frozenset(
         *("MLC460", "MLC461", "MLC462", "MLC463", "MLC464", "MLC465", "MLC466"),
         *("MLC351", "MLC410", "MLC443", "MLC603", "MLC611", "MLC612", "MLC613", "MLC621", "MLC622"),
         *("MLC630", "MLC631", "MLC632", "MLC633", "MLC634"),
+        *("MLC640", "MLC641"),
         *("MLC635", "MLC636", "MLC637", "MLC638", "MLC702", "MLC703", "MLC913"),
         *("MLC930", "MLC931", "MLC932", "MLC933", "MLC934"),
     }

@@ -142,6 +142,7 @@ def _project(node: Mapping, root: Path, path: Path, policy: Policy) -> Project:
         config=path,
         gpus=_gpus(mapping(node.get("gpus"))),
         default_targets=tuple(t for t in TARGET_NAMES if t in targets) or TARGET_NAMES,
+        names_targets=bool(targets),
         targets={
             name: _target(entry.value)
             for name, entry in mapping(node.get("targets")) or ()

@@ -26,6 +26,8 @@ _SCALE = {
 }
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _DURATION = re.compile(r"(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?")
+# Less memory than this is a forgotten unit: `memory: 8` is 8 bytes.
+LEAST_BYTES = 2**20
 MAX_SECONDS = 10 * 365 * 86400
 
 
@@ -44,6 +46,15 @@ def quantity(text: str) -> Decimal | None:
     if suffix in _SCALE:
         return number * _SCALE[suffix]
     return number * Decimal(f"1{suffix}") if suffix else number
+
+
+def forgotten_unit(key: str, text: str, amount: Decimal) -> tuple[str, str] | None:
+    """What to say of an amount of `key` that is a number without its unit, and how to mend it."""
+    if key == "cpu" or amount >= LEAST_BYTES:
+        return None
+    number = text.rstrip("m")
+    hint = f"give the unit: `{number}Gi` or `{number}Mi`" if amount else "leave it out"
+    return f"`{key}` of {text} is {amount:f} bytes", hint
 
 
 # Units as people write them: `GiB`, `gi`; `GB`, `g`; octets in French; cores.

@@ -146,13 +146,15 @@ class TicketSettings(Struct, frozen=True):
 class Project(Struct, frozen=True):
     """The folder that holds the configuration, or the spec's own where there is none.
 
-    `given_name` tells its things on a cluster from those of other projects.
+    `names_targets` tells that the default targets are its own choice, and `given_name` its things
+    on a cluster from those of other projects.
     """
 
     root: Path
     config: Path | None = None
     gpus: dict[str, GpuType] = field(default_factory=dict)
     default_targets: tuple[str, ...] = TARGET_NAMES
+    names_targets: bool = False
     targets: dict[str, TargetSettings] = field(default_factory=dict)
     local: LocalSettings = field(default_factory=LocalSettings)
     policy: Policy = field(default_factory=Policy)

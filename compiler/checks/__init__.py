@@ -17,9 +17,10 @@ from compiler.checks.clashes import same_names as same_names
 from compiler.checks.code_files import code_files
 from compiler.checks.conditions import empty_loops, impossible_values
 from compiler.checks.images import images
+from compiler.checks.images import missing_images as missing_images
 from compiler.checks.injection import injection
 from compiler.checks.kubernetes import labels, objects, tolerations, user
-from compiler.checks.machines import amounts, gpu_nodes
+from compiler.checks.machines import amounts, amounts_from_params, gpu_nodes
 from compiler.checks.misspelt import settle_sides as settle_sides
 from compiler.checks.mounts import hidden_folders, least_memory, mounts, shared_memory
 from compiler.checks.overlays import changes_nothing as changes_nothing
@@ -109,6 +110,7 @@ def check(
         if step.name not in flawed:
             found += (finding for one in STEP_CHECKS for finding in one(step, project))
             found += python_signature(step, pipeline, project)
+            found += amounts_from_params(step, pipeline)
             for one_of_source in SOURCE_CHECKS:
                 found += one_of_source(step, pipeline, sources)
     return found

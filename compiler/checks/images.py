@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from compiler.diagnostics import Diagnostic, Span, error, warning
+from compiler.diagnostics import Diagnostic, Span, error, listing, warning
 from compiler.ir import Pipeline, Python, Script, Step
 from compiler.settings import Project
 
@@ -51,6 +51,23 @@ def images(pipeline: Pipeline, _: Project) -> Iterator[Diagnostic]:
         found = seen[key]
         if found:
             yield from _lacking(step, found["name"], step.image_span)
+
+
+def missing_images(pipeline: Pipeline, project: Project) -> Iterator[Diagnostic]:
+    """Steps without an image in a project that is compiled for engines, all of which need one."""
+    lacking = [step for step in pipeline.steps if step.image is None]
+    if not lacking or not project.names_targets:
+        return
+    names = project.default_targets
+    need = f"{listing(names)} {'need' if len(names) > 1 else 'needs'}"
+    if len(lacking) == len(pipeline.steps):
+        message = f"no step has an image, which {need}"
+        hint = "add one at the top, for all steps: `image: …`"
+        yield warning("MLC641", message, pipeline.span, hint=hint)
+        return
+    for step in lacking:
+        message = f"step `{step.name}` has no image, which {need}"
+        yield warning("MLC641", message, step.span, hint="add `image: …` to it, or at the top")
 
 
 def _parsed(image: str) -> re.Match[str] | None:

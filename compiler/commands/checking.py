@@ -8,7 +8,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from compiler import frontend
-from compiler.checks import changes_nothing, no_change
+from compiler.checks import changes_nothing, missing_images, no_change
 from compiler.diagnostics import Diagnostic, in_order
 from compiler.git import UNKNOWN
 
@@ -26,14 +26,17 @@ def check(document: frontend.Document, targets: Sequence[str] = ()) -> Checked:
         return Checked(document, frontend.check_part(document, git=UNKNOWN))
     plain = frontend.build(document, git=UNKNOWN)
     diagnostics, ignored = [*plain.diagnostics, *_losses(plain, targets)], plain.ignored
+    if plain.pipeline and not targets:
+        found = list(missing_images(plain.pipeline, document.project))
+        diagnostics += frontend.settle(found, plain) if found else []
     for profile in document.profiles:
         profiled = frontend.build(document, [profile], git=UNKNOWN)
         diagnostics += [*profiled.diagnostics, *_losses(profiled, targets)]
         ignored |= profiled.ignored
         if document.root and plain.pipeline and profiled.pipeline:
             same = changes_nothing(plain.pipeline, profiled.pipeline)
-            found = no_change(document.root, profile) if same else ()
-            diagnostics += frontend.settle(list(found), plain)
+            changes = no_change(document.root, profile) if same else ()
+            diagnostics += frontend.settle(list(changes), plain)
     loaded = replace(plain, diagnostics=in_order(diagnostics), ignored=ignored)
     return Checked(document, loaded)
 

@@ -9,7 +9,7 @@ from compiler.binding import Scope, Where, a_type, bind, bind_amount, origin
 from compiler.diagnostics import Related, Span, error, listing, nearest
 from compiler.expr import Expr, Literal, ValueType
 from compiler.nodes import Mapping, Node, Scalar, Sequence, mapping, text, texts, whole
-from compiler.quantities import duration, quantity, quantity_hint
+from compiler.quantities import duration, forgotten_unit, quantity, quantity_hint
 from compiler.resolve import VOLUME_KINDS
 from compiler.settings import GpuType, Project
 from compiler.values import to_text
@@ -28,10 +28,6 @@ def resources(node: Mapping | None, scope: Scope, project: Project) -> ir.Resour
     )
 
 
-# Less than this is a forgotten unit: `memory: 8` is 8 bytes.
-_LEAST_BYTES = 2**20
-
-
 def _amount(node: Mapping, key: str, scope: Scope) -> ir.Amount | None:
     entry = node.entries.get(key)
     if entry is None or not isinstance(entry.value, Mapping):
@@ -48,10 +44,13 @@ def _amount(node: Mapping, key: str, scope: Scope) -> ir.Amount | None:
             hint = quantity_hint(value)
             scope.diagnostics.append(error("MLC201", message, given.value.span, hint=hint))
             return None
-        if key != "cpu" and amount is not None and amount < _LEAST_BYTES:
-            number = str(value).rstrip("m")
-            message = f"`{key}` of {value} is {amount:f} bytes"
-            hint = f"give the unit: `{number}Gi` or `{number}Mi`" if amount else "leave it out"
+        small = (
+            forgotten_unit(key, value, amount)
+            if isinstance(value, str) and amount is not None
+            else None
+        )
+        if small is not None:
+            message, hint = small
             scope.diagnostics.append(error("MLC201", message, given.value.span, hint=hint))
             return None
     request, limit = sides.get("request"), sides.get("limit")

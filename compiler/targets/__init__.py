@@ -72,6 +72,9 @@ TARGETS = {
     "argo": "compiler.targets.argo",
 }
 
+# The reason that is told in words of its own: nothing is there that a target could do.
+NO_IMAGE = "give `image` to the step, or to all at the top"
+
 
 def target(name: str) -> Target:
     return cast(Target, importlib.import_module(TARGETS[name]))
@@ -119,6 +122,9 @@ def _finding(
     who = f"target {names[0]}" if len(names) == 1 else f"targets {', '.join(names)}"
     several = len(names) > 1
     hint = "; ".join(reasons)
+    if reasons == [NO_IMAGE]:
+        verb = "need" if several else "needs"
+        return error(code, f"{use.where} has no image, which {who} {verb}", use.span, hint=hint)
     if code == "MLC703":
         verb = "leave" if several else "leaves"
         return warning(code, f"{who} {verb} out {subject}, as accepted", use.span)

@@ -12,7 +12,7 @@ from compiler.expr import ArtifactType
 from compiler.ir import Command, Limits, Param, Pipeline, PipelineInput, Required, Script, Step
 from compiler.launch import Launch, Text
 from compiler.settings import TargetSettings
-from compiler.targets import Support
+from compiler.targets import NO_IMAGE, Support
 from compiler.targets.argo import memo
 from compiler.targets.argo.flowsupport import of_flow, of_parts, of_schedules
 from compiler.targets.argo.locations import scheme
@@ -148,8 +148,7 @@ def _of_step(
     if step.needs:
         yield exact("needs", where, step.span)
     if step.image is None:
-        reason = "a container needs an image; give `image` to the step, or to all at the top"
-        yield impossible("image", where, step.span, reason)
+        yield impossible("image", where, step.span, NO_IMAGE)
     elif "{{" in step.image:
         yield impossible("image", where, step.span, "Argo would act on the `{{` in it")
     else:

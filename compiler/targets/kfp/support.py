@@ -24,7 +24,7 @@ from compiler.ir import (
 )
 from compiler.launch import Launch, OutputPathOf, PathOf
 from compiler.settings import TargetSettings
-from compiler.targets import Support
+from compiler.targets import NO_IMAGE, Support
 from compiler.targets.kfp.carrying import MOST_PARAMETER_BYTES, altered, unwritable
 from compiler.targets.kfp.containers import container, has_shell, needs_shell
 from compiler.targets.kfp.executorspec import container_bytes
@@ -162,8 +162,7 @@ def _of_step(step: Step, launch: Launch, size: int) -> Iterator[Support]:
     if step.needs:
         yield exact("needs", where, step.span)
     if step.image is None:
-        reason = "a container needs an image; give `image` to the step, or to all at the top"
-        yield impossible("image", where, step.span, reason)
+        yield impossible("image", where, step.span, NO_IMAGE)
     else:
         yield exact("image", where, step.span)
     yield from of_resources(step)
