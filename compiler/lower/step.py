@@ -40,7 +40,8 @@ def lower_step(
     inputs_node, outputs_node = mapping(node.get("inputs")), mapping(node.get("outputs"))
     volumes_node = mapping(node.get("volumes"))
     volumes = settings.volumes(volumes_node, scope)
-    volume_names = frozenset(v.name for v in volumes) | _broken(volumes_node)
+    # One that is wrong in itself is declared all the same.
+    volume_names = frozenset(volumes_node.entries if volumes_node else ()) | _broken(volumes_node)
     step = scope.prefix + name.text
     for key in ("inputs", "outputs", "volumes"):
         scope.broken[f"step {key}"] = EVERYTHING if key in node.broken else frozenset()
