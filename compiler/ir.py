@@ -100,6 +100,7 @@ class Command(Struct, frozen=True):
 class Script(Struct, frozen=True):
     shell: Shell
     source: str
+    span: Span | None = None
 
 
 class Python(Struct, frozen=True):

@@ -156,7 +156,8 @@ class TestExtends:
               three: {steps: {other: {command: [ls]}}}
             """
         ).steps
-        assert one.program == ir.Script("sh", "echo")
+        assert isinstance(one.program, ir.Script)
+        assert (one.program.shell, one.program.source) == ("sh", "echo")
         assert [i.name for i in one.inputs] == ["n"] and one.outputs[0].name == "o"
         assert words(two) == ["'ls'"]
         assert three.name == "other"

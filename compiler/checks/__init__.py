@@ -16,6 +16,7 @@ from compiler.checks.clashes import Named as Named
 from compiler.checks.clashes import same_names as same_names
 from compiler.checks.code_files import code_files
 from compiler.checks.conditions import empty_loops, impossible_values
+from compiler.checks.evaluated import evaluated
 from compiler.checks.images import images
 from compiler.checks.images import missing_images as missing_images
 from compiler.checks.injection import injection
@@ -77,7 +78,7 @@ STEP_CHECKS: tuple[Callable[[Step, Project], Iterator[Diagnostic]], ...] = (
 # Of sound steps, with the text of the files that they come from.
 SOURCE_CHECKS: tuple[
     Callable[[Step, Pipeline, Mapping[str, SourceFile]], Iterator[Diagnostic]], ...
-] = (injection,)
+] = (injection, evaluated)
 REVIEWS: tuple[Callable[[Pipeline, Set[Read]], Iterator[Diagnostic]], ...] = (
     unread_params,
     unread_inputs,

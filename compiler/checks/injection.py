@@ -1,9 +1,4 @@
-"""Text from a run in the text of a program: what a user types would be read as code.
-
-A value is safe by its type (a number, a boolean), by its origin (a literal of the spec, a path or
-an identity that the engine makes), but not by an `enum` or a `pattern`: engines do not check these
-for what is typed into their own pages.
-"""
+"""Text from a run in the text of a program: what a user types would be read as code."""
 
 from __future__ import annotations
 
@@ -15,22 +10,22 @@ from msgspec import Struct
 
 from compiler import expr as ex
 from compiler.binding import place
+from compiler.checks.outside import AS_DATA, from_outside, reads_it
 from compiler.diagnostics import Diagnostic, Fix, Related, Span, error
-from compiler.ir import Command, Flag, Loop, Node, Pipeline, Step
+from compiler.ir import Command, Flag, Pipeline, Step
 from compiler.nodes import SourceFile
 from compiler.programs import (
     EXPRESSION,
     Text,
     moved,
     program_texts,
+    quotings,
+    read_as_code,
     scalar_at,
     variable_name,
 )
 from compiler.values import to_text
 
-_SAFE_KINDS = ("integer", "number", "boolean")
-# Of `run`, only its name is chosen by people; the others are made by the engine.
-_SAFE_FIELDS = ("id", "scheduled_at", "status")
 _BRANCH = re.compile(r"\bgit\.branch\b|\bgit\[['\"]branch['\"]\]")
 
 
@@ -52,9 +47,9 @@ def injection(
     for text in program_texts([word.text for word in words]):
         word = words[text.word]
         for at, part in word.expressions:
-            outside = _from_outside(part, step, pipeline)
+            outside = from_outside(part, step, pipeline)
             if outside is not None and at >= text.start:
-                yield _finding(text, word, part, outside, step, pipeline, sources)
+                yield _finding(text, word, at, part, outside, step, pipeline, sources)
         if word.whole is not None:
             yield from _branches(text, word.whole, sources)
 
@@ -86,56 +81,10 @@ def _word(value: ex.Expr) -> _Word:
     return _Word(text, tuple(expressions), value)
 
 
-def _from_outside(found: ex.Expr, step: Step, pipeline: Pipeline) -> ex.Expr | None:
-    """What of an expression is text that comes from outside of the spec."""
-    if _is_safe(found.type):
-        return None
-    match found:
-        case ex.ParamRef() | ex.PipelineInputRef():
-            return found
-        case ex.StepOutputRef():
-            return None if isinstance(found.type, ex.ArtifactType) else found
-        case ex.RunRef(field=field):
-            return None if field in _SAFE_FIELDS else found
-        case ex.InputRef(name=name):
-            return _from_outside(step.input(name).value, step, pipeline)
-        case ex.EachRef(loop=name):
-            loop = _loop(name, (*pipeline.nodes, *pipeline.finally_nodes))
-            axes = loop.axes if loop else ()
-            items = next((axis.items for axis in axes if axis.name == found.name), None)
-            if isinstance(items, ex.Literal):
-                return None
-            inner = _from_outside(items, step, pipeline) if items is not None else found
-            return found if inner is not None else None
-    for part in ex.walk(found):
-        if part is not found:
-            outside = _from_outside(part, step, pipeline)
-            if outside is not None:
-                return outside
-    return None
-
-
-def _is_safe(kind: ex.Type) -> bool:
-    """Whether no value of a type can hold more than a number or a boolean."""
-    if isinstance(kind, ex.ArtifactType):
-        return False
-    return kind.kind in _SAFE_KINDS or (
-        kind.kind == "array" and kind.items is not None and _is_safe(kind.items)
-    )
-
-
-def _loop(name: str, nodes: tuple[Node, ...]) -> Loop | None:
-    for node in nodes:
-        if isinstance(node, Loop):
-            found = node if node.name == name else _loop(name, node.body)
-            if found is not None:
-                return found
-    return None
-
-
 def _finding(
     text: Text,
     word: _Word,
+    at: int,
     part: ex.Expr,
     outside: ex.Expr,
     step: Step,
@@ -152,7 +101,7 @@ def _finding(
     if word.text[text.start :].strip() == EXPRESSION:
         hint = "write the program here, and let it take values from `env`"
     else:
-        hint = _hint(text, shown)
+        hint = _hint(text, shown, word.text, word.text[:at].count(EXPRESSION))
         file = sources.get(part.span.path)
         if file is not None:
             taken = frozenset(variable.name for variable in step.env)
@@ -192,12 +141,24 @@ def _names_branch(file: SourceFile) -> bool:
     return _BRANCH.search(file.text) is not None
 
 
-def _hint(text: Text, shown: str) -> str:
+def _hint(text: Text, shown: str, whole: str = "", number: int = 0) -> str:
     name = variable_name(shown)
-    if text.language.reads:
-        reads = text.language.reads.format(name=name).replace("${" + name + "}", f"${name}")
-        return f"give it a name under `env`, `{name}: ${{{{ {shown} }}}}`, and write {reads}"
-    return "hand it over as a word of its own, in a file, or by a small Python step"
+    if not text.language.reads:
+        return AS_DATA
+    given = f"give it a name under `env`, `{name}: ${{{{ {shown} }}}}`, and"
+    if text.language.dialect == "shell" and whole and not text.start:
+        code, quoting = read_as_code(whole).get(number), quotings(whole)[number]
+        if code is not None:
+            if code.language.reads:
+                reads = reads_it(code.language.reads, name)
+                return f"{given} let `{code.how}` take it by itself, in single quotes: {reads}"
+            return f"`{code.how}` reads a variable in its place as code too: {AS_DATA}"
+        pieces = whole.split(EXPRESSION)
+        if quoting == "double":
+            return f"{given} write ${name}, in the quotes that are there"
+        if quoting == "single" and not pieces[number].endswith("'"):
+            return f"{given} write '\"${name}\"', with these quotes inside of the others"
+    return f"{given} write {reads_it(text.language.reads, name)}"
 
 
 def _called(shown: str) -> str:

@@ -135,10 +135,8 @@ def _of_bash(source: Scalar, node: Mapping, scope: Scope) -> None:
     found = posix.bash_word(source.text, busybox=busybox)
     if found is None:
         return
-    before = source.text[: found[0]]
-    number, column = before.count("\n"), found[0] - before.rfind("\n") - 1
     word = source.text[slice(*found)].rstrip()
-    span = _in_line(source, number, column, column + len(word))
+    span = in_script(source, found[0], found[0] + len(word))
     message = f"`{_short(word)}` is bash's, and `sh`, which reads this script, does not know it"
     hint = "write `shell: bash` beside the script"
     if busybox:
@@ -167,6 +165,13 @@ def _with_bash(source: Scalar, node: Mapping) -> Fix | None:
 
 def _short(text: str) -> str:
     return text if len(text) <= 40 else f"{text[:39]}…"
+
+
+def in_script(source: Scalar, start: int, end: int) -> Span:
+    """The place of a part of a script that lies on one line."""
+    before = source.text[:start]
+    column = start - before.rfind("\n") - 1
+    return _in_line(source, before.count("\n"), column, column + end - start)
 
 
 def _in_line(source: Scalar, number: int, start: int, end: int) -> Span:

@@ -151,7 +151,7 @@ def _program(node: Mapping, scope: Scope) -> ir.Program:
         problem = carrying_problem(source.text)
         if problem:
             scope.diagnostics.append(error("MLC506", problem, source.span))
-        return ir.Script(cast(ir.Shell, shell_name or "sh"), source.text)
+        return ir.Script(cast(ir.Shell, shell_name or "sh"), source.text, source.span)
     function = node.get("python")
     if not isinstance(function, Scalar):
         return _NOTHING

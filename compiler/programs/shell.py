@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from compiler.programs.commandline import EXPRESSION, program_texts
+from compiler.programs.known import Language
 
 # None where no variable can stand for the expression.
 Quoting: TypeAlias = Literal["bare", "double", "single", "comment"] | None
@@ -39,6 +40,16 @@ class _Place(Struct, frozen=True):
     quoting: Quoting
 
 
+class Code(Struct, frozen=True):
+    """A program that reads a place of a shell's text as code: how it is given, its language,
+    whether the shell puts in variables there before, and whether they are all of its text."""
+
+    how: str
+    language: Language
+    puts_in: bool
+    is_whole: bool
+
+
 class _Command:
     """A simple command as far as it has been read."""
 
@@ -57,19 +68,25 @@ class _Command:
             self.words.append(self.word)
         self.word = None
 
-    def settled(self) -> Iterator[tuple[int, Quoting]]:
-        """What each expression in the command is, now that all of its words are known."""
+    def settled(self) -> Iterator[tuple[int, Quoting, Code | None]]:
+        """What each expression in the command is, now that all of its words are known, and who
+        reads it as code, if a program does."""
         self.end_word()
         first = 0
         while first < len(self.words) and _ASSIGNMENT.match(self.words[first]):
             first += 1
         command = self.words[first:]
-        code = {text.word + first for text in program_texts(command)}
+        code = {text.word + first: text for text in program_texts(command)}
         name = command[0] if command else ""
         evaluates = name in _EVALUATING or (name == "[[" and not _ARITHMETIC.isdisjoint(command))
         for place in self.places:
             unsafe = place.word == first or place.word in code or (evaluates and place.word > first)
-            yield place.number, None if unsafe else place.quoting
+            text = code.get(place.word)
+            read = None
+            if text is not None:
+                is_whole = self.words[place.word][text.start :] == EXPRESSION
+                read = Code(text.how, text.language, place.quoting != "single", is_whole)
+            yield place.number, None if unsafe else place.quoting, read
 
 
 def quotings(text: str) -> list[Quoting]:
@@ -82,12 +99,24 @@ def quotings(text: str) -> list[Quoting]:
     return [reader.found.get(number) for number in range(text.count(EXPRESSION))]
 
 
+def read_as_code(text: str) -> dict[int, Code]:
+    """The expressions in a POSIX shell's program text, by number, that are in words which another
+    program reads as code."""
+    reader = _Reader(text)
+    try:
+        reader.read()
+    except _Lost:
+        return {}
+    return reader.code
+
+
 class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
         self.number = 0
         self.found: dict[int, Quoting] = {}
+        self.code: dict[int, Code] = {}
 
     def read(self) -> None:
         # Open `(`, `$(` and `"`, each with the command around it.
@@ -215,4 +244,7 @@ class _Reader:
         self.at = at + 1
 
     def end(self, command: _Command) -> None:
-        self.found.update(command.settled())
+        for number, quoting, code in command.settled():
+            self.found[number] = quoting
+            if code is not None:
+                self.code[number] = code
