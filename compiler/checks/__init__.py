@@ -72,7 +72,6 @@ STEP_CHECKS: tuple[Callable[[Step, Project], Iterator[Diagnostic]], ...] = (
     labels,
     tolerations,
     user,
-    code_files,
     shell_signs,
 )
 # Of sound steps, with the text of the files that they come from.
@@ -112,6 +111,7 @@ def check(
             found += (finding for one in STEP_CHECKS for finding in one(step, project))
             found += python_signature(step, pipeline, project)
             found += amounts_from_params(step, pipeline)
+            found += code_files(step, project, sources)
             for one_of_source in SOURCE_CHECKS:
                 found += one_of_source(step, pipeline, sources)
     return found

@@ -7,11 +7,13 @@ relative paths count, of steps without a folder of their own.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from compiler.checks.places import part_of
 from compiler.diagnostics import Diagnostic, Span, nearest, warning
 from compiler.expr import Literal
 from compiler.ir import Command, Script, Step, Word
+from compiler.nodes import SourceFile
 from compiler.settings import Project
 
 # What runs a file, and how the names of such files end.
@@ -21,6 +23,9 @@ _ENDINGS = {
     **{"Rscript": ".R", "node": ".js", "perl": ".pl", "ruby": ".rb", "julia": ".jl"},
 }
 _RELATIVE = re.compile(r"(?:\./)?[\w-][\w.-]*(?:/[\w-][\w.-]*)*")
+# A file that is started by itself has a folder in its name.
+_STARTED = re.compile(r"(?:\./[\w-]|[\w-][\w.-]*/)[\w./-]*\.(?:sh|py|R|js|pl|rb|jl)")
+_STARTED_IN_SCRIPT = re.compile(rf"^[ \t]*(?:exec +)?({_STARTED.pattern})(?=\s|\Z)", re.M)
 _LINE = re.compile(r"^[ \t]*(?:exec +)?([\w]+)((?: +-[A-Za-z]+)*) +((?:\./)?[\w][\w./-]*)", re.M)
 # Options after which there is no file.
 _NO_FILE = re.compile(r"-\w*[cm]\w*")
@@ -28,7 +33,9 @@ _NO_FILE = re.compile(r"-\w*[cm]\w*")
 _MAY_HAVE = re.compile(r"\b(?:cd|pushd|git|curl|wget|unzip|tar|cp|mv|ln|aws|gsutil|pip)\b|<<")
 
 
-def code_files(step: Step, project: Project) -> Iterator[Diagnostic]:
+def code_files(
+    step: Step, project: Project, sources: Mapping[str, SourceFile]
+) -> Iterator[Diagnostic]:
     """A file that a step starts and that is not where it is started."""
     if step.workdir is not None:
         return
@@ -36,7 +43,9 @@ def code_files(step: Step, project: Project) -> Iterator[Diagnostic]:
     if isinstance(step.program, Command):
         named = _of_command(step.program)
     elif isinstance(step.program, Script) and step.program.shell != "python":
-        named = _of_script(step.program.source, step.span)
+        found = _of_script(step.program.source)
+        if found and not (project.root / found[0]).exists():
+            named = found[0], part_of(step.program, *found[1], sources) or step.span
     if named is None:
         return
     path, span = named
@@ -62,6 +71,8 @@ def _of_command(program: Command) -> tuple[str, Span] | None:
         if not isinstance(text, str) or _NO_FILE.fullmatch(text):
             return None
         if number == 0:
+            if _STARTED.fullmatch(text):
+                return text, value.span
             ending = _ENDINGS.get(text)
         elif ending is not None and not text.startswith("-"):
             is_file = text.endswith(ending) and _RELATIVE.fullmatch(text)
@@ -71,14 +82,23 @@ def _of_command(program: Command) -> tuple[str, Span] | None:
     return None
 
 
-def _of_script(source: str, span: Span) -> tuple[str, Span] | None:
-    if _MAY_HAVE.search(source):
-        return None
+def _of_script(source: str) -> tuple[str, tuple[int, int]] | None:
+    """The first such file and where it is named."""
+    named = []
     for found in _LINE.finditer(source):
         name, options, path = found.groups()
         ending = _ENDINGS.get(name)
+        if ending and path.endswith(ending) and not _NO_FILE.search(options):
+            named.append((found.start(3), path))
+    named += [(found.start(1), found[1]) for found in _STARTED_IN_SCRIPT.finditer(source)]
+    if not named or _MAY_HAVE.search(source):
+        return None
+    from compiler.programs import posix  # what few scripts need
+
+    bare = posix.unquoted(source)
+    for at, path in sorted(named):
         # What is named again may be made by the script itself.
         once = source.count(path.rpartition("/")[2]) == 1
-        if ending and path.endswith(ending) and once and not _NO_FILE.search(options):
-            return path, span
+        if once and bare is not None and bare[at : at + len(path)] == path:
+            return path, (at, at + len(path))
     return None

@@ -10,12 +10,12 @@ import re
 from collections.abc import Iterator, Mapping, Set
 
 from compiler.checks.outside import AS_DATA, from_outside, reads_it
+from compiler.checks.places import part_of
 from compiler.diagnostics import Diagnostic, Span, warning
 from compiler.expr import Literal
 from compiler.ir import Command, Pipeline, Script, Step, Word
-from compiler.lower.scripts import in_script
 from compiler.nodes import SourceFile
-from compiler.programs import EXPRESSION, Code, program_texts, read_as_code, scalar_at
+from compiler.programs import EXPRESSION, Code, program_texts, read_as_code
 from compiler.values import to_text
 
 _VARIABLE = re.compile(r"(?<!\\)\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
@@ -56,11 +56,7 @@ def _of_script(
     if not (step.inputs or step.env) or not (names := _given(step, pipeline)):
         return
     for within, code, name in _evaluated(script.source, names):
-        file = sources.get(script.span.path) if script.span else None
-        source = None
-        if file is not None and script.span is not None:
-            source = scalar_at(file, file.index(script.span.line, script.span.column))
-        span = in_script(source, *within) if source is not None else script.span or step.span
+        span = part_of(script, *within, sources) or step.span
         yield _of_variable(name, code, span)
 
 

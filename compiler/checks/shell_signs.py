@@ -14,6 +14,11 @@ from compiler.settings import Project
 _SIGN = re.compile(r"&&|\|\|?|\|&|[0-9&]?>{1,2}(?:&[0-9]|/\S*)?|2>\S+|<")
 # Behind an option these are separators and the like, as in `sort -t "|"`.
 _MAY_BE_DATA = {"|", "||", ">", "<", ">>"}
+# With a folder behind it; of a command that a shell would put in; of a name of the language.
+_WITH_PATH = re.compile(r"\$(?:\{[A-Za-z_]\w*\}|[A-Za-z_]\w*)/[\w./-]*")
+_COMMAND = re.compile(r"\$\([^()\0]+\)")
+_NAME = re.compile(r"\$((?:params|inputs|outputs|each|run|git)\.\w+|steps\.\w+\.outputs\.\w+)")
+_SET_BEFORE = re.compile(r"([A-Za-z_]\w*)=(\S*)")
 # What any of these starts with; most commands have none.
 _FIRST = tuple("|&<>$0123456789")
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
@@ -24,8 +29,13 @@ _OWN_USE = {"[", "awk", "envsubst", "expr", "find", "jq", "parallel", "test", "x
 def shell_signs(step: Step, _: Project) -> Iterator[Diagnostic]:
     """The first sign of a shell, and each variable, that the program gets as they are."""
     told, before = False, ""
+    yield from _set_before(step)
     for word, literal in _literals(step):
         variable = _VARIABLE.fullmatch(word)
+        if literal is not None and (hint := _longer(word)):
+            message = f"no shell reads a command, so `{word}` stays as it is"
+            yield warning("MLC464", message, literal.span, hint=hint)
+            continue
         if literal is not None and variable:
             message = f"no shell reads a command, so `{word}` stays as it is"
             hint = _hint(variable[1] or variable[2], step)
@@ -37,6 +47,31 @@ def shell_signs(step: Step, _: Project) -> Iterator[Diagnostic]:
                 hint = "write it as a `script`, or make steps of what it joins"
                 yield warning("MLC464", message, literal.span, hint=hint)
         before = word
+
+
+def _longer(word: str) -> str:
+    """What to write for a word that is more than one variable; "" where it is none."""
+    if word[:1] != "$":
+        return ""
+    name = _NAME.fullmatch(word)
+    if name is not None:
+        return f"write `${{{{ {name[1]} }}}}`"
+    if _WITH_PATH.fullmatch(word):
+        return "write it as a `script`, or the whole path"
+    return "write it as a `script`" if _COMMAND.fullmatch(word) else ""
+
+
+def _set_before(step: Step) -> Iterator[Diagnostic]:
+    """A variable that is set before the program, which a shell alone knows to do."""
+    words = step.program.arguments if isinstance(step.program, Command) else ()
+    first = words[0].value if len(words) > 1 and isinstance(words[0], Word) else None
+    if not isinstance(first, Literal) or not isinstance(first.value, str):
+        return
+    found = _SET_BEFORE.fullmatch(first.value)
+    if found is not None:
+        message = f"no shell reads a command, so `{first.value}` is the name of the program"
+        hint = f'set it in `env`: `env: {{{found[1]}: "{found[2]}"}}`'
+        yield warning("MLC464", message, first.span, hint=hint)
 
 
 def variables(step: Step) -> set[str]:
