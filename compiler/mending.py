@@ -13,9 +13,8 @@ from compiler.diagnostics import Edit, Fix, Span, is_too_many
 from compiler.nodes import Scalar, SourceFile, resolve_plain
 
 _MOST_SLIPS = 2
-_NO_LETTERS = re.compile(r"[^0-9]+")
 # What names a model among the words of a GPU's type: `a100`, `t4`, `80gb`.
-_MODEL = re.compile(r"[a-z]*[0-9][a-z0-9]*")
+_MODEL = r"[a-z]*[0-9][a-z0-9]*"
 _MANY = 100
 # Longer than any name or command: what is searched here takes its time.
 _LONG = 1000
@@ -89,8 +88,8 @@ def only_near(name: str, known: Iterable[str]) -> str | None:
 
 def same_model(name: str, known: Iterable[str]) -> list[str]:
     """The types of GPUs that are of the same model: an `a10` is no `a100`, nor is a `v100`."""
-    models = _MODEL.findall(_folded(name))
-    return [other for other in known if _MODEL.findall(_folded(other)) == models]
+    models = re.findall(_MODEL, _folded(name))
+    return [other for other in known if re.findall(_MODEL, _folded(other)) == models]
 
 
 def as_list(node: Scalar) -> Fix | None:
@@ -203,7 +202,7 @@ def _folded(name: str) -> str:
 
 
 def _numbers(name: str) -> list[str]:
-    return _NO_LETTERS.sub(" ", name).split()
+    return re.findall("[0-9]+", name)
 
 
 def _slips(one: str, other: str) -> int:

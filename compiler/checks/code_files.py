@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from compiler.checks.places import part_of
 from compiler.diagnostics import Diagnostic, Span, nearest, warning
 from compiler.expr import Literal
 from compiler.ir import Command, Script, Step, Word
@@ -24,8 +23,8 @@ _ENDINGS = {
 }
 _RELATIVE = re.compile(r"(?:\./)?[\w-][\w.-]*(?:/[\w-][\w.-]*)*")
 # A file that is started by itself has a folder in its name.
-_STARTED = re.compile(r"(?:\./[\w-]|[\w-][\w.-]*/)[\w./-]*\.(?:sh|py|R|js|pl|rb|jl)")
-_STARTED_IN_SCRIPT = re.compile(rf"^[ \t]*(?:exec +)?({_STARTED.pattern})(?=\s|\Z)", re.M)
+_STARTED = r"(?:\./[\w-]|[\w-][\w.-]*/)[\w./-]*\.(?:sh|py|R|js|pl|rb|jl)"
+_STARTED_IN_SCRIPT = rf"(?m)^[ \t]*(?:exec +)?({_STARTED})(?=\s|\Z)"
 _LINE = re.compile(r"^[ \t]*(?:exec +)?([\w]+)((?: +-[A-Za-z]+)*) +((?:\./)?[\w][\w./-]*)", re.M)
 # Options after which there is no file.
 _NO_FILE = re.compile(r"-\w*[cm]\w*")
@@ -45,6 +44,8 @@ def code_files(
     elif isinstance(step.program, Script) and step.program.shell != "python":
         found = _of_script(step.program.source)
         if found and not (project.root / found[0]).exists():
+            from compiler.checks.places import part_of  # what few scripts need
+
             named = found[0], part_of(step.program, *found[1], sources) or step.span
     if named is None:
         return
@@ -71,7 +72,7 @@ def _of_command(program: Command) -> tuple[str, Span] | None:
         if not isinstance(text, str) or _NO_FILE.fullmatch(text):
             return None
         if number == 0:
-            if _STARTED.fullmatch(text):
+            if "/" in text and text[0] != "/" and re.fullmatch(_STARTED, text):
                 return text, value.span
             ending = _ENDINGS.get(text)
         elif ending is not None and not text.startswith("-"):
@@ -84,13 +85,17 @@ def _of_command(program: Command) -> tuple[str, Span] | None:
 
 def _of_script(source: str) -> tuple[str, tuple[int, int]] | None:
     """The first such file and where it is named."""
+    if not any(ending in source for ending in _ENDINGS.values()):
+        return None
     named = []
     for found in _LINE.finditer(source):
         name, options, path = found.groups()
         ending = _ENDINGS.get(name)
         if ending and path.endswith(ending) and not _NO_FILE.search(options):
             named.append((found.start(3), path))
-    named += [(found.start(1), found[1]) for found in _STARTED_IN_SCRIPT.finditer(source)]
+    if "/" in source:
+        own = re.finditer(_STARTED_IN_SCRIPT, source)
+        named += [(found.start(1), found[1]) for found in own]
     if not named or _MAY_HAVE.search(source):
         return None
     from compiler.programs import posix  # what few scripts need

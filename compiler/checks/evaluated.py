@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator, Mapping, Set
 
 from compiler.checks.outside import AS_DATA, from_outside, reads_it
-from compiler.checks.places import part_of
 from compiler.diagnostics import Diagnostic, Span, warning
 from compiler.expr import Literal
 from compiler.ir import Command, Pipeline, Script, Step, Word
@@ -56,6 +55,8 @@ def _of_script(
     if not (step.inputs or step.env) or not (names := _given(step, pipeline)):
         return
     for within, code, name in _evaluated(script.source, names):
+        from compiler.checks.places import part_of  # what few scripts need
+
         span = part_of(script, *within, sources) or step.span
         yield _of_variable(name, code, span)
 

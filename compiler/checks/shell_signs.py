@@ -14,11 +14,12 @@ from compiler.settings import Project
 _SIGN = re.compile(r"&&|\|\|?|\|&|[0-9&]?>{1,2}(?:&[0-9]|/\S*)?|2>\S+|<")
 # Behind an option these are separators and the like, as in `sort -t "|"`.
 _MAY_BE_DATA = {"|", "||", ">", "<", ">>"}
-# With a folder behind it; of a command that a shell would put in; of a name of the language.
-_WITH_PATH = re.compile(r"\$(?:\{[A-Za-z_]\w*\}|[A-Za-z_]\w*)/[\w./-]*")
-_COMMAND = re.compile(r"\$\([^()\0]+\)")
-_NAME = re.compile(r"\$((?:params|inputs|outputs|each|run|git)\.\w+|steps\.\w+\.outputs\.\w+)")
-_SET_BEFORE = re.compile(r"([A-Za-z_]\w*)=(\S*)")
+# Compiled where a word starts so: a variable with a folder behind it, a command that a shell would
+# put in, a name of the language.
+_WITH_PATH = r"\$(?:\{[A-Za-z_]\w*\}|[A-Za-z_]\w*)/[\w./-]*"
+_COMMAND = r"\$\([^()\0]+\)"
+_NAME = r"\$((?:params|inputs|outputs|each|run|git)\.\w+|steps\.\w+\.outputs\.\w+)"
+_SET_BEFORE = r"([A-Za-z_]\w*)=(\S*)"
 # What any of these starts with; most commands have none.
 _FIRST = tuple("|&<>$0123456789")
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
@@ -53,21 +54,21 @@ def _longer(word: str) -> str:
     """What to write for a word that is more than one variable; "" where it is none."""
     if word[:1] != "$":
         return ""
-    name = _NAME.fullmatch(word)
+    name = re.fullmatch(_NAME, word)
     if name is not None:
         return f"write `${{{{ {name[1]} }}}}`"
-    if _WITH_PATH.fullmatch(word):
+    if re.fullmatch(_WITH_PATH, word):
         return "write it as a `script`, or the whole path"
-    return "write it as a `script`" if _COMMAND.fullmatch(word) else ""
+    return "write it as a `script`" if re.fullmatch(_COMMAND, word) else ""
 
 
 def _set_before(step: Step) -> Iterator[Diagnostic]:
     """A variable that is set before the program, which a shell alone knows to do."""
     words = step.program.arguments if isinstance(step.program, Command) else ()
     first = words[0].value if len(words) > 1 and isinstance(words[0], Word) else None
-    if not isinstance(first, Literal) or not isinstance(first.value, str):
+    if not isinstance(first, Literal) or not isinstance(first.value, str) or "=" not in first.value:
         return
-    found = _SET_BEFORE.fullmatch(first.value)
+    found = re.fullmatch(_SET_BEFORE, first.value)
     if found is not None:
         message = f"no shell reads a command, so `{first.value}` is the name of the program"
         hint = f'set it in `env`: `env: {{{found[1]}: "{found[2]}"}}`'

@@ -25,13 +25,13 @@ _DATA = {"Dataset", "Artifact"}
 _PUT_TOGETHER = re.compile(r"INPUT_(?!\w)")
 
 # What may read an environment, in Python and in a shell: also by modules of which nothing is known.
-_ENVIRONMENT = re.compile(
-    r"environ|getenv|OUTPUT_(?!\w)|import_|importlib|runpy|subprocess|\.system|popen|spawn|exec"
+# Compiled where it is asked for, which is seldom.
+_ENVIRONMENT = (
+    r"(?m)environ|getenv|OUTPUT_(?!\w)|import_|importlib|runpy|subprocess|\.system|popen|spawn|exec"
     r"|^\s*(?:from|import)\s+(?!(?:json|os|sys|re|math|csv|time|random|pathlib|datetime|pickle"
-    r"|numpy|pandas|collections|itertools|statistics|shutil|hashlib|glob|io|logging)\b[^,;\n]*$)",
-    re.MULTILINE,
+    r"|numpy|pandas|collections|itertools|statistics|shutil|hashlib|glob|io|logging)\b[^,;\n]*$)"
 )
-_ENVIRONMENT_OF_SHELL = re.compile(r"\b(?:env|printenv|compgen|eval|declare)\b|OUTPUT_(?!\w)|\$\{!")
+_ENVIRONMENT_OF_SHELL = r"\b(?:env|printenv|compgen|eval|declare)\b|OUTPUT_(?!\w)|\$\{!"
 
 
 def unread_params(pipeline: Pipeline, reads: Set[Read]) -> Iterator[Diagnostic]:
@@ -148,10 +148,10 @@ def unread_lists(pipeline: Pipeline, reads: Set[Read]) -> Iterator[Diagnostic]:
 def _asks_for_no_other(script: Script) -> bool:
     """Whether a script surely reads no variables but those that it names."""
     if script.shell == "python":
-        return not _ENVIRONMENT.search(script.source)
+        return not re.search(_ENVIRONMENT, script.source)
     from compiler.programs import posix
 
-    if _ENVIRONMENT_OF_SHELL.search(script.source):
+    if re.search(_ENVIRONMENT_OF_SHELL, script.source):
         return False
     return "GITHUB_OUTPUT" in script.source or posix.starts_only_simple(script.source)
 

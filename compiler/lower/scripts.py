@@ -21,7 +21,7 @@ _LONGEST = 200_000
 # Most scripts have none of these, and are not read for what bash alone knows.
 _OF_BASH = ("pipefail", "[[", "<<<", "<(", "=(", "function ", "function\t", "source ", "source\t")
 # Their /bin/sh is BusyBox, and there is no bash.
-_BUSYBOX = re.compile(r"(?:\A|[/:-])(?:alpine|busybox)(?![a-z])")
+_BUSYBOX = r"(?:\A|[/:-])(?:alpine|busybox)(?![a-z])"
 
 
 def check_script(source: Scalar, node: Mapping, shell: str, scope: Scope) -> None:
@@ -131,7 +131,7 @@ def _of_bash(source: Scalar, node: Mapping, scope: Scope) -> None:
     """Warn of what `sh` does not know, in a script that it reads."""
     from compiler.programs import posix
 
-    busybox = _BUSYBOX.search(text(node.get("image")) or "") is not None
+    busybox = re.search(_BUSYBOX, text(node.get("image")) or "") is not None
     found = posix.bash_word(source.text, busybox=busybox)
     if found is None:
         return

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from compiler.programs.commandline import EXPRESSION, program_texts
-from compiler.programs.known import Language
+from compiler.programs.known import FIRST_LETTERS, Language
 
 # None where no variable can stand for the expression.
 Quoting: TypeAlias = Literal["bare", "double", "single", "comment"] | None
@@ -25,6 +25,9 @@ _EVALUATING = {
     *("unset", "read", "source", ".", "mapfile", "readarray", "getopts", "printf -v", "coproc"),
 }
 _ARITHMETIC = {"-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-v"}
+# What means nothing by itself, in quotes and outside of them.
+_PLAIN = re.compile(r"[A-Za-z0-9_./:,%+-]+")
+_LETTERS = re.compile("[A-Za-z]+")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
 
 
@@ -102,6 +105,8 @@ def quotings(text: str) -> list[Quoting]:
 def read_as_code(text: str) -> dict[int, Code]:
     """The expressions in a POSIX shell's program text, by number, that are in words which another
     program reads as code."""
+    if FIRST_LETTERS.isdisjoint(_LETTERS.findall(text)):
+        return {}
     reader = _Reader(text)
     try:
         reader.read()
@@ -123,6 +128,11 @@ class _Reader:
         frames: list[tuple[str, _Command]] = [("", _Command())]
         while self.at < len(self.text):
             mode, command = frames[-1]
+            if plain := _PLAIN.match(self.text, self.at):
+                self.at = plain.end()
+                command.add(plain[0])
+                self.no_case(mode, command)
+                continue
             char = self.text[self.at]
             following = self.text[self.at + 1 : self.at + 2]
             self.at += 1
@@ -196,8 +206,11 @@ class _Reader:
                 frames.append(("(", _Command()))
         else:
             command.add(char)
-            if command.word == "case" and mode == "(" and not command.words:
-                raise _Lost
+            self.no_case(mode, command)
+
+    def no_case(self, mode: str, command: _Command) -> None:
+        if mode == "(" and command.word == "case" and not command.words:
+            raise _Lost
 
     def expression(self, command: _Command, quoting: Quoting) -> None:
         command.add(EXPRESSION)
@@ -209,13 +222,11 @@ class _Reader:
         if end < 0:
             raise _Lost
         command.add("")
-        while self.at < end:
-            char = self.text[self.at]
-            self.at += 1
-            if char == EXPRESSION:
-                self.expression(command, "single")
-            else:
-                command.add(char)
+        first, *others = self.text[self.at : end].split(EXPRESSION)
+        command.add(first)
+        for piece in others:
+            self.expression(command, "single")
+            command.add(piece)
         self.at = end + 1
 
     def comment(self, end: int) -> None:
