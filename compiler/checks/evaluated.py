@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Set
 
-from compiler.checks.outside import AS_DATA, from_outside, reads_it
+from compiler.checks.injection import AS_DATA, from_outside, reads_it
 from compiler.diagnostics import Diagnostic, Span, warning
 from compiler.expr import Literal
 from compiler.ir import Command, Pipeline, Script, Step, Word
