@@ -15,6 +15,7 @@ _MOUNT = re.compile(r"[^:\s]+:(/[^:\s]*)(?::(?:ro|rw))?")
 # Signs that a shell does something with; quotes alone only hold words together.
 _OF_SHELL = re.compile(r"^[A-Za-z_]\w*=|&&|\|\||[|;<>`]|\$\w|\$\(|\$\{(?!\{)|&$|(?<!\S)\*|\*(?!\S)")
 _LONGEST = 60
+_EACH = re.compile(r"\$\{\{\s*each\.([a-z][a-z0-9_]*)")
 _FOR_EACH_KEY = {
     "foreach": "name the list, `foreach: {item: […]}`, and write `${{ each.item }}` in the step",
     "schedules": 'give it a name instead of the dash, `nightly: {cron: "0 3 * * *"}`',
@@ -43,6 +44,15 @@ def named(node: Sequence, name: str) -> str:
                 return f"write each as `{inner.text}: …`, a name and its value"
             return f"the names are keys: write `{inner.text}: …` instead of the dash and its name"
     return "" if first is not None else f"leave `{name}` out, or give it a first entry"
+
+
+def named_list(node: Scalar) -> str:
+    """What to write for a list to loop over that has no name: that by which it is used below."""
+    used = _EACH.search(node.file.text, node.end.index)
+    name = used[1] if used else "item"
+    quote = "'" if '"' in node.text else '"'
+    hint = f"name it: `foreach: {{{name}: {quote}{node.text}{quote}}}`"
+    return hint if used else f"{hint}, and write `${{{{ each.item }}}}` in the step"
 
 
 def line_of_shell(text: str) -> str:

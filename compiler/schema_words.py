@@ -162,6 +162,10 @@ def wrong_type(node: Node, wanted: list[Schema], name: str) -> Diagnostic:
     subject = f"`{name}`" if name else "this"
     titles = list(dict.fromkeys(t for schema in wanted for t in _titles(schema)))
     if isinstance(node, Scalar) and "${{" in node.text and titles != ["a list"]:
+        if name == "foreach":
+            hint = schema_hints.named_list(node)
+            message = "`foreach` takes lists by name, found one without"
+            return error("MLC103", message, node.span, hint=hint)
         return refused_expression(node, name)
     found = _PLAIN[json_type(node)]
     hint, fix = "", None

@@ -285,10 +285,16 @@ class _Binder:
         item = self.scope.each.get(name.name)
         self.scope.reads.add(("each", item.loop if item else "", name.name))
         if item is None:
+            if name.name in self.scope.each_inside and self.where is Where.WHEN:
+                message = "`when` beside `foreach` is looked at once, before there is an item"
+                hint = (
+                    "to skip single rounds keep `foreach` here, and put the rest with this `when` "
+                    "in a step below: `steps: {NAME: …}`"
+                )
+                raise self.fail("MLC308", message, path.root, hint)
             none = "`each` is for steps with `foreach`, and what is in them"
-            raise self.unknown(
-                "MLC305", "list to loop over", name, list(self.scope.each), none=none
-            )
+            names, broken = list(self.scope.each), self.scope.broken.get("each", frozenset())
+            raise self.unknown("MLC305", "list to loop over", name, names, broken, none)
         found = item.type
         known = item.fields
         for field in fields:

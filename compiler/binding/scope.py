@@ -138,7 +138,8 @@ class Scope(Struct):
     `removed` tells where entries of a base were taken out, by key (`steps`, `params`, `inputs`) and
     name. `items_used` tells where the `items` of which steps were asked for since it was emptied.
 
-    `level` names the loops around what is bound now and `each` their items. In `finally`,
+    `level` names the loops around what is bound now and `each` their items, `each_inside` those of
+    a loop while the condition beside its `foreach` is bound. In `finally`,
     `steps` are those of `finally` and `main_steps` those that it can't take anything from.
 
     In an algorithm that is used as a step, `prefix` comes before the names of its steps and loops
@@ -171,6 +172,7 @@ class Scope(Struct):
     flawed: set[str] = field(default_factory=set)
     level: tuple[str, ...] = ()
     each: dict[str, Item] = field(default_factory=dict)
+    each_inside: dict[str, Item] = field(default_factory=dict)
     main_steps: frozenset[str] | None = None
     prefix: str = ""
     given: dict[str, ex.Expr] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from compiler.binding import Scope, bind_condition
 from compiler.compose import Library
 from compiler.diagnostics import Related, error, has_errors, listing, nearest
 from compiler.lower.needs import Need, Needs
-from compiler.lower.outline import Lists, bind_lists
+from compiler.lower.outline import Lists, bind_lists, note_broken
 from compiler.lower.step import lower_step
 from compiler.lower.used import lower_used
 from compiler.nodes import Mapping, Node, Scalar, Sequence, mapping, text, whole
@@ -73,9 +73,14 @@ class _Lowering(Struct, frozen=True):
                 message = "`parallel` goes with `foreach`"
                 hint = "`limits.parallel` is for the steps of a run"
                 scope.diagnostics.append(error("MLC105", message, parallel.key.span, hint=hint))
-            return self.plain(name, node, form, Around(around.when, needs))
+            outer = note_broken(node, scope)
+            plain = self.plain(name, node, form, Around(around.when, needs))
+            scope.broken["each"] = outer
+            return plain
         scope.inside(loop, {}, {}, frozenset())
+        scope.each_inside = lists.each
         when = conjunction((*around.when, *self.condition(node)))
+        scope.each_inside = {}
         scope.level, scope.each = (*level, loop), {**each, **lists.each}
         body = self.plain(name, node, form, Around(), looped=True)
         scope.level, scope.each = level, each

@@ -139,8 +139,18 @@ def _bind_lists(steps: Mapping | None, scope: Scope, found: dict[str, Lists]) ->
             scope.level, scope.each = (*level, loop), {**each, **made.each}
         inner = mapping(node.get("steps"))
         if inner is not None:
+            outer = note_broken(node, scope)
             _bind_lists(inner, scope, found)
+            scope.broken["each"] = outer
         scope.level, scope.each = level, each
+
+
+def note_broken(node: Mapping, scope: Scope) -> frozenset[str]:
+    """Enter a step or group, whose `foreach` may be wrong as a whole so that nothing is known of
+    its lists; gives what was noted so of the loops around it."""
+    outer = scope.broken.get("each", frozenset())
+    scope.broken["each"] = EVERYTHING if "foreach" in node.broken else outer
+    return outer
 
 
 def _lists(loop: str, node: Mapping, scope: Scope) -> Lists:
