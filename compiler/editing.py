@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from compiler import schema
 from compiler.codes import CODES
-from compiler.schema_words import Schema
+from compiler.schema_hints import Schema
 
 
 class Known(Struct, frozen=True):

@@ -13,11 +13,11 @@ import functools
 import json
 from collections.abc import Iterable
 
-from compiler import mending, quantities, resources, values
+from compiler import mending, quantities, resources, schema_hints, values
 from compiler import schema_words as words
 from compiler.diagnostics import Diagnostic, Related, Span, error, listing
 from compiler.nodes import Mapping, Node, Scalar, Sequence, text
-from compiler.schema_words import Schema
+from compiler.schema_hints import Schema
 
 # What a schema can say of a scalar beyond its type.
 _BEYOND_TYPE = {"const", "enum", "format", "minLength", "pattern", "minimum", "maximum"}
@@ -141,6 +141,11 @@ class _Checker:
         present = dict.fromkeys(node.entries).keys()  # as it was: wrong ones are taken out
         # An alias leads here again: what was taken out the first time is not missing now.
         broken: set[str] = set(node.broken)
+        for owner, keys in schema_hints.outdented(node, additional) if not properties else ():
+            self.fail(words.beside(node, owner, keys))
+            broken.add(owner)
+            for key in (owner, *keys):
+                del node.entries[key]
         for key, entry in list(node.entries.items()):
             inner = properties.get(key) or additional
             if inner is True:

@@ -3,10 +3,13 @@ them, as other tools have it, a line of a shell for a list of words."""
 
 from __future__ import annotations
 
+import itertools
 import re
+from typing import Any
 
-from compiler.nodes import Mapping, Scalar, Sequence
+from compiler.nodes import Mapping, Node, Scalar, Sequence
 
+Schema = dict[str, Any]
 # Keys under which others give the items of a list their names.
 _NAMES = ("name", "id", "key")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,59}")
@@ -14,7 +17,12 @@ _SETTING = re.compile(r"([A-Za-z_]\w{0,59})=")
 _MOUNT = re.compile(r"[^:\s]+:(/[^:\s]*)(?::(?:ro|rw))?")
 # Signs that a shell does something with; quotes alone only hold words together.
 _OF_SHELL = re.compile(r"^[A-Za-z_]\w*=|&&|\|\||[|;<>`]|\$\w|\$\(|\$\{(?!\{)|&$|(?<!\S)\*|\*(?!\S)")
+# How Kubernetes and others name what stands in a secret, without case and `_`.
+_OF_SECRET = ("secret", "secretkeyref", "secretref", "fromsecret")
+_SECRETS_NAME = re.compile(r"[A-Za-z0-9._-]+")
 _LONGEST = 60
+_NO_SPACE = re.compile(r"([A-Za-z_][\w-]*):(?!//)\S")
+_URI = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"'\\]+\Z")
 _EACH = re.compile(r"\$\{\{\s*each\.([a-z][a-z0-9_]*)")
 _FOR_EACH_KEY = {
     "foreach": "name the list, `foreach: {item: […]}`, and write `${{ each.item }}` in the step",
@@ -81,6 +89,50 @@ def _item(word: str) -> str:
     return word
 
 
+def outdented(node: Mapping, schema: Schema | bool) -> list[tuple[str, list[str]]]:
+    """Names without a value, each with the keys right behind it that can only be meant to stand
+    in it, as `command` behind the name of a step."""
+    entries = node.entries
+    if all(e.value.text or e.value.style for e in entries.values() if isinstance(e.value, Scalar)):
+        return []
+    branches = schema.get("oneOf", [schema]) if isinstance(schema, dict) else []
+    if any("properties" not in one and one.get("type") != "null" for one in branches):
+        return []  # these keys are names here as good as others: a param that is called `default`
+    known = set().union(*map(_keys, branches))
+    names = list(entries)
+    found = []
+    for at, name in enumerate(names):
+        value = entries[name].value
+        if not isinstance(value, Scalar) or value.text or value.style or name in known:
+            continue
+        behind = list(itertools.takewhile(known.__contains__, names[at + 1 :]))
+        # A mapping might be what the name says: a step that is called `env`.
+        values = [entries[key].value for key in behind]
+        if any(isinstance(v, Sequence) or (isinstance(v, Scalar) and v.value) for v in values):
+            found.append((name, behind))
+    return found if not node.file.text.startswith("{", node.start.index) else []
+
+
+def _keys(schema: Schema) -> set[str]:
+    """The keys of the mappings that a schema takes."""
+    found = set(schema.get("properties", ()))
+    return found.union(*(_keys(branch) for branch in schema.get("oneOf", ())))
+
+
+def without_space(text: str, wanted: list[Schema]) -> str:
+    """What to write for a key and its value that have no space between them; "" for other text."""
+    found = _NO_SPACE.match(text)
+    if found and any(found[1] in _keys(schema) or _is_open(schema) for schema in wanted):
+        return f"a space is missing after `{found[1]}:`"
+    if _URI.match(text) and any({"type", "default"} <= _keys(schema) for schema in wanted):
+        return f'write `{{default: "{text}"}}`'
+    return ""
+
+
+def _is_open(schema: Schema) -> bool:
+    return isinstance(schema.get("additionalProperties"), dict)
+
+
 def in_list(node: Mapping, name: str) -> str:
     """What to write for a mapping where a list, or a word of a list, is wanted."""
     key = next(iter(node.entries), None)
@@ -89,6 +141,25 @@ def in_list(node: Mapping, name: str) -> str:
     if name == "command" and key is not None:
         return f"flags with their values stand in `args`: `- {key}: …`"
     return ""
+
+
+def of_secret(node: Mapping) -> str:
+    """What to write for a variable that says in another tool's words which secret it is from."""
+    inner = node.get("valueFrom") or node.get("value_from")
+    place = inner if isinstance(inner, Mapping) else node
+    for word, entry in place:
+        if word.casefold().replace("_", "") in _OF_SECRET:
+            own = entry.value if isinstance(entry.value, Mapping) else place
+            names = (own.get("name") or entry.value, own.get("key"))
+            shown = "".join(_accessor(*pair) for pair in zip(names, ("NAME", "KEY"), strict=True))
+            return f'write "${{{{ secrets{shown} }}}}"'
+    return ""
+
+
+def _accessor(found: Node | None, otherwise: str) -> str:
+    name = found.text if isinstance(found, Scalar) else ""
+    name = name if _SECRETS_NAME.fullmatch(name) else otherwise
+    return f".{name}" if name.isidentifier() else f"['{name}']"
 
 
 def typed(node: Scalar, schema: dict[str, object]) -> str:

@@ -8,10 +8,9 @@ from collections.abc import Set
 from typing import Any
 
 from compiler import mending, schema_hints, synonyms
-from compiler.diagnostics import Diagnostic, Fix, error, is_too_many, listing, nearest
+from compiler.diagnostics import Diagnostic, Fix, Related, error, is_too_many, listing, nearest
 from compiler.nodes import Mapping, Node, Scalar, Sequence
-
-Schema = dict[str, Any]
+from compiler.schema_hints import Schema
 
 _PLAIN = {
     "string": "text",
@@ -29,10 +28,6 @@ _SUBJECTS = {
     "definition of the parameter": "the definition of a parameter",
     "project": "the project's configuration",
 }
-# How Kubernetes and others name what stands in a secret, without case and `_`.
-_OF_SECRET = ("secret", "secretkeyref", "secretref", "fromsecret")
-_SECRETS_NAME = re.compile(r"[A-Za-z0-9._-]+")
-_NO_SPACE = re.compile(r"[A-Za-z_][\w-]*:\S")
 _JSON_TYPES = {bool: "boolean", int: "integer", str: "string", type(None): "null"}
 
 
@@ -116,6 +111,18 @@ def _owned(key: str, properties: dict[str, Schema]) -> tuple[str, str | None]:
     return key, None
 
 
+def beside(node: Mapping, owner: str, keys: list[str]) -> Diagnostic:
+    """Of an entry without a value, and what is meant for it beside it."""
+    listed = listing(keys)
+    message = f"`{owner}` is empty: {listed} {'stands' if len(keys) == 1 else 'stand'} beside it"
+    hint = (
+        f"indent {listed} by two more spaces, so that {'it is' if len(keys) == 1 else 'they are'}"
+    )
+    related = (Related(f"`{keys[0]}` is here", node.entries[keys[0]].key.span),)
+    span = node.entries[owner].key.span
+    return error("MLC103", message, span, hint=f"{hint} in `{owner}`", related=related)
+
+
 def missing_key(key: str, schema: Schema, inner: Schema, place: Node, name: str) -> Diagnostic:
     subject = f"{noun(schema)} `{name}`" if name else f"the {noun(schema)}"
     examples: list[Any] = inner.get("examples") or inner.get("enum") or ["…"]
@@ -137,25 +144,6 @@ def _head_line(key: str, line: str, root: Mapping) -> Fix | None:
     if key == "kind" and "steps" in root.entries:
         return mending.inserted_line(root.file, before.span.end_line + 1 if before else first, line)
     return None
-
-
-def _of_secret(node: Mapping) -> str:
-    """What to write for a variable that says in another tool's words which secret it is from."""
-    inner = node.get("valueFrom") or node.get("value_from")
-    place = inner if isinstance(inner, Mapping) else node
-    for word, entry in place:
-        if word.casefold().replace("_", "") in _OF_SECRET:
-            own = entry.value if isinstance(entry.value, Mapping) else place
-            names = (own.get("name") or entry.value, own.get("key"))
-            shown = "".join(_accessor(*pair) for pair in zip(names, ("NAME", "KEY"), strict=True))
-            return f'write "${{{{ secrets{shown} }}}}"'
-    return ""
-
-
-def _accessor(found: Node | None, otherwise: str) -> str:
-    name = found.text if isinstance(found, Scalar) else ""
-    name = name if _SECRETS_NAME.fullmatch(name) else otherwise
-    return f".{name}" if name.isidentifier() else f"['{name}']"
 
 
 def wrong_type(node: Node, wanted: list[Schema], name: str) -> Diagnostic:
@@ -180,14 +168,16 @@ def wrong_type(node: Node, wanted: list[Schema], name: str) -> Diagnostic:
             hint = _as_list(node.text, name)
         elif name in ("command", "args") and node.plain and node.value is None:
             hint = f'take it out; for text, quote it: "{node.text}"' if node.text else ""
-        elif node.plain and (key := _NO_SPACE.match(node.text)):
-            hint = f"a space is missing after `{key[0][:-1]}`"
+        elif node.style in ("", "'", '"'):
+            hint = schema_hints.without_space(node.text, wanted)
         fix = _retyped(node, titles, name, {t for w in wanted for t in _types(w)})
         definition = next(filter(None, (schema_hints.typed(node, w) for w in wanted)), "")
         if definition:
             hint, fix = f"write `{definition}`", mending.rewritten(node, definition)
     elif isinstance(node, Mapping):
-        hint = _of_secret(node) if "text" in titles else schema_hints.in_list(node, name)
+        hint = (
+            schema_hints.of_secret(node) if "text" in titles else schema_hints.in_list(node, name)
+        )
     elif isinstance(node, Sequence) and "a mapping" in titles:
         hint = schema_hints.named(node, name)
     message = f"{subject} takes {_either(titles)}, found {found}"
