@@ -17,6 +17,7 @@ from compiler.nodes import Mapping, Node, Scalar, SourceFile
 _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7})(?: |$)", re.MULTILINE)
 _BLOCK = re.compile(r"[|>][-+0-9]{0,2}[ \t]*(?:#.*)?$")
 _OPENING = {"]": "[", "}": "{"}
+_LONGEST = 60
 _KEY = re.compile(r"[\w.-]+")
 
 
@@ -125,9 +126,13 @@ def _colon(file: SourceFile, index: int) -> Diagnostic:
     before = text[_line(file, index) : index]
     if "${{" in before:
         return _wrong("`: ` inside a plain value", file, index, 'quote the expression: "${{ … }}"')
-    if re.match(r"\s*(?:- +)*[\w.-]+: ", before):
-        value = before.partition(": ")[2].strip()
-        hint = f"quote the value: {_quoted(value + ': …')}"
+    line = re.match(r"\s*(?:- +)*(?P<key>[\w.-]+): +", before)
+    if line:
+        start = _line(file, index) + line.end()
+        value = text[start : _end(text, start)].partition(" #")[0].rstrip()
+        hint = f"quote the value: {_quoted(value)}"
+        if line["key"] in ("script", "run"):
+            hint = "write `script: |`, and the text on the next line, indented by two more spaces"
         return _wrong("`: ` inside a plain value", file, index, hint)
     above = _above(file, index)
     found = None if above is None else _without_colon(file, above)
@@ -312,4 +317,9 @@ def _rest(text: str, index: int) -> str:
 
 
 def _quoted(value: str) -> str:
-    return '"…"' if '"' in value or "\\" in value or len(value) > 60 else f'"{value}"'
+    """A value between quotes that it has not in it; where it is long or has both, how to."""
+    if len(value) <= _LONGEST and not ('"' in value or "\\" in value):
+        return f'"{value}"'
+    if "'" not in value:
+        return f"'{value}'" if len(value) <= _LONGEST else "'…'"
+    return "'…', and each `'` in it written twice"
