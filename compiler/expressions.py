@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from compiler.synonyms import FUNCTIONS
 from compiler.values import JsonValue, carrying_problem
 
 MAX_DEPTH = 50
@@ -310,7 +311,8 @@ class _Parser:
         root = Accessor(self.value, self.start, self.at)
         self.advance()
         if self.kind == "sign" and self.value == "(":
-            raise self.error("there are no functions in expressions", "compute in a step")
+            hint = FUNCTIONS.get(root.name, "compute in a step")
+            raise self.error("there are no functions in expressions", hint)
         accessors: list[Accessor] = []
         while True:
             if self.take("."):

@@ -151,7 +151,7 @@ class _Checker:
             if inner is True:
                 continue
             if inner is False:
-                self.fail(words.unknown_key(entry.key, schema, name, present))
+                self.fail(words.unknown_key(entry.key, entry.value, schema, name, present))
                 del node.entries[key]
                 # That one is there, only misspelt: nobody is told that it is missing.
                 broken.update(filter(None, [words.meant_key(key, schema, present)]))

@@ -64,7 +64,9 @@ def meant_key(key: str, schema: Schema, present: Set[str]) -> str | None:
     return mending.synonym(key, synonyms.KEYS, known) or nearest(key, known)
 
 
-def unknown_key(key: Scalar, schema: Schema, name: str, present: Set[str]) -> Diagnostic:
+def unknown_key(
+    key: Scalar, value: Node, schema: Schema, name: str, present: Set[str]
+) -> Diagnostic:
     properties: dict[str, Schema] = schema["properties"]
     thing = noun(schema)
     subject = f"{thing} `{name}`" if thing == "step" and name else thing
@@ -79,7 +81,8 @@ def unknown_key(key: Scalar, schema: Schema, name: str, present: Set[str]) -> Di
         near = None
     instead = synonyms.instead(key.text, properties)
     if instead:
-        near, hint = None, instead.hint
+        near = None
+        hint = instead.hint_for(value.text if isinstance(value, Scalar) else "")
     elif word and nearest(key.text, [word]) is None:
         hint = f"here it is called `{word}`"
     elif near:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
 from msgspec import Struct
@@ -38,8 +39,18 @@ class Instead(Struct, frozen=True):
 
     key: str
     hint: str
+    unit: str = ""  # of a plain number
+
+    def hint_for(self, value: str) -> str:
+        """The hint, with what is written there in it where that can be taken over."""
+        if self.unit and value.isascii() and value.isdigit():
+            return f"write the unit: `{self.key}: {value}{self.unit}`"
+        if self.key == "when" and value:
+            return condition(value) or self.hint
+        return self.hint
 
 
+_TIMEOUT = "here it is called `timeout`, and its number has a unit: `s`, `m`, `h` or `d`"
 # By the keys as others write them, without case and with `_`. The key of the language tells also
 # where each of these counts.
 _INSTEAD = {
@@ -72,12 +83,40 @@ _INSTEAD = {
     ),
     **dict.fromkeys(
         ("timeout_seconds", "timeoutseconds", "active_deadline_seconds", "activedeadlineseconds"),
-        Instead("timeout", "write the unit: `timeout: 90s`"),
+        Instead("timeout", _TIMEOUT, "s"),
     ),
-    "timeout_minutes": Instead("timeout", "write the unit: `timeout: 90m`"),
+    "timeout_minutes": Instead("timeout", _TIMEOUT, "m"),
     "secrets": Instead("env", "write `env: {TOKEN: '${{ secrets.NAME.KEY }}'}`"),
     "cron": Instead("schedules", 'write `schedules: {nightly: {cron: "0 3 * * *"}}`'),
 }
+
+
+_HOWEVER = "take it out; steps of `finally` run however the others ended"
+# What stands for functions that are conditions elsewhere, such as `failure()`.
+FUNCTIONS = {
+    "always": _HOWEVER,
+    "cancelled": _HOWEVER,
+    "success": "take it out; steps run only when what they need succeeded, and in `finally` there "
+    "is `when: ${{ run.status == 'succeeded' }}`",
+    "failure": "put the step in `finally`, with `when: ${{ run.status == 'failed' }}`",
+}
+_CALL = re.compile(r"!?\s*([a-z]+)\s*\(\s*\)")
+
+
+def condition(text: str) -> str:
+    """What to write for a condition that is no expression yet; "" for what is none at all."""
+    from compiler.expressions import ExpressionError, parse  # only where something is wrong
+
+    called = _CALL.fullmatch(text.strip())
+    if called and called[1] in FUNCTIONS:
+        return FUNCTIONS[called[1]]
+    if "${{" in text:
+        return f"write `when: {text}`" if "\n" not in text else ""
+    try:
+        parse(text)
+    except ExpressionError:
+        return ""
+    return f"write `when: ${{{{ {text} }}}}`"
 
 
 def instead(key: str, known: Collection[str]) -> Instead | None:

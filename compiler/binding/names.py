@@ -24,6 +24,7 @@ from compiler.binding.scope import (
 from compiler.diagnostics import Fix, Related, Span, error, listing, nearest
 from compiler.expressions import Accessor, Constant, Items, Operation, Path, Syntax
 from compiler.nodes import Scalar
+from compiler.synonyms import FUNCTIONS
 from compiler.values import JsonValue, kind_of
 
 _KEYS = {"step": "steps", "parameter": "params", "input": "inputs"}
@@ -166,6 +167,8 @@ class _Binder:
                     fix = mending.renamed(self.node.file, self.span(root), root.name, right)
             elif root.name in self.scope.steps:
                 hint = f"write `steps.{root.name}.outputs.NAME`"
+            elif root.name in FUNCTIONS and not path.accessors:
+                hint = FUNCTIONS[root.name]
             elif near:
                 hint = f"did you mean `{near}`?"
                 if near in ALL_ROOTS:

@@ -22,6 +22,7 @@ from compiler.binding.scope import Scope, Where
 from compiler.diagnostics import error, warning
 from compiler.mending import as_boolean
 from compiler.nodes import Node, Scalar, Sequence, to_value
+from compiler.synonyms import condition
 from compiler.values import JsonValue, kind_of
 
 # Known when the spec is compiled, and other for each commit or name.
@@ -36,7 +37,8 @@ def bind_condition(node: Scalar, scope: Scope) -> ex.Expr | None:
     if bound.type != ex.ValueType("boolean"):
         hint, fix = "compare it with something", None
         if isinstance(bound, ex.Concat) or "${{" not in node.text:
-            hint = "write one expression: when: ${{ … }}"
+            hint = condition(node.text) if "${{" not in node.text else ""
+            hint = hint or "write one expression: `when: ${{ … }}`"
             fix = as_boolean(node) if node.plain else None
             if fix is not None:
                 hint = "as in YAML 1.2, true and false are written `true` and `false`"
