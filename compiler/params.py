@@ -220,8 +220,10 @@ def _kind(
     if isinstance(default, Scalar) and default.plain and _DOUBTFUL.fullmatch(default.text):
         found.append(_doubtful(name.text, default))
     if inferred is None and not broken:
-        why = "null says nothing of the type" if default is not None else "there is no default"
-        hint = f"write {name.text}: {{type: number, …}}"
+        why, hint = "there is no default", f"write {name.text}: {{type: number, …}}"
+        if default is not None:
+            why = "null says nothing of the type"
+            hint = f"say it beside the null: `{name.text}: {{type: number, default: null}}`"
         message = f"`{name.text}` needs a `type`: {why}"
         found.append(error("MLC501", message, name.span, hint=hint))
     return inferred or "string"

@@ -76,7 +76,7 @@ def lower(
         source=spec.file.path,
         finally_nodes=finally_nodes,
         outputs=outputs,
-        schedules=lower_schedules(spec, params, inputs, diagnostics),
+        schedules=lower_schedules(spec, params, inputs, scope.broken["params"], diagnostics),
         gates=lower_gates(spec, (*nodes, *finally_nodes), diagnostics),
     )
     return pipeline, scope, diagnostics

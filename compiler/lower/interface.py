@@ -57,8 +57,11 @@ def lower_params(
     for _, entry in node or ():
         if isinstance(entry.value, Mapping):
             param, found = lower_param(entry.key, entry.value)
-            params[param.name] = param
             diagnostics += found
+            if node and found and param.default is None and "type" not in entry.value.entries:
+                node.broken |= {param.name}  # of what type is not known, so no use is wrong
+            else:
+                params[param.name] = param
     params, found = overlay(params, values, node.broken if node else frozenset())
     diagnostics += found
     return params

@@ -15,6 +15,7 @@ def lower_schedules(
     spec: Mapping,
     params: dict[str, ir.Param],
     inputs: tuple[ir.PipelineInput, ...],
+    broken: frozenset[str],
     diagnostics: list[Diagnostic],
 ) -> tuple[ir.Schedule, ...]:
     """The schedules of a resolved spec."""
@@ -29,7 +30,7 @@ def lower_schedules(
         profile = _profile(profile_name, profiles, diagnostics)
         values: dict[str, JsonValue] = {}
         for given in (profile and profile.get("params"), node.get("params")):
-            values |= _values(mapping(given), params, diagnostics)
+            values |= _values(mapping(given), params, broken, diagnostics)
         catch_up, enabled = node.get("catch_up"), node.get("enabled")
         found.append(
             ir.Schedule(
@@ -70,11 +71,16 @@ def _profile(
 
 
 def _values(
-    given: Mapping | None, params: dict[str, ir.Param], diagnostics: list[Diagnostic]
+    given: Mapping | None,
+    params: dict[str, ir.Param],
+    broken: frozenset[str],
+    diagnostics: list[Diagnostic],
 ) -> dict[str, JsonValue]:
     found: dict[str, JsonValue] = {}
     for name, entry in given or ():
         param = params.get(name)
+        if param is None and name in broken:
+            continue
         if param is None:
             key = entry.key
             diagnostics.append(unknown_param(name, params, key.span, key.file))
