@@ -174,12 +174,13 @@ def parse(text: str) -> Syntax:
     return syntax
 
 
+_NO_CHOICE = "there is no choice in expressions: make two steps with a `when` each"
 _OF_PYTHON = {
     "and": "write `&&`",
     "or": "write `||`",
     "not": "write `!`",
     "is": "compare with `==` or `!=`, with `null` too",
-    "if": "there is no choice in expressions: make two steps with a `when` each",
+    "if": _NO_CHOICE,
 }
 
 
@@ -212,7 +213,7 @@ class _Parser:
             "=": "compare with `==`",
             "&": "write `&&`",
             "|": "write `||`; there are no filters",
-            "?": "write `??` for a default",
+            "?": _NO_CHOICE if ":" in self.text[self.at :] else "write `??` for a default",
             "+": "there is no arithmetic; compute in a step",
             "-": "there is no arithmetic; a name with a dash needs the form `['a-b']`",
             "*": "there is no arithmetic; compute in a step",
@@ -323,6 +324,9 @@ class _Parser:
             elif self.take("["):
                 if self.kind != "text":
                     hint = "index with quoted text: ['name']"
+                    if self.kind == "number":
+                        hint = "items have no numbers here: loop over them with `foreach`, or let "
+                        hint += "a step write the one that is meant"
                     raise self.error(f"expected quoted text, found {self.shown()}", hint)
                 name = _unquote(self.value, self.start)
                 accessors.append(Accessor(name, self.start, self.at))

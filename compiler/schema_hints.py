@@ -23,6 +23,9 @@ _SECRETS_NAME = re.compile(r"[A-Za-z0-9._-]+")
 _LONGEST = 60
 _NO_SPACE = re.compile(r"([A-Za-z_][\w-]*):(?!//)\S")
 _URI = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"'\\]+\Z")
+_FUNCTION = re.compile(
+    r"(?:\./)?([A-Za-z_]\w*(?:[./][A-Za-z_]\w*)*)(?:\.py:|\.)([A-Za-z_]\w*)", re.A
+)
 _EACH = re.compile(r"\$\{\{\s*each\.([a-z][a-z0-9_]*)")
 _FOR_EACH_KEY = {
     "foreach": "name the list, `foreach: {item: […]}`, and write `${{ each.item }}` in the step",
@@ -160,6 +163,12 @@ def _accessor(found: Node | None, otherwise: str) -> str:
     name = found.text if isinstance(found, Scalar) else ""
     name = name if _SECRETS_NAME.fullmatch(name) else otherwise
     return f".{name}" if name.isidentifier() else f"['{name}']"
+
+
+def function(text: str) -> str:
+    """The function that a path with dots throughout means, or one in a file; "" for other text."""
+    found = _FUNCTION.fullmatch(text)
+    return f"{found[1].replace('/', '.')}:{found[2]}" if found else ""
 
 
 def typed(node: Scalar, schema: dict[str, object]) -> str:

@@ -21,6 +21,7 @@ _PLAIN = {
     "object": "a mapping",
     "null": "null",
 }
+_NAME_OF_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _VERSION = re.compile(r"(mlc\W*)?v?1(\.0)*", re.IGNORECASE)
 
 
@@ -257,6 +258,10 @@ def bad_text(node: Scalar, schema: Schema, name: str) -> Diagnostic:
     hint = f"for instance `{schema['examples'][0]}`" if "examples" in schema else ""
     if name == "mount":
         wanted, hint = "an absolute path", f"write `/{node.text}`"
+    if title == "a count" and _NAME_OF_TYPE.fullmatch(node.text) and name == "gpu":
+        hint = f"write `{{type: {node.text}}}`, which is one of that type"
+    if name == "python" and (mended := schema_hints.function(node.text)):
+        hint = f"write `{mended}`"
     fix = mending.unquoted(node) if title == "a count" else None
     if fix:
         wanted, hint = "a number, but text", f"take the quotes away: {node.text}"

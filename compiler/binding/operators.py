@@ -58,7 +58,7 @@ def operation(syntax: Operation, operands: tuple[ex.Expr, ...], span: Span) -> e
             for number, kind in enumerate(kinds):
                 if kind != "boolean":
                     message = f"`{sign}` takes true or false, found {a_type(operands[number].type)}"
-                    raise TypeProblem(message, _to_boolean(operands[number]), number)
+                    raise TypeProblem(message, _to_boolean(sign, operands, number), number)
         case "==" | "!=":
             _equal(sign, operands)
         case "in":
@@ -306,7 +306,11 @@ def _reads_as(text: str, kind: ValueKind) -> bool:
     return True
 
 
-def _to_boolean(operand: ex.Expr) -> str:
+def _to_boolean(sign: str, operands: tuple[ex.Expr, ...], number: int) -> str:
+    operand = operands[number]
+    if any(isinstance(one, ex.Literal) and one.type.kind != "boolean" for one in operands):
+        # `x && 'a' || 'b'`, which is a choice elsewhere.
+        return f"`{sign}` gives true or false, none of its sides: make two steps with a `when` each"
     kind = operand.type.kind if isinstance(operand.type, ex.ValueType) else None
     if kind in _NUMBERS:
         return "compare it: `… != 0`"

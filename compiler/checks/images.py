@@ -115,6 +115,9 @@ def _mending(image: str) -> str:
         rest = image[scheme.end() :]
         return f"write `{rest}`, without the scheme" if _parsed(rest) else "leave the scheme out"
     if any(letter.isspace() for letter in image):
+        rest = ":".join(image.split())
+        if _parsed(rest) and re.fullmatch(r"\S+\s+v?\d\S*", image):
+            return f"write `{rest}`"
         rest = "".join(image.split())
         return f"write `{rest}`, without spaces" if _parsed(rest) else "leave the spaces out"
     before, colon, tag = image.rpartition(":")
