@@ -57,6 +57,15 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize(
+    "arguments", [["--no-color", "validate", "no.yaml"], ["validate", "no.yaml", "--no-color"]]
+)
+def test_no_colours_before_the_verb_or_behind(project: Path, arguments: list[str]) -> None:
+    plain = [one for one in arguments if one != "--no-color"]
+    assert "\x1b[" in mlc(project, *plain, FORCE_COLOR="1").stderr
+    assert "\x1b[" not in mlc(project, *arguments, FORCE_COLOR="1").stderr
+
+
 def test_validate_takes_the_projects_algorithms(project: Path) -> None:
     (project / "algorithms/notes.yaml").write_text("just: notes\n")
     done = mlc(project, "validate")

@@ -16,6 +16,7 @@ import click
 from compiler import __version__
 from compiler.cli import cluster, deployment, runs, specs
 from compiler.cli.options import FORMATS as FORMATS
+from compiler.cli.options import no_color
 from compiler.diagnostics import MlcError
 
 VERBS = (
@@ -43,15 +44,14 @@ VERBS = (
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="mlc", message="%(prog)s %(version)s")
-@click.option("--no-color", is_flag=True, help="No colours, as with NO_COLOR.")
-def cli(no_color: bool) -> None:
+def cli() -> None:
     """One YAML file per ML algorithm: check it, compile it to Kubeflow Pipelines and Argo
     Workflows, run it on this machine."""
-    if no_color:
-        os.environ["NO_COLOR"] = "1"
 
 
+cli.params.append(no_color)
 for verb in VERBS:
+    verb.params.append(no_color)
     cli.add_command(verb)
 
 

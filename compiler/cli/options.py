@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -45,7 +46,22 @@ def spec_options(verb: Verb) -> Verb:
     return verb
 
 
-quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but findings and errors.")
+
+
+def _without_colour(_ctx: Any, _param: Any, given: bool) -> None:
+    if given:
+        os.environ["NO_COLOR"] = "1"
+
+
+# Of `mlc` and of each verb, so that it may stand before and behind the verb.
+no_color = click.Option(
+    ["--no-color"],
+    is_flag=True,
+    expose_value=False,
+    callback=_without_colour,
+    help="No colours, as with NO_COLOR.",
+)
 only_specs = click.option(
     "--only-specs", is_flag=True, help="Pass over files that are no specs, as a hook gets them."
 )
