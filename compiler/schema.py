@@ -142,9 +142,9 @@ class _Checker:
         # An alias leads here again: what was taken out the first time is not missing now.
         broken: set[str] = set(node.broken)
         for owner, keys in schema_hints.outdented(node, additional) if not properties else ():
-            self.fail(words.beside(node, owner, keys))
-            broken.add(owner)
-            for key in (owner, *keys):
+            self.fail(schema_hints.beside(node, owner, keys, name))
+            broken |= {owner, *keys}
+            for key in filter(None, (owner, *keys)):
                 del node.entries[key]
         for key, entry in list(node.entries.items()):
             inner = properties.get(key) or additional

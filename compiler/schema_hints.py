@@ -7,6 +7,7 @@ import itertools
 import re
 from typing import Any
 
+from compiler.diagnostics import Diagnostic, Related, error, listing
 from compiler.nodes import Mapping, Node, Scalar, Sequence
 
 Schema = dict[str, Any]
@@ -94,26 +95,49 @@ def _item(word: str) -> str:
 
 def outdented(node: Mapping, schema: Schema | bool) -> list[tuple[str, list[str]]]:
     """Names without a value, each with the keys right behind it that can only be meant to stand
-    in it, as `command` behind the name of a step."""
+    in it, as `command` behind the name of a step; "" for those that have no name above them."""
     entries = node.entries
-    if all(e.value.text or e.value.style for e in entries.values() if isinstance(e.value, Scalar)):
+    if all(isinstance(entry.value, Mapping) for entry in entries.values()):
         return []
     branches = schema.get("oneOf", [schema]) if isinstance(schema, dict) else []
     if any("properties" not in one and one.get("type") != "null" for one in branches):
         return []  # these keys are names here as good as others: a param that is called `default`
     known = set().union(*map(_keys, branches))
-    names = list(entries)
+    names = ["", *entries]
     found = []
     for at, name in enumerate(names):
-        value = entries[name].value
-        if not isinstance(value, Scalar) or value.text or value.style or name in known:
+        value = entries[name].value if at else None
+        if at and (not isinstance(value, Scalar) or value.text or value.style or name in known):
             continue
         behind = list(itertools.takewhile(known.__contains__, names[at + 1 :]))
         # A mapping might be what the name says: a step that is called `env`.
         values = [entries[key].value for key in behind]
         if any(isinstance(v, Sequence) or (isinstance(v, Scalar) and v.value) for v in values):
             found.append((name, behind))
-    return found if not node.file.text.startswith("{", node.start.index) else []
+    is_flow = node.file.text.startswith("{", node.start.index)
+    return [(name, keys) for name, keys in found if not name or not is_flow]
+
+
+def beside(node: Mapping, owner: str, keys: list[str], name: str) -> Diagnostic:
+    """Of an entry without a value, and what is meant for it beside it; or of that without it."""
+    listed = listing(keys)
+    if not owner:
+        hint = f"write a name above, and below that {listed}, indented by two more spaces"
+        if node.file.text.startswith("{", node.start.index):
+            hint = f"write a name before it, `{{one: {{{keys[0]}: …}}}}`"
+        message = f"`{name}` takes names and what each is: {listed} {_verb(keys)} below none"
+        return error("MLC103", message, node.entries[keys[0]].key.span, hint=hint)
+    message = f"`{owner}` is empty: {listed} {_verb(keys)} beside it"
+    hint = (
+        f"indent {listed} by two more spaces, so that {'it is' if len(keys) == 1 else 'they are'}"
+    )
+    related = (Related(f"`{keys[0]}` is here", node.entries[keys[0]].key.span),)
+    span = node.entries[owner].key.span
+    return error("MLC103", message, span, hint=f"{hint} in `{owner}`", related=related)
+
+
+def _verb(keys: list[str]) -> str:
+    return "stands" if len(keys) == 1 else "stand"
 
 
 def _keys(schema: Schema) -> set[str]:
@@ -132,6 +156,34 @@ def without_space(text: str, wanted: list[Schema]) -> str:
     return ""
 
 
+def lines(name: str) -> str:
+    """What to write for a list where one text is wanted."""
+    if name != "script":
+        return ""
+    return "write one text: `script: |`, and each of these on a line of its own below it"
+
+
+def comparisons(node: Mapping) -> str:
+    """What to write for gates that are given by the names of metrics."""
+    name, entry = next(iter(node), ("", None))
+    value = entry.value if entry else None
+    if not isinstance(value, Scalar):
+        return "write each as a comparison, `- loss <= 0.3`"
+    if value.text.startswith((">", "<")):
+        return f"write each as a comparison: `- {name} {value.text}`"
+    return f"write each as a comparison: `- {name} >= {value.text}`, or with `<=`"
+
+
+def mapped(node: Scalar, wanted: list[Schema], found: str) -> str:
+    """What to write for a mere value where a mapping says more; "" where that is not clear."""
+    keys = set().union(*map(_keys, wanted))
+    if "cron" in keys and " " in node.text and '"' not in node.text:
+        return f'write `{{cron: "{node.text}"}}`'
+    if keys == {"type", "description", "items"} and node.plain and found != "null":
+        return f"an output is declared by its type: write `{found}`, and let the step write it"
+    return "give it a value, or take it out" if found == "null" else ""
+
+
 def _is_open(schema: Schema) -> bool:
     return isinstance(schema.get("additionalProperties"), dict)
 
@@ -139,6 +191,8 @@ def _is_open(schema: Schema) -> bool:
 def in_list(node: Mapping, name: str) -> str:
     """What to write for a mapping where a list, or a word of a list, is wanted."""
     key = next(iter(node.entries), None)
+    if name == "gates":
+        return comparisons(node)
     if name == "args" and key is not None:
         return f"it is an item of the list: write `- {key}: …`"
     if name == "command" and key is not None:

@@ -8,8 +8,8 @@ from collections.abc import Set
 from typing import Any
 
 from compiler import mending, schema_hints, synonyms
-from compiler.diagnostics import Diagnostic, Fix, Related, error, is_too_many, listing, nearest
-from compiler.nodes import Mapping, Node, Scalar, Sequence
+from compiler.diagnostics import Diagnostic, Fix, error, is_too_many, listing, nearest
+from compiler.nodes import Mapping, Node, Scalar
 from compiler.schema_hints import Schema
 
 _PLAIN = {
@@ -115,18 +115,6 @@ def _owned(key: str, properties: dict[str, Schema]) -> tuple[str, str | None]:
     return key, None
 
 
-def beside(node: Mapping, owner: str, keys: list[str]) -> Diagnostic:
-    """Of an entry without a value, and what is meant for it beside it."""
-    listed = listing(keys)
-    message = f"`{owner}` is empty: {listed} {'stands' if len(keys) == 1 else 'stand'} beside it"
-    hint = (
-        f"indent {listed} by two more spaces, so that {'it is' if len(keys) == 1 else 'they are'}"
-    )
-    related = (Related(f"`{keys[0]}` is here", node.entries[keys[0]].key.span),)
-    span = node.entries[owner].key.span
-    return error("MLC103", message, span, hint=f"{hint} in `{owner}`", related=related)
-
-
 def missing_key(key: str, schema: Schema, inner: Schema, place: Node, name: str) -> Diagnostic:
     subject = f"{noun(schema)} `{name}`" if name else f"the {noun(schema)}"
     examples: list[Any] = inner.get("examples") or inner.get("enum") or ["…"]
@@ -174,6 +162,7 @@ def wrong_type(node: Node, wanted: list[Schema], name: str) -> Diagnostic:
             hint = f'take it out; for text, quote it: "{node.text}"' if node.text else ""
         elif node.style in ("", "'", '"'):
             hint = schema_hints.without_space(node.text, wanted)
+            hint = hint or schema_hints.mapped(node, wanted, json_type(node))
         fix = _retyped(node, titles, name, {t for w in wanted for t in _types(w)})
         definition = next(filter(None, (schema_hints.typed(node, w) for w in wanted)), "")
         if definition:
@@ -182,8 +171,10 @@ def wrong_type(node: Node, wanted: list[Schema], name: str) -> Diagnostic:
         hint = (
             schema_hints.of_secret(node) if "text" in titles else schema_hints.in_list(node, name)
         )
-    elif isinstance(node, Sequence) and "a mapping" in titles:
+    elif "a mapping" in titles:
         hint = schema_hints.named(node, name)
+    else:
+        hint = schema_hints.lines(name)
     message = f"{subject} takes {_either(titles)}, found {found}"
     return error("MLC103", message, node.span, hint=hint, fix=fix)
 

@@ -47,6 +47,8 @@ class Instead(Struct, frozen=True):
             return f"write the unit: `{self.key}: {value}{self.unit}`"
         if self.key == "when" and value:
             return condition(value) or self.hint
+        if self.key == "schedules" and " " in value and '"' not in value:
+            return f'write `schedules: {{main: {{cron: "{value}"}}}}`'
         return self.hint
 
 
@@ -87,7 +89,10 @@ _INSTEAD = {
     ),
     "timeout_minutes": Instead("timeout", _TIMEOUT, "m"),
     "secrets": Instead("env", "write `env: {TOKEN: '${{ secrets.NAME.KEY }}'}`"),
-    "cron": Instead("schedules", 'write `schedules: {nightly: {cron: "0 3 * * *"}}`'),
+    **dict.fromkeys(
+        ("schedule", "cron"),
+        Instead("schedules", 'write `schedules: {nightly: {cron: "0 3 * * *"}}`'),
+    ),
 }
 
 

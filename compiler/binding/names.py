@@ -27,6 +27,7 @@ from compiler.nodes import Scalar
 from compiler.synonyms import FUNCTIONS
 from compiler.values import JsonValue, kind_of
 
+_OF_PYTHON = {"True": "true", "False": "false", "None": "null"}
 _KEYS = {"step": "steps", "parameter": "params", "input": "inputs"}
 
 
@@ -161,18 +162,26 @@ class _Binder:
             near = nearest(root.name, known)
             hint = f"names start with {listing(ROOTS[self.where])}"
             fix = None
+            quote = '"' if self.node.style == "'" else "'"
+            quoted = f"{quote}{root.name}{quote}" if self.operand and not path.accessors else ""
             if root.name in self.scope.params:
                 hint, right = f"write `params.{root.name}`", f"params.{root.name}"
                 if not {root.name} & {*self.scope.step_inputs, *self.scope.each}:
                     fix = mending.renamed(self.node.file, self.span(root), root.name, right)
             elif root.name in self.scope.steps:
-                hint = f"write `steps.{root.name}.outputs.NAME`"
+                as_text = f"{quoted} for the text, or " if quoted else ""
+                hint = f"write {as_text}`steps.{root.name}.outputs.NAME`"
+            elif not path.accessors and (word := _OF_PYTHON.get(root.name)):
+                hint = f"write `{word}`"
+                fix = mending.renamed(self.node.file, self.span(root), root.name, word)
             elif root.name in FUNCTIONS and not path.accessors:
                 hint = FUNCTIONS[root.name]
             elif near:
                 hint = f"did you mean `{near}`?"
                 if near in ALL_ROOTS:
                     fix = self.respelled(root, known, near)
+            elif quoted:
+                hint = f"write {quoted} for the text; {hint}"
             raise self.fail("MLC305", f"unknown name `{root.name}`", root, hint, (), fix)
         if root.name not in ROOTS[self.where]:
             raise self.not_here(root)
@@ -317,6 +326,13 @@ class _Binder:
             return self.step_items(*path.accessors, path)
         if len(path.accessors) != 3 or path.accessors[1].name != "outputs":
             self.known_step(path.accessors[0]) if path.accessors else None
+            if len(path.accessors) > 3 and path.accessors[1].name == "outputs":
+                field = path.accessors[3]
+                message = f"`steps.{path.accessors[0].name}.outputs.{path.accessors[2].name}` "
+                hint = f"what is in it is not looked at: let the step write `{field.name}` as an "
+                hint += f"output of its own, and write `steps.{path.accessors[0].name}.outputs."
+                hint += f"{field.name}`"
+                raise self.fail("MLC306", f"{message}has no fields", field, hint)
             if len(path.accessors) >= 2 and path.accessors[1].name != "outputs":
                 wrong = path.accessors[1]
                 raise self.fail("MLC306", f"a step has no `{wrong.name}`", wrong, f"write `{form}`")

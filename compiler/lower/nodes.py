@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from msgspec import Struct
@@ -20,6 +21,8 @@ from compiler.nodes import Mapping, Node, Scalar, Sequence, mapping, text, whole
 from compiler.settings import Project
 
 FORMS = ("command", "script", "python", "use", "steps")
+# What others, and expressions, call a step.
+_OF_STEP = re.compile(r"(?:\$\{\{ *)?steps\.([a-z]\w*)(?:\.outputs\.\w+)?(?: *\}\})?")
 _NOT_FOR_GROUPS = ("inputs", "outputs", "args", "shell", "workdir")
 
 
@@ -65,7 +68,7 @@ class _Lowering(Struct, frozen=True):
         form = form_of(name, node, scope)
         level, each = scope.level, scope.each
         loop = scope.prefix + name.text
-        needs = (*around.needs, *_needs(node.get("needs"), scope))
+        needs = (*around.needs, *_needs(name.text, node.get("needs"), scope))
         lists = self.lists.get(loop)
         if lists is None:
             parallel = node.entries.get("parallel")
@@ -181,7 +184,7 @@ def form_of(name: Scalar, node: Mapping, scope: Scope, forms: tuple[str, ...] = 
     return form
 
 
-def _needs(node: Node | None, scope: Scope) -> tuple[Need, ...]:
+def _needs(name: str, node: Node | None, scope: Scope) -> tuple[Need, ...]:
     needs: dict[str, Need] = {}
     for item in node.items if isinstance(node, Sequence) else ():
         if not isinstance(item, Scalar) or item.text in scope.broken["steps"]:
@@ -192,11 +195,16 @@ def _needs(node: Node | None, scope: Scope) -> tuple[Need, ...]:
             message = f"`{item.text}` is no step of `finally`, which runs after all others anyway"
             scope.diagnostics.append(error("MLC308", message, item.span, hint="take it out"))
         else:
-            near = nearest(item.text, scope.steps)
-            hint = f"did you mean `{near}`?" if near else f"known are {listing(scope.steps)}"
+            others = [step for step in scope.steps if step != name]
+            near = nearest(item.text, others)
+            hint = f"known are {listing(others)}" if others else "there is no other step"
+            hint = f"did you mean `{near}`?" if near else hint
             message = f"there is no step `{item.text}`"
             related = scope.taken_out("steps", item.text)
-            fix = mending.respelled(item.file, item.span, item.text, scope.steps, near)
+            fix = mending.respelled(item.file, item.span, item.text, others, near)
+            meant = _OF_STEP.fullmatch(item.text)
+            if meant and meant[1] in others:
+                hint, fix = f"write `{meant[1]}`", mending.rewritten(item, meant[1])
             found = error("MLC301", message, item.span, hint=hint, related=related, fix=fix)
             scope.diagnostics.append(found)
     return tuple(needs.values())
