@@ -23,11 +23,10 @@ _OF_SECRET = ("secret", "secretkeyref", "secretref", "fromsecret")
 _SECRETS_NAME = re.compile(r"[A-Za-z0-9._-]+")
 _LONGEST = 60
 _NO_SPACE = re.compile(r"([A-Za-z_][\w-]*):(?!//)\S")
-_URI = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"'\\]+\Z")
-_FUNCTION = re.compile(
-    r"(?:\./)?([A-Za-z_]\w*(?:[./][A-Za-z_]\w*)*)(?:\.py:|\.)([A-Za-z_]\w*)", re.A
-)
-_EACH = re.compile(r"\$\{\{\s*each\.([a-z][a-z0-9_]*)")
+_URI = r"[a-z][a-z0-9+.-]*://[^\s\"'\\]+\Z"
+_FUNCTION = r"(?a)(?:\./)?([A-Za-z_]\w*(?:[./][A-Za-z_]\w*)*)(?:\.py:|\.)([A-Za-z_]\w*)"
+
+_EACH = r"\$\{\{\s*each\.([a-z][a-z0-9_]*)"
 _FOR_EACH_KEY = {
     "foreach": "name the list, `foreach: {item: […]}`, and write `${{ each.item }}` in the step",
     "schedules": 'give it a name instead of the dash, `nightly: {cron: "0 3 * * *"}`',
@@ -60,7 +59,7 @@ def named(node: Sequence, name: str) -> str:
 
 def named_list(node: Scalar) -> str:
     """What to write for a list to loop over that has no name: that by which it is used below."""
-    used = _EACH.search(node.file.text, node.end.index)
+    used = re.search(_EACH, node.file.text[node.end.index :])
     name = used[1] if used else "item"
     quote = "'" if '"' in node.text else '"'
     hint = f"name it: `foreach: {{{name}: {quote}{node.text}{quote}}}`"
@@ -151,7 +150,7 @@ def without_space(text: str, wanted: list[Schema]) -> str:
     found = _NO_SPACE.match(text)
     if found and any(found[1] in _keys(schema) or _is_open(schema) for schema in wanted):
         return f"a space is missing after `{found[1]}:`"
-    if _URI.match(text) and any({"type", "default"} <= _keys(schema) for schema in wanted):
+    if re.match(_URI, text) and any({"type", "default"} <= _keys(schema) for schema in wanted):
         return f'write `{{default: "{text}"}}`'
     return ""
 
@@ -221,7 +220,7 @@ def _accessor(found: Node | None, otherwise: str) -> str:
 
 def function(text: str) -> str:
     """The function that a path with dots throughout means, or one in a file; "" for other text."""
-    found = _FUNCTION.fullmatch(text)
+    found = re.fullmatch(_FUNCTION, text)
     return f"{found[1].replace('/', '.')}:{found[2]}" if found else ""
 
 

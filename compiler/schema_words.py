@@ -21,7 +21,7 @@ _PLAIN = {
     "object": "a mapping",
     "null": "null",
 }
-_NAME_OF_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_NAME_OF_TYPE = r"[A-Za-z][A-Za-z0-9_-]*"
 _VERSION = re.compile(r"(mlc\W*)?v?1(\.0)*", re.IGNORECASE)
 
 
@@ -83,7 +83,8 @@ def unknown_key(
     instead = synonyms.instead(key.text, properties)
     if instead:
         near = None
-        hint = instead.hint_for(value.text if isinstance(value, Scalar) else "")
+        source = value.file.text[value.start.index : value.end.index]
+        hint = instead.hint_for(value.text if isinstance(value, Scalar) else source)
     elif word and nearest(key.text, [word]) is None:
         hint = f"here it is called `{word}`"
     elif near:
@@ -91,7 +92,7 @@ def unknown_key(
     elif owner:
         hint = f"`{owned}` belongs under `{owner}`"
     else:
-        hint = f"known here are {listing(properties, most=24)}"
+        hint = f"known here are {listing(properties, most=30)}"
     if word:
         fix = mending.renamed(key.file, key.span, key.text, word)
     else:
@@ -249,7 +250,7 @@ def bad_text(node: Scalar, schema: Schema, name: str) -> Diagnostic:
     hint = f"for instance `{schema['examples'][0]}`" if "examples" in schema else ""
     if name == "mount":
         wanted, hint = "an absolute path", f"write `/{node.text}`"
-    if title == "a count" and _NAME_OF_TYPE.fullmatch(node.text) and name == "gpu":
+    if title == "a count" and re.fullmatch(_NAME_OF_TYPE, node.text) and name == "gpu":
         hint = f"write `{{type: {node.text}}}`, which is one of that type"
     if name == "python" and (mended := schema_hints.function(node.text)):
         hint = f"write `{mended}`"

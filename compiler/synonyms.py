@@ -30,6 +30,7 @@ KEYS = {
     **{"persistent_volume_claim": "claim", "persistentvolumeclaim": "claim"},
     **{"value": "default", "default_value": "default", "help": "description"},
     **{"after": "needs", "depends": "needs", "requires": "needs", "vars": "env"},
+    **{"limit": "max", "tz": "timezone", "max_parallel": "parallel", "maxparallel": "parallel"},
     **{"cwd": "workdir", "working_directory": "workdir", "hyperparams": "params"},
 }
 
@@ -42,16 +43,35 @@ class Instead(Struct, frozen=True):
     unit: str = ""  # of a plain number
 
     def hint_for(self, value: str) -> str:
-        """The hint, with what is written there in it where that can be taken over."""
+        """The hint, with what is written there in it where that can be taken over: `value` is the
+        text of a scalar, or the source of anything else."""
         if self.unit and value.isascii() and value.isdigit():
             return f"write the unit: `{self.key}: {value}{self.unit}`"
-        if self.key == "when" and value:
+        if self.hint == _CONDITION and value:
             return condition(value) or self.hint
-        if self.key == "schedules" and " " in value and '"' not in value:
-            return f'write `schedules: {{main: {{cron: "{value}"}}}}`'
+        for pattern, written in _TAKEN.get(self.key, ()):
+            if found := re.search(pattern, value):
+                return written.format(*found.groups())
         return self.hint
 
 
+# What of a value can be taken over for a key, and how it is written then. Patterns are compiled
+# only where something is wrong.
+_TAKEN = {
+    "schedules": (
+        (
+            r"""(?:\bcron["']?: *|\A)["']?((?:[^\s"']+ +){4}[^\s"'\]}]+)""",
+            'write `schedules: {{main: {{cron: "{}"}}}}`',
+        ),
+    ),
+    "limits": ((r"\A([0-9]{1,9})\Z", "write `limits: {{parallel: {}}}`"),),
+    "retry": ((r"limit: *[\"']?([0-9]{1,9})\b", "write `retry: {{max: {}}}`"),),
+    "overlap": (
+        (r"\AForbid\Z", "write `overlap: forbid`"),
+        (r"\AAllow\Z", "write `overlap: allow`"),
+    ),
+}
+_CONDITION = "write `when: ${{ … }}`, one condition"
 _TIMEOUT = "here it is called `timeout`, and its number has a unit: `s`, `m`, `h` or `d`"
 # By the keys as others write them, without case and with `_`. The key of the language tells also
 # where each of these counts.
@@ -72,11 +92,13 @@ _INSTEAD = {
         ("requests", "limits"),
         Instead("memory", "each amount has both sides: `memory: {request: 4Gi, limit: 8Gi}`"),
     ),
+    **dict.fromkeys(("if", "condition", "only_if"), Instead("when", _CONDITION)),
     **dict.fromkeys(
-        ("if", "condition", "only_if"), Instead("when", "write `when: ${{ … }}`, one condition")
-    ),
-    **dict.fromkeys(
-        ("matrix", "strategy", "loop", "with_items", "with_param", "parallel_for"),
+        (
+            *("matrix", "strategy", "loop", "parallel_for"),
+            *("with_items", "with_param", "with_sequence", "withitems", "withparam"),
+            "withsequence",
+        ),
         Instead("foreach", "write `foreach: {NAME: [1, 2]}`, and `${{ each.NAME }}` in the step"),
     ),
     **dict.fromkeys(
@@ -88,6 +110,32 @@ _INSTEAD = {
         Instead("timeout", _TIMEOUT, "s"),
     ),
     "timeout_minutes": Instead("timeout", _TIMEOUT, "m"),
+    **dict.fromkeys(
+        ("container", "containers"),
+        Instead("command", "its keys stand right in the step: `image`, `command`, `args`, `env`"),
+    ),
+    **dict.fromkeys(
+        ("on_exit", "onexit", "exit_handler"),
+        Instead("finally", "write `finally`, names to steps: they run however the others ended"),
+    ),
+    **dict.fromkeys(
+        ("retry_strategy", "retrystrategy", "retry_policy", "retrypolicy"),
+        Instead("retry", "write `retry`, a count, or `{max, backoff, factor, max_backoff}`"),
+    ),
+    "on": Instead("schedules", "write `schedules`, names to when: `{main: {cron: …}}`"),
+    "metadata": Instead("name", "its keys stand at the top: `name`, `labels`, `description`"),
+    "spec": Instead("steps", "its keys stand at the top, as those of this file do"),
+    "parallelism": Instead("limits", "write `limits: {parallel: 8}`, steps that run at once"),
+    **dict.fromkeys(
+        ("concurrency_policy", "concurrencypolicy"),
+        Instead("overlap", "write `overlap: forbid`, the default, or `overlap: allow`"),
+    ),
+    "suspend": Instead("enabled", "write `enabled: false` for a schedule that starts nothing"),
+    "required": Instead("default", "take it out: what has no `default` has to be given"),
+    **dict.fromkeys(
+        ("continue_on_error", "continueon", "continue_on", "allow_failure", "ignore_errors"),
+        Instead("when", "take it out: what shall run though a step failed stands in `finally`"),
+    ),
     "secrets": Instead("env", "write `env: {TOKEN: '${{ secrets.NAME.KEY }}'}`"),
     **dict.fromkeys(
         ("schedule", "cron"),
@@ -105,14 +153,14 @@ FUNCTIONS = {
     "is `when: ${{ run.status == 'succeeded' }}`",
     "failure": "put the step in `finally`, with `when: ${{ run.status == 'failed' }}`",
 }
-_CALL = re.compile(r"!?\s*([a-z]+)\s*\(\s*\)")
+_CALL = r"!?\s*([a-z]+)\s*\(\s*\)"
 
 
 def condition(text: str) -> str:
     """What to write for a condition that is no expression yet; "" for what is none at all."""
     from compiler.expressions import ExpressionError, parse  # only where something is wrong
 
-    called = _CALL.fullmatch(text.strip())
+    called = re.fullmatch(_CALL, text.strip())
     if called and called[1] in FUNCTIONS:
         return FUNCTIONS[called[1]]
     if "${{" in text:

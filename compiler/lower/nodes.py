@@ -22,7 +22,7 @@ from compiler.settings import Project
 
 FORMS = ("command", "script", "python", "use", "steps")
 # What others, and expressions, call a step.
-_OF_STEP = re.compile(r"(?:\$\{\{ *)?steps\.([a-z]\w*)(?:\.outputs\.\w+)?(?: *\}\})?")
+_OF_STEP = r"(?:\$\{\{ *)?steps\.([a-z]\w*)(?:\.outputs\.\w+)?(?: *\}\})?"
 _NOT_FOR_GROUPS = ("inputs", "outputs", "args", "shell", "workdir")
 
 
@@ -202,7 +202,7 @@ def _needs(name: str, node: Node | None, scope: Scope) -> tuple[Need, ...]:
             message = f"there is no step `{item.text}`"
             related = scope.taken_out("steps", item.text)
             fix = mending.respelled(item.file, item.span, item.text, others, near)
-            meant = _OF_STEP.fullmatch(item.text)
+            meant = re.fullmatch(_OF_STEP, item.text)
             if meant and meant[1] in others:
                 hint, fix = f"write `{meant[1]}`", mending.rewritten(item, meant[1])
             found = error("MLC301", message, item.span, hint=hint, related=related, fix=fix)
