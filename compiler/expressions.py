@@ -223,6 +223,10 @@ class _Parser:
         }
         if sign in "\"'":
             raise self.error("a quote that is not closed", "close the quote")
+        if sign == "-" and re.search(
+            r"\b(?:params|inputs|each|steps)\.\w+\Z", self.text[: self.start]
+        ):
+            raise self.error("names have no dash", "write `_`, where the name is given too")
         if sign.isdigit() or sign == "-":
             raise self.error("not a number", hints.get(sign, "write it as in JSON: 1, -0.5, 1e-3"))
         raise self.error(f"`{sign}` has no meaning here", hints.get(sign, ""))

@@ -5,6 +5,7 @@ A page is written by hand, but for what its commands print; the tests run them a
 
 from __future__ import annotations
 
+import difflib
 import functools
 import re
 
@@ -12,7 +13,6 @@ from msgspec import Struct
 
 from compiler import resources
 from compiler.codes import CODES
-from compiler.diagnostics import nearest
 
 # A file's name may stand above it; without one it is SPEC.
 _FENCED = re.compile(r"^(?:`([^`\n]+)`:\n\n)?```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -20,6 +20,11 @@ SPEC = "spec.yaml"
 # What findings say in a session.
 _SAID = re.compile(r"^(?:error|warning|note)\[.*|^ *= .*", re.MULTILINE)
 _MOST_FOUND = 10
+# What is in every page, or in what people ask, and tells nothing.
+_OF_ALL = {
+    *("a", "an", "and", "are", "by", "can", "cannot", "do", "does", "for", "in"),
+    *("is", "it", "my", "no", "not", "of", "on", "or", "the", "to"),
+}
 
 
 class Example(Struct, frozen=True):
@@ -60,7 +65,7 @@ def parse(text: str) -> Page:
 def find(text: str) -> list[str]:
     """The codes whose pages have all words of a text, ten at most, best first: words in what a
     code is about count most, then those in its messages."""
-    wanted = [_stem(word) for word in _words(text)]
+    wanted = [_stem(word) for word in _words(text) - _OF_ALL] or [_stem(w) for w in _words(text)]
     found = []
     for code, about in CODES.items():
         said, why = _text(code)
@@ -78,8 +83,11 @@ def near(text: str) -> str | None:
     """The text with each word that no page has replaced by one that is near; None without one."""
     known = set().union(*(_words(about) for about in CODES.values()))
     known = known.union(*(words for code in CODES for words in _text(code)))
-    words = [nearest(word, known) for word in re.findall(r"[^\W_]+", text.casefold())]
-    return " ".join(map(str, words)) if words and None not in words else None
+    words = re.findall(r"[^\W_]+", text.casefold())
+    # What is less alike is another word: `injection` is not `inspect`.
+    close = [difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.8) for word in words]
+    found = [one[0] for one in close if one]
+    return " ".join(found) if words and len(found) == len(words) and found != words else None
 
 
 @functools.cache

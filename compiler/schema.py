@@ -139,6 +139,10 @@ class _Checker:
         properties: dict[str, Schema] = schema.get("properties", {})
         additional: Schema | bool = schema.get("additionalProperties", True)
         present = dict.fromkeys(node.entries).keys()  # as it was: wrong ones are taken out
+        if additional is False and present.isdisjoint(properties):
+            wrong = schema_hints.no_definition(node, schema, name, place)
+            if wrong is not None:
+                return self.fail(wrong)
         # An alias leads here again: what was taken out the first time is not missing now.
         broken: set[str] = set(node.broken)
         for owner, keys in schema_hints.outdented(node, additional) if not properties else ():

@@ -7,6 +7,7 @@ import itertools
 import re
 from typing import Any
 
+from compiler import mending, synonyms
 from compiler.diagnostics import Diagnostic, Related, error, listing
 from compiler.nodes import Mapping, Node, Scalar, Sequence
 
@@ -137,6 +138,22 @@ def beside(node: Mapping, owner: str, keys: list[str], name: str) -> Diagnostic:
 
 def _verb(keys: list[str]) -> str:
     return "stands" if len(keys) == 1 else "stand"
+
+
+def no_definition(node: Mapping, schema: Schema, name: str, place: Node) -> Diagnostic | None:
+    """Of a mapping that is meant for the value of a parameter: it has no key of a definition, nor
+    what could be meant for one."""
+    known = schema["properties"]
+    if schema.get("title") != "a definition of the parameter" or not node.entries:
+        return None
+    for key in node.entries:
+        if mending.synonym(key, synonyms.KEYS, known) or mending.only_near(key, known):
+            return None
+        if synonyms.instead(key, known):
+            return None
+    message = f"a mapping is the definition of a parameter, and `{name}` has nothing of one"
+    hint = f"for a default that is an object write `{name}: {{default: {{…}}}}`"
+    return error("MLC101", message, place.span, hint=hint)
 
 
 def _keys(schema: Schema) -> set[str]:

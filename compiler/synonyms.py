@@ -30,7 +30,13 @@ KEYS = {
     **{"persistent_volume_claim": "claim", "persistentvolumeclaim": "claim"},
     **{"value": "default", "default_value": "default", "help": "description"},
     **{"after": "needs", "depends": "needs", "requires": "needs", "vars": "env"},
-    **{"limit": "max", "tz": "timezone", "max_parallel": "parallel", "maxparallel": "parallel"},
+    **{
+        "with": "inputs",
+        "limit": "max",
+        "tz": "timezone",
+        "max_parallel": "parallel",
+        "maxparallel": "parallel",
+    },
     **{"cwd": "workdir", "working_directory": "workdir", "hyperparams": "params"},
 }
 

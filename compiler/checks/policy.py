@@ -112,15 +112,18 @@ def _privileges(pod: Pod) -> Iterator[tuple[str, list[str]]]:
             yield f"annotations.{key}", [f"{key}: {value}"]
 
 
+_FOR_ALL = " here, or once at the top for all steps"
+
+
 def required(pipeline: Pipeline, project: Project, flawed: Collection[str]) -> Iterator[Diagnostic]:
     """What the policy wants said and the algorithm does not say. Of steps in `flawed` it is not
     known what they say."""
     policy = project.policy
     wanted, related = set(policy.required), _asked(policy, "required")
 
-    def missing(subject: str, key: str, span: Span, example: str) -> Diagnostic:
+    def missing(subject: str, key: str, span: Span, example: str, where: str = "") -> Diagnostic:
         message = f"{subject} has no `{key}`, which the policy requires"
-        return error("MLC915", message, span, hint=f"add `{example}`", related=related)
+        return error("MLC915", message, span, hint=f"add `{example}`{where}", related=related)
 
     for key, said, example in (
         ("owner", pipeline.owner, "owner: team-ia"),
@@ -138,14 +141,14 @@ def required(pipeline: Pipeline, project: Project, flawed: Collection[str]) -> I
             continue
         subject = f"step `{step.name}`"
         if "timeout" in wanted and step.timeout is None:
-            yield missing(subject, "timeout", step.span, "timeout: 2h")
+            yield missing(subject, "timeout", step.span, "timeout: 2h", _FOR_ALL)
         for key, amount, example in (
             ("cpu", step.resources.cpu, "cpu: 1"),
             ("memory", step.resources.memory, "memory: 2Gi"),
         ):
             if f"resources.{key}" in wanted and (amount is None or amount.limit is None):
                 what = f"resources.{key}" if amount is None else f"resources.{key}.limit"
-                yield missing(subject, what, step.span, f"resources: {{{example}}}")
+                yield missing(subject, what, step.span, f"resources: {{{example}}}", _FOR_ALL)
 
 
 class _Values(Struct, frozen=True):

@@ -1,0 +1,2 @@
+def fit(rows: int, optim: dict) -> None:
+    print(rows, optim)
