@@ -29,6 +29,8 @@ def check_script(source: Scalar, node: Mapping, shell: str, scope: Scope) -> Non
     none. What a used file's script says is told in that file."""
     if scope.is_used or "${{" in source.text or len(source.text) > _LONGEST:
         return
+    if "shell" in node.broken:
+        return  # it is not known who reads it
     if source.style == ">":
         _joined(source, shell, scope)
     if shell == "python":
