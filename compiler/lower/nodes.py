@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -184,6 +184,9 @@ def form_of(name: Scalar, node: Mapping, scope: Scope, forms: tuple[str, ...] = 
     return form
 
 
+_MANY = 100
+
+
 def _needs(name: str, node: Node | None, scope: Scope) -> tuple[Need, ...]:
     needs: dict[str, Need] = {}
     for item in node.items if isinstance(node, Sequence) else ():
@@ -195,7 +198,9 @@ def _needs(name: str, node: Node | None, scope: Scope) -> tuple[Need, ...]:
             message = f"`{item.text}` is no step of `finally`, which runs after all others anyway"
             scope.diagnostics.append(error("MLC308", message, item.span, hint="take it out"))
         else:
-            others = [step for step in scope.steps if step != name]
+            others: Collection[str] = scope.steps
+            if len(others) <= _MANY:  # beyond, its own name among them is no harm
+                others = [step for step in others if step != name]
             near = nearest(item.text, others)
             hint = f"known are {listing(others)}" if others else "there is no other step"
             hint = f"did you mean `{near}`?" if near else hint
