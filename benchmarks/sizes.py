@@ -37,7 +37,7 @@ def _rows(scratch: Path, most: int, found: _Figures) -> Iterator[Row]:
             for target in _TARGETS:
                 figure = measure(mlc("compile", "big.yaml", "--target", target, "-q"), folder)
                 found[shape, size, target] = figure
-                (written,) = (folder / "build" / "big").iterdir()
+                (written,) = (p for p in (folder / "build" / "big").iterdir() if p.is_file())
                 yield Row(_name(shape, size, target), figure, _per_step(written, size))
                 if target == "kfp-dsl" and size <= _MOST_FOR_SDK:
                     sdk = measure(others.sdk_compile(written, folder), folder)

@@ -194,31 +194,33 @@ Expr: TypeAlias = (
 )
 
 
-_COMPOSED = (Concat, ArtifactList, Operation, ListOf)
+# Asked of each expression many times, for which `isinstance` is slow where classes are structs.
+_COMPOSED = frozenset((Concat, ArtifactList, Operation, ListOf))
 
 
 def walk(expression: Expr) -> Iterator[Expr]:
     """The expression and all that is in it, from left to right."""
     yield expression
-    if isinstance(expression, _COMPOSED):
+    if type(expression) in _COMPOSED:
         for part in parts_of(expression):
             yield from walk(part)
 
 
 def parts_of(expression: Expr) -> tuple[Expr, ...]:
     """The expressions right inside of one; most have none."""
-    if not isinstance(expression, _COMPOSED):
+    if type(expression) not in _COMPOSED:
         return ()
     match expression:
         case Concat(parts=parts) | Operation(operands=parts):
             return parts
         case ArtifactList(items=parts) | ListOf(items=parts):
             return parts
+    return ()
 
 
 def step_outputs(expression: Expr) -> list[StepOutputRef]:
     """The outputs of steps that an expression takes."""
-    if not isinstance(expression, _COMPOSED):
+    if type(expression) not in _COMPOSED:
         return [expression] if isinstance(expression, StepOutputRef) else []
     return [part for part in walk(expression) if isinstance(part, StepOutputRef)]
 
@@ -238,7 +240,7 @@ def wanted(expression: Expr) -> tuple[Wanted, ...]:
         left, right = expression.operands
         others = wanted(right)
         return tuple((*one, *other) for one in _not_null(left) for other in others)
-    if not isinstance(expression, _COMPOSED):
+    if type(expression) not in _COMPOSED:
         return ()
     return tuple(group for part in parts_of(expression) for group in wanted(part))
 

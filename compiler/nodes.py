@@ -16,8 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from msgspec import Struct
-
 from compiler.diagnostics import Span
 from compiler.values import JsonValue
 
@@ -87,7 +85,8 @@ class SourceFile:
         return min(self.starts[line - 1] + column - 1, len(self.text))
 
 
-class Scalar(Struct, eq=False):
+@dataclass(slots=True, eq=False)
+class Scalar:
     """A scalar with its source text; `style` is "" for plain, else the indicator."""
 
     file: SourceFile
@@ -118,7 +117,8 @@ class Scalar(Struct, eq=False):
         return self.text if self.style else resolve_plain(self.text)
 
 
-class Sequence(Struct, eq=False):
+@dataclass(slots=True, eq=False)
+class Sequence:
     file: SourceFile
     start: Any
     end: Any
@@ -129,7 +129,8 @@ class Sequence(Struct, eq=False):
         return _first_line(self)
 
 
-class Mapping(Struct, eq=False):
+@dataclass(slots=True, eq=False)
+class Mapping:
     """A mapping in file order. `broken` names the keys whose values were found wrong and removed:
     they exist, but nothing can be said of them."""
 
@@ -151,7 +152,8 @@ class Mapping(Struct, eq=False):
         return iter(self.entries.items())
 
 
-class Entry(Struct, eq=False):
+@dataclass(slots=True, eq=False)
+class Entry:
     key: Scalar
     value: Node
 

@@ -97,9 +97,9 @@ def outdented(node: Mapping, schema: Schema | bool) -> list[tuple[str, list[str]
     """Names without a value, each with the keys right behind it that can only be meant to stand
     in it, as `command` behind the name of a step; "" for those that have no name above them."""
     entries = node.entries
-    if all(isinstance(entry.value, Mapping) for entry in entries.values()):
+    branches = schema.get("oneOf", (schema,)) if isinstance(schema, dict) else ()
+    if not branches or all(type(entry.value) is Mapping for entry in entries.values()):
         return []
-    branches = schema.get("oneOf", [schema]) if isinstance(schema, dict) else []
     if any("properties" not in one and one.get("type") != "null" for one in branches):
         return []  # these keys are names here as good as others: a param that is called `default`
     known = set().union(*map(_keys, branches))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Set
@@ -9,7 +10,7 @@ from typing import Any
 
 from compiler import mending, schema_hints, synonyms
 from compiler.diagnostics import Diagnostic, Fix, error, is_too_many, listing, nearest
-from compiler.nodes import Mapping, Node, Scalar
+from compiler.nodes import Mapping, Node, Scalar, resolve_plain
 from compiler.schema_hints import Schema
 
 _PLAIN = {
@@ -35,13 +36,16 @@ _JSON_TYPES = {bool: "boolean", int: "integer", str: "string", type(None): "null
 def json_type(node: Node) -> str:
     """JSON Schema's name for what a node is."""
     if isinstance(node, Scalar):
-        if node.style:
-            return "string"
-        value = node.value
-        if isinstance(value, float):
-            return "integer" if value.is_integer() else "number"
-        return _JSON_TYPES[type(value)]
+        return "string" if node.style else _plain_type(node.text)
     return "object" if isinstance(node, Mapping) else "array"
+
+
+@functools.lru_cache(maxsize=4096)
+def _plain_type(text: str) -> str:
+    value = resolve_plain(text)
+    if isinstance(value, float):
+        return "integer" if value.is_integer() else "number"
+    return _JSON_TYPES[type(value)]
 
 
 def noun(schema: Schema) -> str:
