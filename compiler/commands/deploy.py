@@ -157,6 +157,7 @@ def _learn_toys(request: Request, line: Line, every: Sequence[Wanted], refusals:
             summary=request.summary,
             yes=True,
             new=request.new,
+            is_warned=True,
             allow_dirty=request.allow_dirty,
             quiet=request.quiet,
             verbose=request.verbose,

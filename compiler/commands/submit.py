@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from compiler import files
 from compiler.cluster import Engine, EngineError
@@ -32,7 +33,8 @@ from compiler.submission.tickets import find_ticket
 
 class Request(Struct, frozen=True):
     """What the command line asked for. `branch` is a name that counts instead of git's; `against`
-    the branch that changes are told from."""
+    the branch that changes are told from. `is_warned` where warnings were told already, as by the
+    deploy that asks."""
 
     specs: tuple[str, ...]
     branch: str | None = None
@@ -45,6 +47,7 @@ class Request(Struct, frozen=True):
     dry_run: bool = False
     yes: bool = False
     new: bool = False
+    is_warned: bool = False
     allow_dirty: bool = False
     cancel_on_interrupt: bool = False
     summary: str | None = None
@@ -77,9 +80,10 @@ def submit_specs(request: Request) -> int:
         if request.style == "json":
             console.print_json([])
         return console.OK
-    prepared = prepare(request, project, settings, branch, name, specs)
+    asked = replace(request, quiet=True) if request.is_warned else request
+    prepared = prepare(asked, project, settings, branch, name, specs)
     if prepared is None or not is_settled(
-        prepared, project, branch, allow_dirty=request.allow_dirty, quiet=request.quiet
+        prepared, project, branch, allow_dirty=asked.allow_dirty, quiet=asked.quiet
     ):
         return console.FAILED
     experiment = experiment_name(name)

@@ -858,6 +858,7 @@ def test_toy_learnings(there: World, tmp_path: Path) -> None:
     code, printed = there.mlc("deploy", "--yes", "--allow-dirty", "--toy")
     assert code == 0, printed
     assert "fit  fit-main-toy-" in printed and "other  other-main" not in printed
+    assert printed.count("warning: ") == len(set(re.findall(r"warning: .*", printed)))
     there.deploy()
     assert not plan(there)["changes"]
     there.finish_all()
