@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster.deployed import Kill, in_process
+from cluster import deployed as deployments
+from cluster.deployed import KINDS, Kill, in_process
 from cluster.scenario import ENGINES, Project, project
 from cluster.servers.argo import Argo
 from cluster.servers.contract import VARIABLE, contracts_folder
@@ -35,6 +36,18 @@ def kill(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kill]:
     """Commands run in this process, on a clock of its own, and may be killed at a request."""
     with in_process(monkeypatch) as kill:
         yield kill
+
+
+@pytest.fixture(params=KINDS)
+def deployed(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    contracts: None,  # noqa: ARG001
+    kill: Kill,
+) -> Iterator[deployments.World]:
+    """A project and an engine of each kind to deploy it to."""
+    with deployments.world(tmp_path, request.param, kill.clock) as found:
+        yield found
 
 
 @pytest.fixture

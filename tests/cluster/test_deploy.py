@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster.deployed import Algorithm, Kill, Killed, World, run, said, world
+from cluster.deployed import Algorithm, Kill, Killed, World, run, said
 from cluster.servers.kubernetes import Kubernetes, write_kubeconfig
 from cluster.servers.wire import Server
 from cluster.servers.workflows import Cluster
@@ -27,15 +27,9 @@ LISTS = {"kfp": 1, "argo": 6}
 CI = Path(__file__).resolve().parents[2] / "docs/ci"
 
 
-@pytest.fixture(params=["kfp", "argo", "kubernetes"])
-def there(
-    request: pytest.FixtureRequest,
-    tmp_path: Path,
-    contracts: None,  # noqa: ARG001
-    kill: Kill,
-) -> Iterator[World]:
-    with world(tmp_path, request.param, kill.clock) as found:
-        yield found
+@pytest.fixture
+def there(deployed: World) -> World:
+    return deployed
 
 
 def plan(there: World, *arguments: str) -> Any:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster.deployed import KINDS, Algorithm, Kill, World, said, world
+from cluster.deployed import Algorithm, World, said
 from msgspec.structs import replace
 
 from compiler.cluster import marks
@@ -16,15 +14,9 @@ from compiler.cluster import marks
 FIT = Algorithm()
 
 
-@pytest.fixture(params=KINDS)
-def there(
-    request: pytest.FixtureRequest,
-    tmp_path: Path,
-    contracts: None,  # noqa: ARG001
-    kill: Kill,
-) -> Iterator[World]:
-    with world(tmp_path, request.param, kill.clock) as found:
-        yield found
+@pytest.fixture
+def there(deployed: World) -> World:
+    return deployed
 
 
 def test_schedules(there: World) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from cluster.deployed import KINDS, Algorithm, Kill, World, world
+from cluster.deployed import Algorithm, World
 from msgspec.structs import replace
 
 from compiler.cluster import marks
@@ -18,15 +15,9 @@ MAKES = r"^POST .*(upload_version|workflow-?templates)"
 DEPLOY = ("deploy", "--yes", "--allow-dirty")
 
 
-@pytest.fixture(params=KINDS)
-def there(
-    request: pytest.FixtureRequest,
-    tmp_path: Path,
-    contracts: None,  # noqa: ARG001
-    kill: Kill,
-) -> Iterator[World]:
-    with world(tmp_path, request.param, kill.clock) as found:
-        yield found
+@pytest.fixture
+def there(deployed: World) -> World:
+    return deployed
 
 
 def held(there: World) -> set[str]:
