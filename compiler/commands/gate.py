@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,7 @@ def gate_local(root: Path, run: str, *, style: str) -> int:
     from compiler.engine.history import latest, open_history
 
     found = asked_for(root, run)
-    _of_no_profile(found.id, ", ".join(found.profiles))
+    _of_no_profile(found.id, found.profiles)
     gates = _gates(found.algorithm)
     if gates is None:
         return console.FAILED
@@ -78,8 +79,7 @@ def gate_remote(name: str | None, run: str, *, style: str, verbose: bool = False
         own = found.marks
         if own is None:
             return console.FAILED
-        _of_no_profile(found.name, own.branch.partition("@")[2].replace("@", ", "))
-        gates = _gates(own.algorithm)
+        gates = _gates(own.algorithm, found.name, own.branch)
         if gates is None:
             return console.FAILED
         # Metrics that can't be read are an error here, for they are all that is asked for.
@@ -180,23 +180,33 @@ def as_data(verdict: Verdict) -> dict[str, object]:
     }
 
 
-def _of_no_profile(run: str, profiles: str) -> None:
+def _of_no_profile(run: str, profiles: Sequence[str]) -> None:
     """What a profile makes of a spec is another pipeline than its gates mean."""
     if profiles:
-        raise MlcError(f"{run} was run with {profiles}, and gates are of runs without profiles")
+        given = ", ".join(profiles)
+        raise MlcError(f"{run} was run with {given}, and gates are of runs without profiles")
 
 
-def _gates(algorithm: str) -> tuple[Gate, ...] | None:
-    """Those of an algorithm's spec as it is now; None where it has errors, which are shown."""
+def _profiles_of(branch: str, known: Collection[str]) -> list[str]:
+    """Those behind a branch in the mark of its run (`main@toy`); a branch may have an `@` too."""
+    behind = reversed(branch.split("@")[1:])
+    return list(itertools.takewhile(known.__contains__, behind))[::-1]
+
+
+def _gates(algorithm: str, run: str = "", branch: str = "") -> tuple[Gate, ...] | None:
+    """Those of an algorithm's spec as it is now; None where it has errors, which are shown. With
+    the mark `branch` of a run that may be one with profiles."""
     plain = algorithm.replace("_", "-")
     # Most are called as their file, and each that is built costs.
     for spec in sorted(find_algorithms(()), key=lambda spec: _name(None, spec) != plain):
-        loaded = frontend.build(console.document(spec), git=UNKNOWN)
+        document = console.document(spec)
+        loaded = frontend.build(document, git=UNKNOWN)
         if _name(loaded.pipeline, spec) != plain:
             continue
         if loaded.pipeline is None:
             console.report([d for d in loaded.diagnostics if has_errors([d])], loaded.sources)
             return None
+        _of_no_profile(run, _profiles_of(branch, document.profiles))
         return loaded.pipeline.gates
     raise MlcError(f"no spec in algorithms/ is called {algorithm}, so there are no gates to hold")
 

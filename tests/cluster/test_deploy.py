@@ -928,7 +928,7 @@ def test_gates_on_the_engine(there: World, tmp_path: Path) -> None:
             return
         assert code == 0, printed
         assert "open    f1 >= baseline.f1 - 0.005" in printed
-        there.checkout.git("checkout", "--quiet", "-b", "IA-1742")
+        there.checkout.git("checkout", "--quiet", "-b", "IA-1742@home")
         for value, verdict in ((0.797, "passed"), (0.79, "failed")):
             there.write({"fit": replace(gated, epochs=int(value * 1000))})
             there.script.metrics["*"] = {"f1": value}
