@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from compiler.cli.options import data_format, engine, verbose
+from compiler.cli.options import data_format, engine, quiet_but, verbose
 from compiler.cli.runs import root
 
-quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but the plan and errors.")
+quiet = quiet_but("the plan and errors")
 
 
 @click.command()

@@ -46,7 +46,12 @@ def spec_options(verb: Verb) -> Verb:
     return verb
 
 
-quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but findings and errors.")
+def quiet_but(what: str) -> Callable[[Verb], Verb]:
+    """The option `-q` of a verb that then says nothing but that."""
+    return click.option("-q", "--quiet", is_flag=True, help=f"Say nothing but {what}.")
+
+
+quiet = quiet_but("errors")
 
 
 def _without_colour(_ctx: Any, _param: Any, given: bool) -> None:

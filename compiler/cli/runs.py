@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from compiler.cli.options import data_format, engine, quiet, spec_options, verbose
+from compiler.cli.options import data_format, engine, quiet_but, spec_options, verbose
 
 
 @click.command()
@@ -18,7 +18,7 @@ from compiler.cli.options import data_format, engine, quiet, spec_options, verbo
 @click.option("-v", "--verbose", is_flag=True, help="Say more of what happens.")
 @spec_options
 @data_format
-@quiet
+@quiet_but("findings and errors")
 def run(
     spec: str,
     jobs: int | None,

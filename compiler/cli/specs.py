@@ -7,7 +7,14 @@ from typing import Any
 import click
 
 from compiler import TARGET_NAMES
-from compiler.cli.options import data_format, only_specs, quiet, report_format, spec_options
+from compiler.cli.options import (
+    data_format,
+    only_specs,
+    quiet,
+    quiet_but,
+    report_format,
+    spec_options,
+)
 
 
 @click.command()
@@ -23,7 +30,7 @@ from compiler.cli.options import data_format, only_specs, quiet, report_format, 
 )
 @only_specs
 @report_format
-@quiet
+@quiet_but("findings and errors")
 def validate(
     paths: tuple[str, ...],
     fix: bool,
