@@ -99,15 +99,24 @@ def same(name: str, mark: str, wanted: str) -> bool:
     return mark in (wanted, cut(wanted, _MOST_OF_A_TAG), unquote(_word(wanted, most)))
 
 
+def is_of(found: Marks | None, project: str) -> bool:
+    """Whether a thing with these marks is the project's."""
+    return found is not None and same("project", found.project, project)
+
+
+def whose(found: Marks | None) -> str:
+    """Of one that is not the project's."""
+    return f"of the project {found.project}" if found else "not made by mlc"
+
+
 def foreign(found: Marks | None, what: str, engine: str, project: str | None = None) -> str:
     """Why a thing with these marks is not to be touched; empty where it may be: it is mlc's, and
     the project's where one is named. `what` is the thing in words, `engine` where it is."""
-    if found is not None and (project is None or same("project", found.project, project)):
+    if is_of(found, project) if project is not None else found is not None:
         return ""
-    whose = f"of the project {found.project}" if found else "not made by mlc"
     return (
-        f"{what} on engine `{engine}` is {whose}, so it stays as it is; rename the algorithm, or "
-        "remove that one by hand"
+        f"{what} on engine `{engine}` is {whose(found)}, so it stays as it is; rename the "
+        "algorithm, or remove that one by hand"
     )
 
 

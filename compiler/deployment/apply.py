@@ -79,7 +79,11 @@ def deploy(engine: Engine, item: Item, deployment: Deployment, say: Say) -> Vers
     experiment = _experiment(engine, deployment.experiment, own) if starts else None
     if item.publish:
         version = engine.find_version(manifest, item.version)
-        if version is None or engine.replaces_schedules or not _is_own(version, own):
+        if (
+            version is None
+            or engine.replaces_schedules
+            or not marks.is_of(version.marks, own.project)
+        ):
             # Where versions are replaced in place, one of this name may not be what it was.
             version = engine.publish(manifest, own)
             say(f"{item.algorithm}: published {version.name}")
@@ -112,10 +116,6 @@ def _check_whole(
     is_whole = all(s is not None and _is_same(engine, s, w, version) for s, w in found)
     if there.current is None or there.current.name != version.name or not is_whole:
         raise _superseded(own.algorithm)
-
-
-def _is_own(version: Version, own: Marks) -> bool:
-    return version.marks is not None and marks.same("project", version.marks.project, own.project)
 
 
 def _experiment(engine: Engine, name: str, own: Marks) -> Experiment:

@@ -11,7 +11,8 @@ from compiler.diagnostics import MlcError, listing
 
 
 class Refusals:
-    """The reasons by algorithm, in the order in which they came."""
+    """The reasons by algorithm, or by a schedule that is tidied away, in the order in which they
+    came."""
 
     def __init__(self) -> None:
         self.reasons: dict[str, str] = {}

@@ -24,8 +24,8 @@ class Findings(Struct, frozen=True):
 def preflight(
     engine: Engine,
     pipelines: Sequence[Pipeline],
-    manifests: Iterable[Manifest] = (),
-    acts: Iterable[Act] = ("submit",),
+    manifests: Iterable[Manifest],
+    acts: Iterable[Act],
 ) -> Findings:
     """Ask the engine, and Kubernetes where it can be asked, for all that runs of these need, for
     the rights to do `acts`, and whether it stores what they are compiled to.

@@ -26,7 +26,7 @@ _RIGHTS: dict[Act, dict[Kind, tuple[str, ...]]] = {
         "workflowtemplates": _PUT,
         "cronworkflows": (*_PUT, "delete"),
     },
-    "prune": {"workflowtemplates": ("delete",), "cronworkflows": ("delete",)},
+    "prune": {"workflowtemplates": ("delete",)},
 }
 
 

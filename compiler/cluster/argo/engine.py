@@ -341,7 +341,13 @@ class Argo:
         return self._schedule(self._put("cronworkflows", body, own.project))
 
     def disable_schedule(self, schedule: Schedule) -> None:
-        self._suspend(schedule, True)
+        self._own(schedule.marks, f"the cron workflow {schedule.id}")
+
+        def change(old: Json) -> Json | None:
+            spec = at(old, "spec")
+            return None if spec.get("suspend") else {**old, "spec": {**spec, "suspend": True}}
+
+        self._change("cronworkflows", schedule.id, change)
 
     def delete_schedule(self, schedule: Schedule) -> None:
         self._own(schedule.marks, f"the cron workflow {schedule.id}")
@@ -380,17 +386,6 @@ class Argo:
                     raise
                 self._sleep(0.05 * number)
         raise AssertionError
-
-    def _suspend(self, schedule: Schedule, suspend: bool) -> None:
-        self._own(schedule.marks, f"the cron workflow {schedule.id}")
-
-        def change(old: Json) -> Json | None:
-            spec = at(old, "spec")
-            if bool(spec.get("suspend")) == suspend:
-                return None
-            return {**old, "spec": {**spec, "suspend": suspend}}
-
-        self._change("cronworkflows", schedule.id, change)
 
     def _archive(self, experiment: Experiment, archived: bool) -> None:
         """The server can't change the labels of workflows, so those of templates say it."""

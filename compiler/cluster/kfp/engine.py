@@ -162,7 +162,7 @@ class Kfp:
     def experiments(self, project: str) -> Iterator[Experiment]:
         for data in self._experiments():
             found = reading.experiment(data, self._ui)
-            if _is_of(found.marks, project):
+            if marks.is_of(found.marks, project):
                 yield found
 
     def find_experiment(self, name: str, project: str) -> Experiment | None:  # noqa: ARG002
@@ -205,11 +205,10 @@ class Kfp:
 
     def restore_experiment(self, experiment: Experiment, project: str) -> None:
         own = experiment.marks
-        if own is None or not _is_of(own, project):
-            whose = f"of the project {own.project}" if own else "not made by mlc"
+        if not marks.is_of(own, project):
             raise EngineError(
                 f"the experiment {experiment.name} on engine `{self.settings.name}` is archived "
-                f"and {whose}, so it stays as it is",
+                f"and {marks.whose(own)}, so it stays as it is",
                 "conflict",
                 hint="restore it by hand in KFP's pages, or ask who archived it; mlc submit "
                 "--branch=NAME takes another",
@@ -231,7 +230,7 @@ class Kfp:
                     namespace=self._namespace,
                 )
             )
-        own = [p for p in pipelines if _is_of(marks.of_tags(p.get("tags")), project)]
+        own = [p for p in pipelines if marks.is_of(marks.of_tags(p.get("tags")), project)]
         with ThreadPoolExecutor(_LISTS_AT_ONCE) as pool:
             for listed in pool.map(self._every_version, own):
                 yield from map(self._version, listed)
@@ -397,7 +396,7 @@ class Kfp:
         for data in self._recurring(**named):
             found = self._schedule(data)
             own = found.marks
-            if own is None or not _is_of(own, project):
+            if own is None or not marks.is_of(own, project):
                 continue
             if algorithm is None or marks.same("algorithm", own.algorithm, algorithm):
                 yield found
@@ -443,7 +442,7 @@ class Kfp:
         def same() -> list[Schedule]:
             listed = self._recurring(filter=where(display_name=name))
             every = (self._schedule(data) for data in listed)
-            found = (s for s in every if s.name == name and _is_of(s.marks, marks_.project))
+            found = (s for s in every if s.name == name and marks.is_of(s.marks, marks_.project))
             return sorted(found, key=lambda s: (s.created or 0.0, s.id))
 
         self._once(lambda: next(iter(same()), None), create)
@@ -608,10 +607,6 @@ class Kfp:
         reference = at(run, "pipeline_version_reference")
         ids = (reference.get("pipeline_id", ""), reference.get("pipeline_version_id", ""))
         return self._version_data(*ids) if all(ids) else None
-
-
-def _is_of(found: Marks | None, project: str) -> bool:
-    return found is not None and marks.same("project", found.project, project)
 
 
 def _reference(version: Version) -> Any:

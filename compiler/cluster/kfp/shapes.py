@@ -71,7 +71,7 @@ RECURRING = Fields(
     {
         "recurring_run_id": "name",
         **texts("display_name", "description", "status", "mode"),
-        **texts("experiment_id", "pipeline_version_id", "created_at", "updated_at"),
+        **texts("experiment_id", "pipeline_version_id", "created_at"),
         "service_account": "text",
         "trigger": Fields({"cron_schedule": Fields(texts("cron"))}),
         "pipeline_version_reference": _REFERENCE,
