@@ -17,7 +17,7 @@ from compiler.nodes import SourceFile
 from compiler.programs import EXPRESSION, Code, program_texts, read_as_code
 from compiler.values import to_text
 
-_VARIABLE = re.compile(r"(?<!\\)\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
+VARIABLE = re.compile(r"(?<!\\)\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
 
 
 def evaluated(
@@ -63,20 +63,18 @@ def _of_script(
 
 def _evaluated(text: str, names: Set[str]) -> Iterator[tuple[tuple[int, int], Code, str]]:
     """The variables of these names in a shell's text that reach another program as code."""
-    found = [
-        variable
-        for variable in _VARIABLE.finditer(text)
-        if (name := variable[1] or variable[2]) in names and f"{name}=" not in text
-    ]
+    unset = {name for name in names if f"{name}=" not in text}
+    found = [v for v in VARIABLE.finditer(text) if (v[1] or v[2]) in unset]
     if not found:
         return
-    marked, at, numbers = "", 0, {}
+    pieces, at, number, numbers = [], 0, 0, {}
     for variable in found:
-        marked += text[at : variable.start()]
-        numbers[marked.count(EXPRESSION)] = variable
-        marked += EXPRESSION
+        pieces.append(text[at : variable.start()])
+        number += pieces[-1].count(EXPRESSION)
+        numbers[number] = variable
+        number += 1
         at = variable.end()
-    codes = read_as_code(marked + text[at:])
+    codes = read_as_code(EXPRESSION.join([*pieces, text[at:]]))
     for number, variable in numbers.items():
         code = codes.get(number)
         if code is not None and code.puts_in:

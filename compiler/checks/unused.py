@@ -58,12 +58,13 @@ def unread_inputs(pipeline: Pipeline, reads: Set[Read]) -> Iterator[Diagnostic]:
         used = None if isinstance(step.program, Python) else _used(step, reads)
         if used is None:
             continue
-        for given in step.inputs:
-            if given.name not in used and _is_own(given.span, pipeline):
-                if f"INPUT_{given.name.upper()}" in variables(step):
-                    continue  # `shell_signs` tells how to write that
-                message = f"step `{step.name}` never uses its input `{given.name}`"
-                yield warning("MLC343", message, given.span, hint=_hint(step, given.name))
+        missed = [i for i in step.inputs if i.name not in used and _is_own(i.span, pipeline)]
+        asked = variables(step) if missed else ()
+        for given in missed:
+            if f"INPUT_{given.name.upper()}" in asked:
+                continue  # `shell_signs` tells how to write that
+            message = f"step `{step.name}` never uses its input `{given.name}`"
+            yield warning("MLC343", message, given.span, hint=_hint(step, given.name))
 
 
 def untaken_outputs(pipeline: Pipeline, reads: Set[Read]) -> Iterator[Diagnostic]:
@@ -98,14 +99,18 @@ def untold_outputs(pipeline: Pipeline, reads: Set[Read]) -> Iterator[Diagnostic]
     for step in pipeline.steps:
         if not isinstance(step.program, Command):
             continue
-        for output in step.outputs:
-            told = ("paths", step.name, output.name) in reads
-            if not told and _is_own(output.span, pipeline):
-                if f"OUTPUT_{output.name.upper()}" in variables(step):
-                    continue
-                message = f"the command of `{step.name}` is not told where to write `{output.name}`"
-                hint = f"hand it `${{{{ outputs.{output.name} }}}}` in `args` or `env`"
-                yield warning("MLC360", message, output.span, hint=hint)
+        missed = [
+            output
+            for output in step.outputs
+            if ("paths", step.name, output.name) not in reads and _is_own(output.span, pipeline)
+        ]
+        asked = variables(step) if missed else ()
+        for output in missed:
+            if f"OUTPUT_{output.name.upper()}" in asked:
+                continue
+            message = f"the command of `{step.name}` is not told where to write `{output.name}`"
+            hint = f"hand it `${{{{ outputs.{output.name} }}}}` in `args` or `env`"
+            yield warning("MLC360", message, output.span, hint=hint)
 
 
 def unwritten_outputs(pipeline: Pipeline, reads: Set[Read]) -> Iterator[Diagnostic]:

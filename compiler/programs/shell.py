@@ -6,6 +6,7 @@ expression. Where that is not certain, it says so.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from typing import Literal, TypeAlias
@@ -31,7 +32,7 @@ _LETTERS = re.compile("[A-Za-z]+")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
 
 
-class _Lost(Exception):  # noqa: N818 - no error: the text is more than is read here
+class Lost(Exception):  # noqa: N818 - no error: the text is more than is read here
     """The text has something in it that is not followed here."""
 
 
@@ -92,16 +93,19 @@ class _Command:
             yield place.number, None if unsafe else place.quoting, read
 
 
+# Asked for each expression of a text.
+@functools.lru_cache(maxsize=8)
 def quotings(text: str) -> list[Quoting]:
     """For each `EXPRESSION` in a POSIX shell's program text, how it is quoted there."""
     reader = _Reader(text)
     try:
         reader.read()
-    except _Lost:
+    except Lost:
         return [None] * text.count(EXPRESSION)
     return [reader.found.get(number) for number in range(text.count(EXPRESSION))]
 
 
+@functools.lru_cache(maxsize=8)
 def read_as_code(text: str) -> dict[int, Code]:
     """The expressions in a POSIX shell's program text, by number, that are in words which another
     program reads as code."""
@@ -110,7 +114,7 @@ def read_as_code(text: str) -> dict[int, Code]:
     reader = _Reader(text)
     try:
         reader.read()
-    except _Lost:
+    except Lost:
         return {}
     return reader.code
 
@@ -144,7 +148,7 @@ class _Reader:
                     self.number += 1  # stays without a quoting
                 command.add(following)
             elif char == "`":
-                raise _Lost
+                raise Lost
             elif char == '"':
                 if mode == '"':
                     frames.pop()
@@ -165,7 +169,7 @@ class _Reader:
             else:
                 self.bare(char, following, frames)
         if len(frames) > 1:
-            raise _Lost
+            raise Lost
         self.end(frames[0][1])
 
     def bare(self, char: str, following: str, frames: list[tuple[str, _Command]]) -> None:
@@ -173,7 +177,7 @@ class _Reader:
         if char == "'":
             self.single(command)
         elif char == "$" and following in ("'", '"'):
-            raise _Lost
+            raise Lost
         elif char in " \t":
             command.end_word()
         elif char in ";&|\n":
@@ -181,7 +185,7 @@ class _Reader:
             frames[-1] = (mode, _Command())
         elif char == "(":
             if following == "(":
-                raise _Lost
+                raise Lost
             frames.append(("(", _Command()))
         elif char == ")":
             if mode != "(":
@@ -196,7 +200,7 @@ class _Reader:
             self.comment(len(self.text) if end < 0 else end)
         elif char in "<>":
             if char == "<" and following == "<" and self.text[self.at + 1 : self.at + 2] != "<":
-                raise _Lost
+                raise Lost
             command.end_word()
             while self.text[self.at : self.at + 1] in ("<", ">", "&"):
                 self.at += 1
@@ -210,7 +214,7 @@ class _Reader:
 
     def no_case(self, mode: str, command: _Command) -> None:
         if mode == "(" and command.word == "case" and not command.words:
-            raise _Lost
+            raise Lost
 
     def expression(self, command: _Command, quoting: Quoting) -> None:
         command.add(EXPRESSION)
@@ -220,7 +224,7 @@ class _Reader:
     def single(self, command: _Command) -> None:
         end = self.text.find("'", self.at)
         if end < 0:
-            raise _Lost
+            raise Lost
         command.add("")
         first, *others = self.text[self.at : end].split(EXPRESSION)
         command.add(first)
@@ -247,10 +251,10 @@ class _Reader:
                 if depth == 0:
                     break
             elif self.text[at] in "'\"`\\":
-                raise _Lost
+                raise Lost
             at += 1
         else:
-            raise _Lost
+            raise Lost
         self.number += self.text.count(EXPRESSION, start, at)
         self.at = at + 1
 
