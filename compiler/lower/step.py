@@ -17,6 +17,7 @@ from compiler.lower.scripts import check_script
 from compiler.mending import as_words
 from compiler.nodes import Entry, Mapping, Node, Scalar, Sequence, mapping, text
 from compiler.programs import moved
+from compiler.programs.known import Dialect
 from compiler.schema_hints import line_of_shell
 from compiler.settings import Project
 from compiler.values import carrying_problem, to_text
@@ -249,7 +250,7 @@ def _into_env(source: Scalar, node: Mapping, shell: str, scope: Scope) -> Fix | 
         return None
     env = mapping(node.get("env"))
     taken = frozenset(env.entries) if env else frozenset()
-    dialect = "python" if shell == "python" else "shell"
+    dialect: Dialect = "python" if shell == "python" else "shell"
     return moved(source.file, source.start.index, dialect, taken)
 
 

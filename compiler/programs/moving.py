@@ -82,7 +82,6 @@ def variable_name(inner: str) -> str:
     return name[:_LONGEST_NAME] if name and not name[0].isdigit() else "VALUE"
 
 
-@functools.lru_cache(maxsize=64)
 def moved(
     file: SourceFile, index: int, dialect: Dialect, taken: frozenset[str] = frozenset()
 ) -> Fix | None:
@@ -92,13 +91,23 @@ def moved(
     """
     if dialect == "other" or len(file.text) > _MOST_CHARACTERS:
         return None
+    found = _only_way(file, index)
+    return _moved(file, found.scalar.start.index, dialect, taken) if found else None
+
+
+def _only_way(file: SourceFile, index: int) -> _Found | None:
     root, problems = _parsed(file)
     if root is None or problems:
         return None
     ways = _ways(root, index, None)
-    if len(ways) != 1 or _times(root, ways[0].scalar) != 1:
-        return None
-    found = ways[0]
+    return ways[0] if len(ways) == 1 and _times(root, ways[0].scalar) == 1 else None
+
+
+# All expressions of a text are moved at once, and each asks for it.
+@functools.lru_cache(maxsize=64)
+def _moved(file: SourceFile, start: int, dialect: Dialect, taken: frozenset[str]) -> Fix | None:
+    found = _only_way(file, start)
+    assert found is not None, "it starts where the one way to it leads"
     env_entry = found.step.entries.get("env")
     env = mapping(env_entry.value) if env_entry else None
     if env_entry and (env is None or env.start.index < env_entry.key.start.index):
