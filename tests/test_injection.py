@@ -20,7 +20,7 @@ from compiler import edits, frontend
 from compiler.diagnostics import Diagnostic, Severity
 from compiler.git import UNKNOWN
 from compiler.programs import EXPRESSION, program_texts
-from compiler.programs.shell import quotings
+from compiler.programs.shell import quotings, read_as_code
 
 HEAD = """\
 apiVersion: mlc/v1
@@ -222,6 +222,11 @@ def test_text_from_outside_is_found(tmp_path: Path, inner: str) -> None:
     line = (HEAD + steps).splitlines()[found.span.line - 1]
     shown = line[found.span.column - 1 : found.span.end_column - 1]
     assert shown == inner.replace("'", '"')
+
+
+def test_a_script_that_lets_env_split_a_text() -> None:
+    for how in ("env -S", "env --split-string"):
+        assert read_as_code(f'{how} "{EXPRESSION} foo"').keys() == {0}
 
 
 @pytest.mark.parametrize(

@@ -236,5 +236,5 @@ RUNNING = ("run", "exec")
 # The letters that one of these names starts with, to see quickly that a text has none of them.
 FIRST_LETTERS = frozenset(
     name.partition(" ")[0].partition("-")[0].rstrip("0123456789")
-    for name in (*PROGRAMS, *SAME_AS, *ALL_SHELLS)
+    for name in ("env", *PROGRAMS, *SAME_AS, *ALL_SHELLS)
 )
