@@ -135,7 +135,7 @@ _MANY = 100
 # wrong ones would take minutes.
 _TOO_MANY = 2000
 _FAR = 3
-NO_DIGITS = str.maketrans("", "", "0123456789")
+_NO_DIGITS = str.maketrans("", "", "0123456789")
 
 
 def is_too_many(known: Iterable[str]) -> bool:
@@ -156,8 +156,8 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     if folded in by_folded:
         return by_folded[folded]
     # `train1` and `train2` are different things, and neither is the other misspelt.
-    bare = folded.translate(NO_DIGITS)
-    candidates = [c for f, c in by_folded.items() if f.translate(NO_DIGITS) != bare]
+    bare = folded.translate(_NO_DIGITS)
+    candidates = [c for f, c in by_folded.items() if f.translate(_NO_DIGITS) != bare]
     # Here, since most runs find nothing wrong.
     import difflib
 

@@ -31,8 +31,6 @@ _BARE = re.compile(
     r"\A((?:params|each)\.[A-Za-z_]\w*|steps\.[A-Za-z_]\w*\.outputs\.[A-Za-z_]\w*"
     r"|secrets\.[A-Za-z_]\w*\.[A-Za-z_]\w*)\Z"
 )
-
-
 # Where a value goes on to a program.
 _HANDED_ON = (Where.ARGUMENT, Where.FLAG, Where.ENV, Where.INPUT, Where.CACHE_KEY)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from compiler.checks.evaluated import VARIABLE
 from compiler.diagnostics import Diagnostic, warning
 from compiler.expr import Literal
 from compiler.ir import Command, Step, Word
@@ -22,7 +23,6 @@ _NAME = r"\$((?:params|inputs|outputs|each|run|git)\.\w+|steps\.\w+\.outputs\.\w
 _SET_BEFORE = r"([A-Za-z_]\w*)=(\S*)"
 # What any of these starts with; most commands have none.
 _FIRST = tuple("|&<>$0123456789")
-_VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
 # To these a sign or a variable is a word like any other.
 _OWN_USE = {"[", "awk", "envsubst", "expr", "find", "jq", "parallel", "test", "xargs"}
 
@@ -32,7 +32,7 @@ def shell_signs(step: Step, _: Project) -> Iterator[Diagnostic]:
     told, before = False, ""
     yield from _set_before(step)
     for word, literal in _literals(step):
-        variable = _VARIABLE.fullmatch(word)
+        variable = VARIABLE.fullmatch(word)
         if literal is not None and (hint := _longer(word)):
             message = f"no shell reads a command, so `{word}` stays as it is"
             yield warning("MLC464", message, literal.span, hint=hint)
@@ -77,7 +77,7 @@ def _set_before(step: Step) -> Iterator[Diagnostic]:
 
 def variables(step: Step) -> set[str]:
     """The names of variables that a command has for words, though no shell puts them in."""
-    found = (_VARIABLE.fullmatch(word) for word, _ in _literals(step))
+    found = (VARIABLE.fullmatch(word) for word, _ in _literals(step))
     return {one[1] or one[2] for one in found if one}
 
 

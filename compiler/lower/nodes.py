@@ -12,7 +12,7 @@ from compiler import expr as ex
 from compiler import ir, mending
 from compiler.binding import Scope, bind_condition
 from compiler.compose import Library
-from compiler.diagnostics import Related, error, has_errors, listing, nearest
+from compiler.diagnostics import Related, error, has_errors, is_too_many, listing, nearest
 from compiler.lower.needs import Need, Needs
 from compiler.lower.outline import Lists, bind_lists, note_broken
 from compiler.lower.step import lower_step
@@ -184,9 +184,6 @@ def form_of(name: Scalar, node: Mapping, scope: Scope, forms: tuple[str, ...] = 
     return form
 
 
-_MANY = 100
-
-
 def _needs(name: str, node: Node | None, scope: Scope) -> tuple[Need, ...]:
     needs: dict[str, Need] = {}
     for item in node.items if isinstance(node, Sequence) else ():
@@ -199,7 +196,7 @@ def _needs(name: str, node: Node | None, scope: Scope) -> tuple[Need, ...]:
             scope.diagnostics.append(error("MLC308", message, item.span, hint="take it out"))
         else:
             others: Collection[str] = scope.steps
-            if len(others) <= _MANY:  # beyond, its own name among them is no harm
+            if not is_too_many(others):  # beyond, its own name among them is no harm
                 others = [step for step in others if step != name]
             near = nearest(item.text, others)
             hint = f"known are {listing(others)}" if others else "there is no other step"

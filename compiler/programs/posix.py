@@ -11,6 +11,8 @@ import functools
 import itertools
 import re
 
+from compiler.programs.shell import Lost
+
 _MOST_NESTED = 20
 # Where a command starts: behind what ends another, and behind words like `if`.
 _START = (
@@ -53,10 +55,6 @@ _AFTER_ECHO = {"echo", "export", "printf"}
 _INNER = {"then", "fi", "do", "done", "elif", "else", "esac"}
 _GOES_ON = re.compile(r"(?:[;&|({\\]|(?:^|\s)(?:then|do|else|in))$")
 _CONTINUES = re.compile(r"[-+&|;<>)}]|[0-9]>")
-
-
-class _Lost(Exception):  # noqa: N818 - no error: the text is more than is read here
-    """The text has something in it that is not followed here."""
 
 
 def bash_word(text: str, *, busybox: bool = False) -> tuple[int, int] | None:
@@ -134,7 +132,7 @@ def unquoted(text: str) -> str | None:
                 # Something of a word stays, without its ends of lines.
                 kept[at:end] = ["$", *" " * (end - at - 2), "$"]
             elif char == "`":
-                raise _Lost
+                raise Lost
             elif char == "#" and (at == 0 or text[at - 1] in " \t\n;&|()"):
                 end = _line_end(text, at)
                 kept[at:end] = " " * (end - at)
@@ -152,7 +150,7 @@ def unquoted(text: str) -> str | None:
                 documents = []
                 end -= end > at + 1 and text[end - 1] == "\n"
             at = end
-    except _Lost:
+    except Lost:
         return None
     return "".join(kept)
 
@@ -160,11 +158,11 @@ def unquoted(text: str) -> str | None:
 def _past(text: str, at: int, depth: int) -> int:
     """Behind what starts at a place: a quoted text, or an expansion of a variable."""
     if depth > _MOST_NESTED:
-        raise _Lost
+        raise Lost
     if text[at] == "'":
         return _found(text, "'", at + 1) + 1
     if text.startswith("$'", at):
-        raise _Lost
+        raise Lost
     opening = 1 if text[at] == '"' else 2
     closing = {'"': '"', "${": "}", "$(": ")"}[text[at : at + opening]]
     inside, nested = at + opening, 0
@@ -176,14 +174,14 @@ def _past(text: str, at: int, depth: int) -> int:
             inside += 2
         elif text.startswith(("${", "$("), inside) or (char in "'\"" and closing != '"'):
             if char == "'" and closing == "}":
-                raise _Lost  # two shells, two meanings
+                raise Lost  # two shells, two meanings
             inside = _past(text, inside, depth + 1)
         elif char == "`" or (closing == ")" and _UNREAD.match(text, inside)):
-            raise _Lost
+            raise Lost
         else:
             nested += (closing == ")" and char == "(") - (closing == ")" and char == ")")
             inside += 1
-    raise _Lost
+    raise Lost
 
 
 def _past_document(text: str, at: int, word: str, *, tabs: bool) -> int:
@@ -193,7 +191,7 @@ def _past_document(text: str, at: int, word: str, *, tabs: bool) -> int:
         if (line.lstrip("\t") if tabs else line) == word:
             return end
         at = end + 1
-    raise _Lost
+    raise Lost
 
 
 def _line_end(text: str, at: int) -> int:
@@ -204,5 +202,5 @@ def _line_end(text: str, at: int) -> int:
 def _found(text: str, sign: str, at: int) -> int:
     end = text.find(sign, at)
     if end < 0:
-        raise _Lost
+        raise Lost
     return end

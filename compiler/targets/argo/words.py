@@ -60,6 +60,3 @@ def _spelled(found: ArgumentWord, spell: Callable[[Placeholder], str]) -> str:
     ]
     ends = (0, *cuts, len(found))
     return "$(MLC_E)".join(escape(found[start:end], spell) for start, end in pairwise(ends))
-
-
-# Most words, the wrapper among them, stand in many steps.

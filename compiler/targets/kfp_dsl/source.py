@@ -143,8 +143,6 @@ def _flat(value: Expression, room: int) -> Source | None:
 def _plain(value: Expression) -> Source:
     """An expression that has no entries."""
     match value:
-        case str():
-            return _text(value)
         case Call(function=function):
             return Source(f"{function}()")
         case Items():
