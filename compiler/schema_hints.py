@@ -14,16 +14,16 @@ from compiler.nodes import Mapping, Node, Scalar, Sequence
 Schema = dict[str, Any]
 # Keys under which others give the items of a list their names.
 _NAMES = ("name", "id", "key")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,59}")
-_SETTING = re.compile(r"([A-Za-z_]\w{0,59})=")
-_MOUNT = re.compile(r"[^:\s]+:(/[^:\s]*)(?::(?:ro|rw))?")
+_NAME = r"[A-Za-z_][A-Za-z0-9_-]{0,59}"
+_SETTING = r"([A-Za-z_]\w{0,59})="
+_MOUNT = r"[^:\s]+:(/[^:\s]*)(?::(?:ro|rw))?"
 # Signs that a shell does something with; quotes alone only hold words together.
-_OF_SHELL = re.compile(r"^[A-Za-z_]\w*=|&&|\|\||[|;<>`]|\$\w|\$\(|\$\{(?!\{)|&$|(?<!\S)\*|\*(?!\S)")
+_OF_SHELL = r"^[A-Za-z_]\w*=|&&|\|\||[|;<>`]|\$\w|\$\(|\$\{(?!\{)|&$|(?<!\S)\*|\*(?!\S)"
 # How Kubernetes and others name what stands in a secret, without case and `_`.
 _OF_SECRET = ("secret", "secretkeyref", "secretref", "fromsecret")
-_SECRETS_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_SECRETS_NAME = r"[A-Za-z0-9._-]+"
 _LONGEST = 60
-_NO_SPACE = re.compile(r"([A-Za-z_][\w-]*):(?!//)\S")
+_NO_SPACE = r"([A-Za-z_][\w-]*):(?!//)\S"
 _URI = r"[a-z][a-z0-9+.-]*://[^\s\"'\\]+\Z"
 _FUNCTION = r"(?a)(?:\./)?([A-Za-z_]\w*(?:[./][A-Za-z_]\w*)*)(?:\.py:|\.)([A-Za-z_]\w*)"
 
@@ -40,18 +40,18 @@ def named(node: Sequence, name: str) -> str:
         return _FOR_EACH_KEY[name]
     first = node.items[0] if node.items else None
     if isinstance(first, Scalar):
-        mount, setting = _MOUNT.fullmatch(first.text), _SETTING.match(first.text)
+        mount, setting = re.fullmatch(_MOUNT, first.text), re.match(_SETTING, first.text)
         if name == "volumes" and mount:
             return f"name each, and say what it is: `data: {{claim: NAME, mount: {mount[1]}}}`"
         if setting:
             return f"write a name and its value, `{setting[1]}: …`"
-        if _NAME.fullmatch(first.text):
+        if re.fullmatch(_NAME, first.text):
             return f"write a name and what it is, `{first.text}: …`"
     if isinstance(first, Mapping) and first.entries:
         inner = next((first.get(key) for key in _NAMES if key in first.entries), None)
         if inner is None and len(first.entries) == 1:
             return "take the dashes out, and let all stand below each other"
-        if isinstance(inner, Scalar) and _NAME.fullmatch(inner.text):
+        if isinstance(inner, Scalar) and re.fullmatch(_NAME, inner.text):
             if name == "env" and "value" in first.entries:
                 return f"write each as `{inner.text}: …`, a name and its value"
             return f"the names are keys: write `{inner.text}: …` instead of the dash and its name"
@@ -69,7 +69,7 @@ def named_list(node: Scalar) -> str:
 
 def line_of_shell(text: str) -> str:
     """What to write for a command that is a line of a shell; "" where it is only words."""
-    if _OF_SHELL.search(re.sub(r"\$\{\{.*?\}\}", "", text)) is None:
+    if re.search(_OF_SHELL, re.sub(r"\$\{\{.*?\}\}", "", text)) is None:
         return ""
     if "${{" in text:
         return "only a shell can read that: write it as `script`, with the values from `env`"
@@ -164,7 +164,7 @@ def _keys(schema: Schema) -> set[str]:
 
 def without_space(text: str, wanted: list[Schema]) -> str:
     """What to write for a key and its value that have no space between them; "" for other text."""
-    found = _NO_SPACE.match(text)
+    found = re.match(_NO_SPACE, text)
     if found and any(found[1] in _keys(schema) or _is_open(schema) for schema in wanted):
         return f"a space is missing after `{found[1]}:`"
     if re.match(_URI, text) and any({"type", "default"} <= _keys(schema) for schema in wanted):
@@ -231,7 +231,7 @@ def of_secret(node: Mapping) -> str:
 
 def _accessor(found: Node | None, otherwise: str) -> str:
     name = found.text if isinstance(found, Scalar) else ""
-    name = name if _SECRETS_NAME.fullmatch(name) else otherwise
+    name = name if re.fullmatch(_SECRETS_NAME, name) else otherwise
     return f".{name}" if name.isidentifier() else f"['{name}']"
 
 
