@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
@@ -25,11 +25,25 @@ class Deployed(Struct, frozen=True):
     @property
     def current(self) -> Version | None:
         """The newest version. Engines tell seconds: of several of one second that which a schedule
-        starts."""
+        starts, and of several of these that which the schedule made last does."""
         newest = [one for one in self.versions if one.created == self.versions[0].created]
-        started = {one.version for one in self.schedules if one.enabled}
-        scheduled = (one for one in newest if {one.id, one.name} & started)
-        return next(scheduled, newest[0] if newest else None)
+        if len(newest) < 2:
+            return next(iter(newest), None)
+        scheduled = [one for one in newest if any(s.enabled for s in self._starting(one))]
+        last = (one for one in scheduled if not self._is_followed(one, newest))
+        return next(last, next(iter(scheduled), newest[0]))
+
+    def _starting(self, version: Version) -> Iterator[Schedule]:
+        return (one for one in self.schedules if one.version in (version.id, version.name))
+
+    def _is_followed(self, version: Version, others: Iterable[Version]) -> bool:
+        """Whether a schedule went on from this version to one of the others."""
+        for one in self._starting(version):
+            latest = self.named(one.spec.name)[0].version
+            after = (other for other in others if latest in (other.id, other.name))
+            if any(other is not version for other in after):
+                return True
+        return False
 
     def named(self, schedule: str) -> list[Schedule]:
         """Those of one name in a spec, the one that counts first."""

@@ -31,6 +31,8 @@ FAULTS = ("drop", "lose", "500", "502", "503", "429", "409", "truncated", "cut",
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("seed", range(HISTORIES))
 def test_a_history(tmp_path: Path, contracts: None, kill: Kill, kind: str, seed: int) -> None:  # noqa: ARG001
+    # Engines tell seconds: in every other history all of a deploy comes within one.
+    kill.clock.step = (0.3, 0.005)[seed % 2]
     with world(tmp_path, kind, kill.clock) as there:
         there.add_foreign()
         play(there, random.Random(f"{kind} {seed}"), kill, seed)
@@ -148,9 +150,17 @@ def test_each_moment_starts_one_run(tmp_path: Path, contracts: None, kill: Kill)
         assert len(account.started) > 60 and not account.excuses
 
 
+@pytest.mark.parametrize("step", [0.3, 0.0], ids=["slowly", "within a second"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_killed_at_each_request(tmp_path: Path, contracts: None, kill: Kill, kind: str) -> None:  # noqa: ARG001
+def test_killed_at_each_request(
+    tmp_path: Path,
+    contracts: None,  # noqa: ARG001
+    kill: Kill,
+    kind: str,
+    step: float,
+) -> None:
     """Of the same change, at the first request, the second, and so on to the last."""
+    kill.clock.step = step
     with world(tmp_path, kind, kill.clock) as there:
         there.add_foreign()
         there.write({"fit": Algorithm()})
