@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Iterable
+from typing import Any
 
 from compiler import mending, quantities, resources, schema_hints, values
 from compiler import schema_words as words
@@ -32,8 +33,8 @@ def check(root: Mapping, schema_name: str) -> list[Diagnostic]:
     return check_against(root, schema)
 
 
-def check_against(root: Mapping, schema: Schema) -> list[Diagnostic]:
-    """As `check`, against a schema as data, linked."""
+def check_against(root: Mapping, schema: Linked) -> list[Diagnostic]:
+    """As `check`, against a schema that is linked."""
     checker = _Checker()
     try:
         checker.mapping(root, schema, root, "")
@@ -53,16 +54,16 @@ def is_given_up(diagnostics: Iterable[Diagnostic]) -> bool:
     return any(diagnostic.code == "MLC008" for diagnostic in diagnostics)
 
 
-def of_kind(kind: str | None) -> Schema:
+def of_kind(kind: str | None) -> Linked:
     """The schema of a kind of spec; one that does not say its kind is taken for an algorithm."""
     name = kind.lower() if kind in KINDS else "algorithm"
-    definition: Schema = load("language")["$defs"][name]
+    definition: Linked = load("language")["$defs"][name]
     return definition
 
 
 @functools.cache
-def load(name: str) -> Schema:
-    """A schema as data, linked."""
+def load(name: str) -> Linked:
+    """A schema, linked."""
     return linked(published(name))
 
 
@@ -72,25 +73,53 @@ def published(name: str) -> Schema:
     return schema
 
 
-def linked(schema: Schema) -> Schema:
-    """The schema with definitions in place of references, their words under those that stand
-    beside the reference; a step leads back to itself. What is given is of no use any more."""
-    definitions: dict[str, Schema] = schema.get("$defs", {})
-    seen: set[int] = set()
+class Linked(dict[str, Any]):
+    """A schema with definitions in place of references."""
 
-    def link(inner: Schema) -> Schema:
+    __slots__ = ("_meant", "is_type_alone")
+
+    def __init__(self, schema: Schema) -> None:
+        super().__init__(schema)
+        self._meant: dict[str, Linked | None] = {}
+        self.is_type_alone = _BEYOND_TYPE.isdisjoint(schema)
+
+    def meant(self, found: str) -> Linked | None:
+        """What of the schema is for a value of a type, which is all of it where it has no
+        alternatives; None where it takes none of that type."""
+        try:
+            return self._meant[found]
+        except KeyError:
+            self._meant[found] = meant = self._meant_by(found)
+            return meant
+
+    def _meant_by(self, found: str) -> Linked | None:
+        if self.get("type") != found and "oneOf" in self and "properties" not in self:
+            # The alternatives differ by type.
+            branches = (branch.meant(found) for branch in self["oneOf"])
+            return next((branch for branch in branches if branch is not None), None)
+        return self if _accepts(self, found) else None
+
+
+def linked(schema: Schema) -> Linked:
+    """The schema with definitions in place of references, their words under those that stand
+    beside the reference; a step leads back to itself."""
+    definitions: dict[str, Schema] = schema.get("$defs", {})
+    made: dict[int, tuple[Schema, Linked]] = {}
+
+    def link(inner: Schema) -> Linked:
         while "$ref" in inner:
             definition = definitions[inner["$ref"].removeprefix("#/$defs/")]
             own = {key: value for key, value in inner.items() if key != "$ref"}
             inner = {**definition, **own} if own else definition
-        if id(inner) not in seen:
-            seen.add(id(inner))
+        if id(inner) not in made:
+            # Kept with what it is made of, so that no other has its id.
+            made[id(inner)] = inner, (copy := Linked(inner))
             for key, value in inner.items():
                 if isinstance(value, dict):
-                    inner[key] = link(value)
+                    copy[key] = link(value)
                 elif isinstance(value, list):
-                    inner[key] = [link(v) if isinstance(v, dict) else v for v in value]
-        return inner
+                    copy[key] = [link(v) if isinstance(v, dict) else v for v in value]
+        return made[id(inner)][1]
 
     return link(schema)
 
@@ -105,39 +134,22 @@ class _Checker:
     def __init__(self) -> None:
         self.diagnostics: list[Diagnostic] = []
 
-    def node(self, node: Node, schema: Schema, place: Node, name: str) -> bool:
-        found = words.json_type(node)
-        if found == "object" and node.broken and not node.entries:  # type: ignore[union-attr]
+    def node(self, node: Node, schema: Linked, place: Node, name: str) -> bool:
+        if isinstance(node, Mapping) and node.broken and not node.entries:
             return False  # nothing is left of it, and why was told
-        if schema.get("type") != found:
-            if "oneOf" in schema and "properties" not in schema:
-                branch = self.branch(found, schema)
-                if branch is None:
-                    return self.fail(words.wrong_type(node, schema["oneOf"], name))
-                return self.node(node, branch, place, name)
-            if not _accepts(schema, found):
-                return self.fail(words.wrong_type(node, [schema], name))
+        meant = schema.meant(words.json_type(node))
+        if meant is None:
+            alternatives = schema.get("oneOf") if "properties" not in schema else None
+            return self.fail(words.wrong_type(node, alternatives or [schema], name))
         if isinstance(node, Scalar):
-            return _BEYOND_TYPE.isdisjoint(schema) or self.scalar(node, schema, name)
+            return meant.is_type_alone or self.scalar(node, meant, name)
         if isinstance(node, Mapping):
-            return self.mapping(node, schema, place, name)
-        return self.sequence(node, schema, place, name)
-
-    def branch(self, found: str, schema: Schema) -> Schema | None:
-        """The alternative that a value of this type means; they differ by type."""
-        branches: list[Schema] = schema["oneOf"]
-        for branch in branches:
-            if branch.get("type") == found:
-                return branch
-            if "oneOf" in branch and "properties" not in branch:
-                branch = self.branch(found, branch) or {"type": []}
-            if _accepts(branch, found):
-                return branch
-        return None
+            return self.mapping(node, meant, place, name)
+        return self.sequence(node, meant, place, name)
 
     def mapping(self, node: Mapping, schema: Schema, place: Node, name: str) -> bool:
-        properties: dict[str, Schema] = schema.get("properties", {})
-        additional: Schema | bool = schema.get("additionalProperties", True)
+        properties: dict[str, Linked] = schema.get("properties", {})
+        additional: Linked | bool = schema.get("additionalProperties", True)
         present = dict.fromkeys(node.entries).keys()  # as it was: wrong ones are taken out
         if additional is False and present.isdisjoint(properties):
             wrong = schema_hints.no_definition(node, schema, name, place)
