@@ -82,7 +82,7 @@ class Capture(Struct, frozen=True):
 
 def captures(step: Step) -> tuple[Capture, ...]:
     """What the step takes from outside, declared inputs first, each reference once."""
-    bound = {i.name: i.value for i in step.inputs if isinstance(i.value, RunTimeRef | Operation)}
+    bound = {i.name: i.value for i in step.inputs if isinstance(i.value, (RunTimeRef, Operation))}
     wanted = {name: identity(ref) for name, ref in bound.items()}
     refs = list(bound.items())
     refs += [
@@ -156,11 +156,11 @@ class Words(Struct, frozen=True):
 
 def _outermost(expression: Expr) -> Iterator[RunTimeRef | Operation]:
     """What has to be captured for an expression; an operation as a whole."""
-    if isinstance(expression, Concat | ArtifactList):
+    if isinstance(expression, (Concat, ArtifactList)):
         parts = expression.parts if isinstance(expression, Concat) else expression.items
         for part in parts:
             yield from _outermost(part)
-    elif isinstance(expression, RunTimeRef | Operation):
+    elif isinstance(expression, (RunTimeRef, Operation)):
         yield expression
 
 

@@ -221,8 +221,8 @@ def parts_of(expression: Expr) -> tuple[Expr, ...]:
 def step_outputs(expression: Expr) -> list[StepOutputRef]:
     """The outputs of steps that an expression takes."""
     if type(expression) not in _COMPOSED:
-        return [expression] if isinstance(expression, StepOutputRef) else []
-    return [part for part in walk(expression) if isinstance(part, StepOutputRef)]
+        return [expression] if type(expression) is StepOutputRef else []
+    return [part for part in walk(expression) if type(part) is StepOutputRef]
 
 
 Wanted: TypeAlias = tuple[StepOutputRef, ...]

@@ -21,6 +21,8 @@ MAX_DEPTH = 50
 # A chain of operators is as deep as it is long, and every phase follows it.
 MAX_OPERATORS = 100
 MAX_LENGTH = 10_000
+# Longer texts are not kept with what they are cut into.
+_SHORT = 200
 
 _TOKEN = re.compile(
     r"""[ \t\r\n]*(?:
@@ -103,12 +105,22 @@ class ExpressionError(Exception):
         self.hint = hint
 
 
-def split(text: str) -> list[str | Embedded]:
+def split(text: str) -> tuple[str | Embedded, ...]:
     """Cut a text into literal pieces and embedded expressions; `$${{` is a literal `${{`.
 
     Raises:
         ExpressionError: an expression is not closed.
     """
+    return _short_pieces(text) if len(text) < _SHORT else tuple(_pieces(text))
+
+
+# As `parse`: most are an expression and nothing else.
+@functools.lru_cache(maxsize=4096)
+def _short_pieces(text: str) -> tuple[str | Embedded, ...]:
+    return tuple(_pieces(text))
+
+
+def _pieces(text: str) -> list[str | Embedded]:
     pieces: list[str | Embedded] = []
     literal = ""
     at = 0

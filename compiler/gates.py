@@ -89,7 +89,7 @@ def parse(text: str) -> Comparison:
 def metrics_in(gate: Comparison | Term) -> Iterator[Metric]:
     if isinstance(gate, Metric):
         yield gate
-    elif isinstance(gate, Comparison | Arithmetic):
+    elif isinstance(gate, (Comparison, Arithmetic)):
         yield from metrics_in(gate.left)
         yield from metrics_in(gate.right)
 

@@ -75,7 +75,7 @@ class Graph:
     def _of(self, node: Node, level: tuple[str, ...]) -> Waits:
         found: dict[str, bool] = {}
         groups: dict[tuple[str, ...], None] = {}
-        own = list(own_expressions(node))
+        own = own_expressions(node)
         for place, expression in enumerate((*own, *_inner_expressions(node))):
             refs = step_outputs(expression)
             if not refs:
@@ -131,14 +131,12 @@ def uses(node: Node) -> Iterator[StepOutputRef]:
         yield from step_outputs(expression)
 
 
-def own_expressions(node: Node) -> Iterator[Expr]:
+def own_expressions(node: Node) -> list[Expr]:
     """What stands in a node itself, without a loop's body."""
-    if isinstance(node, Loop):
-        yield from (axis.items for axis in node.axes)
-    else:
-        yield from node.expressions()
+    found = [axis.items for axis in node.axes] if isinstance(node, Loop) else node.expressions()
     if node.when is not None:
-        yield node.when
+        found.append(node.when)
+    return found
 
 
 def _inner_expressions(node: Node) -> Iterator[Expr]:

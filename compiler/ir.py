@@ -301,15 +301,16 @@ class Step(Struct, frozen=True):
     def output(self, name: str) -> Output:
         return next(o for o in self.outputs if o.name == name)
 
-    def expressions(self) -> Iterator[Expr]:
+    def expressions(self) -> list[Expr]:
         """Every expression of the step's container, in the order of the language's keys."""
-        yield from (i.value for i in self.inputs)
+        found = [i.value for i in self.inputs]
         if isinstance(self.program, Command):
-            yield from (a.value for a in self.program.arguments)
-        yield from (e.value for e in self.env)
+            found += [a.value for a in self.program.arguments]
+        found += [e.value for e in self.env]
         if self.cache.key is not None:
-            yield self.cache.key
-        yield from self.resources.expressions()
+            found.append(self.cache.key)
+        found += self.resources.expressions()
+        return found
 
 
 class Axis(Struct, frozen=True):

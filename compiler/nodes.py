@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from msgspec import Struct
+
 from compiler.diagnostics import Span
 from compiler.values import JsonValue
 
@@ -38,8 +40,8 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 class SourceFile:
     """A file as it was read. `path` is what messages show, `file` where it lies (None: stdin).
 
-    Places are counted here and not taken from libyaml, which also breaks lines at U+0085, U+2028
-    and U+2029.
+    Places are counted here and not by libyaml, which also breaks lines at U+0085, U+2028 and
+    U+2029.
     """
 
     path: str
@@ -97,8 +99,12 @@ class Scalar:
 
     @property
     def span(self) -> Span:
-        start, end = self.start.index, self.end.index
-        return self.file.span(start, start + 1 if self.style in ("|", ">") else end)
+        # Asked of most scalars: what libyaml counted is the same, but for breaks that are refused.
+        start, end = self.start, self.end
+        line, column = start.line + 1, start.column + 1
+        if self.style in ("|", ">"):
+            return Span(self.file.path, line, column, line, column + 1)
+        return Span(self.file.path, line, column, end.line + 1, end.column + 1)
 
     def part(self, start: int, end: int) -> Span:
         """The place of a range of the text, where that is written as it is; else the whole."""
@@ -152,8 +158,7 @@ class Mapping:
         return iter(self.entries.items())
 
 
-@dataclass(slots=True, eq=False)
-class Entry:
+class Entry(Struct, eq=False):
     key: Scalar
     value: Node
 

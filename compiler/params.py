@@ -43,6 +43,7 @@ _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 # Leading zeros, versions, Python's integers and its null.
 _DOUBTFUL = re.compile(r"0\d+|[1-9]\d?\.[1-9]0|\d{1,3}(?:_\d{3})+|None|nil")
 _LENGTHS = ("pattern", "minLength", "maxLength")
+_NUMBERS = (*_BOUNDS, "minLength", "maxLength")
 
 
 def a(kind: str) -> str:
@@ -62,6 +63,7 @@ def lower_param(name: Scalar, node: Mapping) -> tuple[Param, list[Diagnostic]]:
     enum: tuple[JsonValue, ...] = ()
     if isinstance(enum_node, Sequence):
         enum = tuple(value_of(item, kind) for item in enum_node.items)
+    numbers = {key: _number(entry.value) for key, entry in node if key in _NUMBERS}
     param = Param(
         name=name.text,
         kind=kind,
@@ -69,20 +71,20 @@ def lower_param(name: Scalar, node: Mapping) -> tuple[Param, list[Diagnostic]]:
         nullable=default_node is not None and default is None,
         description=text(node.get("description")) or "",
         enum=enum,
-        minimum=_number(node.get("minimum")),
-        maximum=_number(node.get("maximum")),
-        exclusive_minimum=_number(node.get("exclusiveMinimum")),
-        exclusive_maximum=_number(node.get("exclusiveMaximum")),
+        minimum=numbers.get("minimum"),
+        maximum=numbers.get("maximum"),
+        exclusive_minimum=numbers.get("exclusiveMinimum"),
+        exclusive_maximum=numbers.get("exclusiveMaximum"),
         pattern=text(node.get("pattern")),
-        min_length=cast("int | None", _number(node.get("minLength"))),
-        max_length=cast("int | None", _number(node.get("maxLength"))),
+        min_length=cast("int | None", numbers.get("minLength")),
+        max_length=cast("int | None", numbers.get("maxLength")),
         items=cast("ValueKind | None", item_kind),
         span=name.span,
     )
     usable = not found
-    for key in _BOUNDS:
-        bound = node.get(key)
-        if isinstance(bound, Scalar) and carrying_problem(bound.value):
+    for key, entry in node:
+        bound = entry.value
+        if key in _BOUNDS and isinstance(bound, Scalar) and carrying_problem(bound.value):
             found.append(error("MLC504", f"`{key}` is no bound: {bound.text}", bound.span))
     if isinstance(default_node, Scalar) and "${{" in default_node.text:
         message = f"the default of `{name.text}` can't be an expression"
@@ -379,6 +381,6 @@ def _shown_bare(value: JsonValue) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _number(node: Node | None) -> int | float | None:
+def _number(node: Node) -> int | float | None:
     value = node.value if isinstance(node, Scalar) else None
     return value if isinstance(value, (int, float)) else None

@@ -18,6 +18,7 @@ from compiler.nodes import Entry, Mapping, Node, Scalar, mapping, text
 DEFAULTS = ("image", "env", "resources", "volumes", "pod", "retry", "timeout", "cache")
 # Keys that hold steps.
 _STEPS = ("steps", "finally")
+_SHORT_FORMS = {"resources", "outputs", "params", "retry", "cache"}
 VOLUME_KINDS = ("claim", "config_map", "secret", "empty")
 
 
@@ -113,7 +114,7 @@ def _expanded(node: Mapping, *, is_step: bool) -> Mapping:
             pass  # those of an algorithm are expressions
         else:
             value = _long_form(key, value)
-        entries[key] = Entry(entry.key, value)
+        entries[key] = entry if value is entry.value else Entry(entry.key, value)
     return _remade(node, entries)
 
 
@@ -131,6 +132,8 @@ def _mapped(node: Mapping, change: Callable[[str, Mapping], Mapping]) -> Mapping
 
 
 def _long_form(key: str, value: Node) -> Node:
+    if key not in _SHORT_FORMS:
+        return value
     if key == "resources" and isinstance(value, Mapping):
         return _remade(value, {name: Entry(e.key, _resource(name, e.value)) for name, e in value})
     if key == "outputs" and isinstance(value, Mapping):
@@ -173,7 +176,7 @@ def _without_nulls(spec: Mapping, diagnostics: list[Diagnostic]) -> Mapping:
             inner = entry.value
             if key in _STEPS and isinstance(inner, Mapping) and "steps" in inner.entries:
                 inner = _without_nulls(inner, diagnostics)
-            kept[name] = Entry(entry.key, inner)
+            kept[name] = entry if inner is entry.value else Entry(entry.key, inner)
         if found is not None:
             broken = found.broken | (found.entries.keys() - kept.keys())
             spec = _with(spec, key, Mapping(found.file, found.start, found.end, kept, broken))

@@ -93,6 +93,14 @@ class _Mark:
     def index(self) -> int:
         return self.places.find(self.path) + self.offset
 
+    @property
+    def line(self) -> int:
+        return self.places.file.position(self.index)[0] - 1
+
+    @property
+    def column(self) -> int:
+        return self.places.file.position(self.index)[1] - 1
+
 
 def _key(name: str) -> str:
     return rf"[\"']?{re.escape(name)}[\"']?"

@@ -167,16 +167,16 @@ _MOST_LEVELS = 32
 
 def carrying_problem(value: JsonValue, levels: int = _MOST_LEVELS) -> str | None:
     """Why engines could not carry a value, or one inside a list or object, if so."""
-    if isinstance(value, list | dict) and not levels:
+    if isinstance(value, (list, dict)) and not levels:
         return f"a value has {_MOST_LEVELS} levels of lists and objects at most"
     match value:
-        case bool() | None:
-            return None
         case str():
             if "\0" in value:
                 return "a text can't hold a NUL character"
             if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
                 return "a lone surrogate is no character"
+        case bool() | None:
+            return None
         case int():
             if abs(value) > MAX_INTEGER:
                 return f"{value} is beyond ±(2^53−1), where engines lose digits"

@@ -139,7 +139,7 @@ class _Binder:
     def check_plain(self, operands: tuple[ex.Expr, ...], parts: tuple[Syntax, ...]) -> None:
         """An operator takes single values; inputs and params may stand for what is none."""
         for operand, part in zip(operands, parts, strict=True):
-            if isinstance(operand, ex.Concat | ex.ArtifactList):
+            if isinstance(operand, (ex.Concat, ex.ArtifactList)):
                 message = "what is given for this is put together, so no operator can take it"
                 raise self.fail("MLC409", message, part, "give it as one value")
 

@@ -145,7 +145,7 @@ def may_be_missing(expression: ex.Expr) -> bool:
 
 def _fallback(left: ex.Expr, right: ex.Expr, span: Span) -> ex.Expr:
     is_chain = isinstance(left, ex.Operation) and left.sign == "??"
-    if not is_chain and isinstance(left, ex.Operation | ex.ListOf):
+    if not is_chain and isinstance(left, (ex.Operation, ex.ListOf)):
         hint = "put the `??` beside the name that may be missing"
         raise TypeProblem("`??` needs a name on its left: nothing else is ever missing", hint, 0)
     if isinstance(left, ex.Literal) and left.value is None:
@@ -285,7 +285,7 @@ def _mending(operands: tuple[ex.Expr, ...]) -> str:
             return f"take the quotes away: {operand.value}"
     for operand, other in (operands, operands[::-1]):
         is_text = cast(ex.ValueType, operand.type).kind == "string"
-        if isinstance(operand, ex.ParamRef | ex.StepOutputRef) and is_text:
+        if isinstance(operand, (ex.ParamRef, ex.StepOutputRef)) and is_text:
             kind = cast(ex.ValueType, other.type).kind
             where = "param" if isinstance(operand, ex.ParamRef) else "output"
             return f"if the {where} is meant to be one, declare it as `{kind}`"

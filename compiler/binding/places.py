@@ -26,6 +26,10 @@ def place(node: Scalar, start: int, end: int) -> Span:
     if len(node.text) < _SHORT:
         first = node.start.index + (node.style in ("'", '"'))
         if file.text.startswith(node.text, first, node.end.index):
+            line = node.start.line + 1
+            if node.end.line + 1 == line:
+                column = node.start.column + 1 + first - node.start.index
+                return Span(file.path, line, column + start, line, column + end)
             return file.span(first + start, first + end)
     written = _written(node)
     if written.start is not None:

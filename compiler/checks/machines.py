@@ -67,11 +67,11 @@ def _given(given: str | Expr | None, step: Step, pipeline: Pipeline) -> tuple[st
     """The text and the place of what an amount gets from elsewhere, if it is that alone."""
     if isinstance(given, InputRef):
         given = next((i.value for i in step.inputs if i.name == given.name), None)
-    if isinstance(given, Literal) and isinstance(given.value, str | int | float):
+    if isinstance(given, Literal) and isinstance(given.value, (str, int, float)):
         return to_text(given.value), given.span
     if isinstance(given, ParamRef):
         param = next((p for p in pipeline.params if p.name == given.name), None)
-        if param is not None and isinstance(param.default, str | int | float):
+        if param is not None and isinstance(param.default, (str, int, float)):
             return to_text(param.default), param.span
     return None
 

@@ -26,7 +26,7 @@ def idle_settings(root: Mapping, resolved: Resolved) -> Iterator[Diagnostic]:
     """
     taken: set[int] = set()
     for key in _STEPS:
-        _collect(resolved.spec.get(key), taken)
+        _collect_settings(mapping(resolved.spec.get(key)), taken)
     if not resolved.profiles:
         for key, entry in root:
             if key in DEFAULTS and entry.key.file is root.file:
@@ -103,12 +103,14 @@ def _leaves(node: Node) -> Iterator[Node]:
         yield node
 
 
-def _collect(node: Node | None, taken: set[int]) -> None:
-    if isinstance(node, Mapping):
-        for _, entry in node:
-            _collect(entry.value, taken)
-    elif node is not None:
-        taken.add(id(node))
+def _collect_settings(steps: Mapping | None, taken: set[int]) -> None:
+    """The parts of all settings of steps, at every depth."""
+    for _, entry in steps or ():
+        if isinstance(entry.value, Mapping):
+            for key, setting in entry.value:
+                if key in DEFAULTS:
+                    taken.update(map(id, _leaves(setting.value)))
+            _collect_settings(mapping(entry.value.get("steps")), taken)
 
 
 def _same(one: object, other: object) -> bool:

@@ -76,11 +76,10 @@ def untaken_outputs(pipeline: Pipeline, reads: Set[Read]) -> Iterator[Diagnostic
     taken = {(step, name) for key, step, name in reads if key == "outputs"}
     waited_for = {step for step, _ in taken}
     waited_for.update(_needed((*pipeline.nodes, *pipeline.finally_nodes)))
-    alone = {node.name for node in pipeline.nodes if not node.needs and not any(uses(node))}
-    several = len(pipeline.nodes) > 1
+    others = {node.name: node for node in pipeline.nodes} if len(pipeline.nodes) > 1 else {}
     for step in pipeline.steps:
         is_end = step.name not in waited_for
-        if is_end and not (several and step.name in alone):
+        if is_end and not _is_start(others.get(step.name)):
             continue
         for output in step.outputs:
             kind = output.type.kind
@@ -159,6 +158,10 @@ def _asks_for_no_other(script: Script) -> bool:
     if re.search(_ENVIRONMENT_OF_SHELL, script.source):
         return False
     return "GITHUB_OUTPUT" in script.source or posix.starts_only_simple(script.source)
+
+
+def _is_start(node: Node | None) -> bool:
+    return node is not None and not node.needs and not any(uses(node))
 
 
 def _loops(nodes: tuple[Node, ...]) -> Iterator[Loop]:

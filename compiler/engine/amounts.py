@@ -52,7 +52,7 @@ def _quantity(name: str, given: str | Expr | None, site: Site) -> Decimal | None
         return None
     value = given if isinstance(given, str) else evaluate(given, site)
     found = None
-    if isinstance(value, str | int | float) and not isinstance(value, bool):
+    if isinstance(value, (str, int, float)) and not isinstance(value, bool):
         found = quantity(to_text(value))
     if found is None:
         hint = quantity_hint(value if isinstance(value, str) else "")
@@ -61,5 +61,5 @@ def _quantity(name: str, given: str | Expr | None, site: Site) -> Decimal | None
 
 
 def _shown(value: Value) -> str:
-    assert not isinstance(value, Artifact | tuple)
+    assert not isinstance(value, (Artifact, tuple))
     return "null" if value is None else f"`{to_text(value)}`"

@@ -161,7 +161,7 @@ def _artifacts_read(site: Site) -> list[Artifact]:
         part
         for expression in site.step.expressions()
         for part in walk(expression)
-        if isinstance(part, PipelineInputRef | StepOutputRef)
+        if isinstance(part, (PipelineInputRef, StepOutputRef))
     )
     found: dict[str, Artifact] = {}
     pending: list[Value | Skipped] = [look_up(each, site.known) for each in references]

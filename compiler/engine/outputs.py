@@ -109,7 +109,7 @@ def _metric(name: str, value: object) -> float:
     problem = carrying_problem(name)
     if problem:
         raise OutputError(f"the name {json.dumps(name)} of a metric: {problem}")
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise OutputError(f"metric `{name}` is no number: {json.dumps(value)[:40]}")
     if isinstance(value, int) and abs(value) <= MAX_INTEGER:
         return value

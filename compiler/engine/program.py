@@ -53,7 +53,7 @@ def _call(site: Site, program: Python) -> tuple[Rendered, ...]:
     for given in step.inputs:
         if isinstance(given.type, ValueType) and given.type.kind is None:
             value = evaluate(given.value, site)
-            assert not isinstance(value, Artifact | tuple)
+            assert not isinstance(value, (Artifact, tuple))
             call += [(given.name,), (to_json(value),)]
             continue
         for item in items(given.value, site):

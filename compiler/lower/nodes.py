@@ -213,5 +213,7 @@ def _needs(name: str, node: Node | None, scope: Scope) -> tuple[Need, ...]:
 
 
 def _has_broken(node: Mapping) -> bool:
-    inner = (entry.value for _, entry in node if isinstance(entry.value, Mapping))
-    return bool(node.broken) or any(map(_has_broken, inner))
+    if node.broken:
+        return True
+    inner = [e.value for e in node.entries.values() if isinstance(e.value, Mapping)]
+    return any(map(_has_broken, inner))

@@ -171,7 +171,7 @@ def _times(node: Node, scalar: Scalar) -> int:
 
 
 def _parts(
-    pieces: list[str | Embedded], dialect: Dialect, names: _Names, *, is_script: bool
+    pieces: tuple[str | Embedded, ...], dialect: Dialect, names: _Names, *, is_script: bool
 ) -> tuple[list[_Part], str]:
     """What takes the places of the expressions, and what has to stand before the text."""
     marked = "".join(EXPRESSION if isinstance(p, Embedded) else p for p in pieces)

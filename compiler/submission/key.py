@@ -116,7 +116,7 @@ def data_of(value: Any) -> Any:
     digest of specs that do without it."""
     if isinstance(value, Required):
         return {"required": True}
-    if isinstance(value, list | dict):
+    if isinstance(value, (list, dict)):
         return {"value": _value(value)}
     if isinstance(value, Struct):
         fields = asdict(value)

@@ -47,7 +47,7 @@ def dump(document: JsonValue) -> str:
         ValueError: the data hold NaN, an infinity or a lone surrogate, which have no text.
     """
     lines: list[str] = []
-    if isinstance(document, dict | list) and document:
+    if isinstance(document, (dict, list)) and document:
         _write(document, "", "", lines)
     else:
         lines.append(_text(document, "") if isinstance(document, str) else _scalar(document))
@@ -84,7 +84,7 @@ def _write(
         lead = indent
         if isinstance(item, str):
             lines.append(head + _text(item, indent))
-        elif isinstance(item, dict | list) and item:
+        elif isinstance(item, (dict, list)) and item:
             _write(item, head, indent + "  ", lines)
         else:
             lines.append(head + _scalar(item))

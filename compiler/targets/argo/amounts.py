@@ -55,7 +55,7 @@ def _quantity(given: Expr, words: Words) -> str:
         if isinstance(slot, ValueOf)
         else quoted(slot.text)
         for slot in words.word(given)
-        if isinstance(slot, ValueOf | Text)
+        if isinstance(slot, (ValueOf, Text))
     ]
     value = f"({'+'.join(parts)})"
     return tags.expression(f"{value} matches '^[-+.0-9A-Za-z]+$'?{value}:'not-a-quantity'")

@@ -157,7 +157,7 @@ def sources(given: Given, level: Level, flow: Flow, *, closed: bool = False) -> 
 
 def artifact_sources(given: GivenArtifact) -> Iterator[FromStep]:
     """The artifacts that a user takes from steps."""
-    if not isinstance(given, Located | Gathered):
+    if not isinstance(given, (Located, Gathered)):
         for part in walk(given):
             if isinstance(part, StepOutputRef):
                 yield FromStep(part.step, part.output)

@@ -155,4 +155,4 @@ class _Amounts:
 
 def _same(ref: Expr, value: Expr) -> bool:
     """Whether two expressions say the same, wherever they are written."""
-    return isinstance(value, RunTimeRef | Operation) and identity(ref) == identity(value)
+    return isinstance(value, (RunTimeRef, Operation)) and identity(ref) == identity(value)

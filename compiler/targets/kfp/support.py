@@ -184,7 +184,7 @@ def _of_program(step: Step, launch: Launch, size: int) -> Iterator[Support]:
             "long texts into the image or an input"
         )
         yield impossible(form, where, step.span, reason)
-    if any(isinstance(slot, PathOf | OutputPathOf) for slot in launch.argv[0]):
+    if any(isinstance(slot, (PathOf, OutputPathOf)) for slot in launch.argv[0]):
         reason = "KFP fills in paths in arguments only, not in the name of the program"
         yield impossible(form, where, step.span, reason)
     if any(map(is_exposed, launch.argv)):

@@ -151,7 +151,7 @@ def _constant(ref: Ref, sign: Sign, literal: Literal) -> JsonValue:
     if not _text(ref):
         return value
     ordered = sign not in ("==", "!=")
-    number = isinstance(value, int | float) and not isinstance(value, bool)
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if _nullable(ref) and (ordered or number):
         raise UnsayableError("a number that may be null is text on KFP, which an If can't convert")
     if isinstance(value, bool):

@@ -175,7 +175,7 @@ def _tasks(plan: Plan) -> Iterator[Task | Dag]:
 def _of_task(task: Task | Dag, spans: dict[str, Span]) -> Iterator[Support]:
     if isinstance(task, Task):
         for port in task.inputs:
-            if isinstance(port, ParameterInput) and isinstance(port.selection, Otherwise | Around):
+            if isinstance(port, ParameterInput) and isinstance(port.selection, (Otherwise, Around)):
                 reason = f"the DSL makes no text of a value; {_INSTEAD}"
                 yield impossible("resources", _where(task.step), spans[task.step], reason)
     elif task.role == "choice":

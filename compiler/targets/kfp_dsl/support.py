@@ -84,7 +84,7 @@ def _of_params(pipeline: Pipeline) -> Iterator[Support]:
             yield weaker("params.enum", where, param.span, reason)
         if isinstance(param.default, Required):
             continue
-        if isinstance(param.default, list | dict) and _holds_null(param.default):
+        if isinstance(param.default, (list, dict)) and _holds_null(param.default):
             reason = "the SDK takes no null inside a default; leave it out"
             yield impossible("params.default", where, param.span, reason)
         if isinstance(param.default, str) and _UNFIT_FOR_COMMENT.search(param.default):
