@@ -11,10 +11,10 @@ import functools
 import itertools
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, final
 
 from msgspec import Struct
 
@@ -47,16 +47,23 @@ class SourceFile:
     path: str
     text: str
     file: Path | None = None
-    starts: list[int] = field(init=False)
+    _starts: list[int] | None = field(init=False, default=None)
     _has_returns: bool = field(init=False)
 
     def __post_init__(self) -> None:
         self._has_returns = "\r" in self.text
-        if self._has_returns:
-            self.starts = [0, *(m.end() for m in _LINE_END.finditer(self.text))]
-        else:
-            self.starts = [0, *itertools.accumulate(len(one) + 1 for one in self.text.split("\n"))]
-            self.starts.pop()
+
+    @property
+    def starts(self) -> list[int]:
+        """Where each line starts, as the index of a character."""
+        if self._starts is None:
+            if self._has_returns:
+                ends: Iterable[int] = (found.end() for found in _LINE_END.finditer(self.text))
+            else:
+                lengths = [len(line) + 1 for line in self.text.split("\n")]
+                ends = itertools.accumulate(lengths[:-1])
+            self._starts = [0, *ends]
+        return self._starts
 
     def lines(self) -> list[str]:
         return _LINE_END.split(self.text)
@@ -87,6 +94,7 @@ class SourceFile:
         return min(self.starts[line - 1] + column - 1, len(self.text))
 
 
+@final
 @dataclass(slots=True, eq=False)
 class Scalar:
     """A scalar with its source text; `style` is "" for plain, else the indicator."""
@@ -123,6 +131,7 @@ class Scalar:
         return self.text if self.style else resolve_plain(self.text)
 
 
+@final
 @dataclass(slots=True, eq=False)
 class Sequence:
     file: SourceFile
@@ -135,6 +144,7 @@ class Sequence:
         return _first_line(self)
 
 
+@final
 @dataclass(slots=True, eq=False)
 class Mapping:
     """A mapping in file order. `broken` names the keys whose values were found wrong and removed:

@@ -59,14 +59,14 @@ def _without(node: Mapping, names: set[tuple[str, str]]) -> Mapping:
 
 def _everywhere(node: Mapping) -> Iterator[tuple[str, Mapping]]:
     """The mappings under the keys, with the key, at every depth."""
-    for key in _KEYS:
-        held = mapping(node.get(key))
-        if held is not None:
+    for key, entry in node:
+        held = entry.value
+        if key in _KEYS and isinstance(held, Mapping):
             yield key, held
-    for holder in _HOLDERS:
-        for _, entry in mapping(node.get(holder)) or ():
-            if isinstance(entry.value, Mapping):
-                yield from _everywhere(entry.value)
+        elif key in _HOLDERS and isinstance(held, Mapping):
+            for _, inner in held:
+                if isinstance(inner.value, Mapping):
+                    yield from _everywhere(inner.value)
 
 
 def _remade(like: Mapping, entries: dict[str, Entry]) -> Mapping:

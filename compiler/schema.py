@@ -135,15 +135,15 @@ class _Checker:
         self.diagnostics: list[Diagnostic] = []
 
     def node(self, node: Node, schema: Linked, place: Node, name: str) -> bool:
-        if isinstance(node, Mapping) and node.broken and not node.entries:
+        if type(node) is Mapping and node.broken and not node.entries:
             return False  # nothing is left of it, and why was told
         meant = schema.meant(words.json_type(node))
         if meant is None:
             alternatives = schema.get("oneOf") if "properties" not in schema else None
             return self.fail(words.wrong_type(node, alternatives or [schema], name))
-        if isinstance(node, Scalar):
+        if type(node) is Scalar:
             return meant.is_type_alone or self.scalar(node, meant, name)
-        if isinstance(node, Mapping):
+        if type(node) is Mapping:
             return self.mapping(node, meant, place, name)
         return self.sequence(node, meant, place, name)
 

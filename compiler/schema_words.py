@@ -35,9 +35,10 @@ _JSON_TYPES = {bool: "boolean", int: "integer", str: "string", type(None): "null
 
 def json_type(node: Node) -> str:
     """JSON Schema's name for what a node is."""
-    if isinstance(node, Scalar):
+    # By `is`: each node of a spec is asked.
+    if type(node) is Scalar:
         return "string" if node.style else _plain_type(node.text)
-    return "object" if isinstance(node, Mapping) else "array"
+    return "object" if type(node) is Mapping else "array"
 
 
 @functools.lru_cache(maxsize=4096)

@@ -216,15 +216,17 @@ class _Composer:
             key = self.scalar(event) or self.node(event, depth + 1)
             event = self.next()
             value = self.scalar(event) or self.node(event, depth + 1)
-            if not isinstance(key, Scalar) or not isinstance(key.value, str) or _is_merge(key):
+            if type(key) is not Scalar or type(key.value) is not str or _is_merge(key):
                 broken |= self.refuse_key(key, value)
-            elif key.text in entries:
-                first = entries[key.text].key.span
+                continue
+            name = key.text
+            if name in entries:
+                first = entries[name].key.span
                 related = (Related("first given here", first),)
-                told = source_words.twice(key, entries[key.text].value, value)
+                told = source_words.twice(key, entries[name].value, value)
                 self.tell(told._replace(related=related))
             else:
-                entries[key.text] = Entry(key, value)
+                entries[name] = Entry(key, value)
 
     def refuse_key(self, key: Node, value: Node) -> set[str]:
         """Tells why it is no key; the names that are given by it, of which nothing can be said."""

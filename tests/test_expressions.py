@@ -115,8 +115,8 @@ def test_literal_pieces_survive_splitting(texts: list[str]) -> None:
 
 
 def test_splitting() -> None:
-    assert split("$${{ a }}") == ["${{ a }}"]
-    assert split("a ${{ '}}' }} b") == ["a ", Embedded(" '}}' ", 2, 13), " b"]
-    assert split("") == []
+    assert split("$${{ a }}") == ("${{ a }}",)
+    assert split("a ${{ '}}' }} b") == ("a ", Embedded(" '}}' ", 2, 13), " b")
+    assert split("") == ()
     with pytest.raises(ExpressionError, match="without its"):
         split("a ${{ b")

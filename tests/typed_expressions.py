@@ -117,13 +117,15 @@ def scope() -> Scope:
 
 
 def scalar(text: str) -> Scalar:
-    """A plain scalar that is all of a file."""
+    """A plain scalar that is all of a file, which is one line."""
     file = SourceFile("spec.yaml", text)
 
     class Mark(NamedTuple):
         index: int
+        line: int
+        column: int
 
-    return Scalar(file, Mark(0), Mark(len(text)), text, "")
+    return Scalar(file, Mark(0, 0, 0), Mark(len(text), 0, len(text)), text, "")
 
 
 def name_of(ref: ex.Expr) -> str:

@@ -138,7 +138,7 @@ def _read(path: Path) -> str:
 
 def _below(folder: Path) -> Iterator[Path]:
     """The YAML files of a folder, but for what is hidden, built or installed."""
-    for path in sorted(folder.iterdir()):
+    for path in sorted(folder.iterdir(), key=lambda path: path.name):
         if path.name.startswith(".") or path.name in _NOT_SEARCHED:
             continue
         if path.is_dir() and not path.is_symlink() and not (path / "pyvenv.cfg").exists():
