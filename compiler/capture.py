@@ -110,7 +110,7 @@ class Words(Struct, frozen=True):
 
     def resolve(self, expression: Expr) -> Expr:
         """An input of the step gives way to what it is bound to."""
-        while isinstance(expression, InputRef):
+        while type(expression) is InputRef:
             expression = self.step.input(expression.name).value
         return expression
 
@@ -156,12 +156,14 @@ class Words(Struct, frozen=True):
 
 def _outermost(expression: Expr) -> Iterator[RunTimeRef | Operation]:
     """What has to be captured for an expression; an operation as a whole."""
-    if isinstance(expression, (Concat, ArtifactList)):
+    if type(expression) is Literal:
+        return
+    if isinstance(expression, (RunTimeRef, Operation)):
+        yield expression
+    elif isinstance(expression, (Concat, ArtifactList)):
         parts = expression.parts if isinstance(expression, Concat) else expression.items
         for part in parts:
             yield from _outermost(part)
-    elif isinstance(expression, (RunTimeRef, Operation)):
-        yield expression
 
 
 def words_of(step: Step, captured: Sequence[Capture]) -> Words:
@@ -174,7 +176,7 @@ def join(slots: ArgumentWord) -> ArgumentWord:
     for slot in slots:
         if isinstance(slot, Text) and joined and isinstance(joined[-1], Text):
             joined[-1] = Text(joined[-1].text + slot.text)
-        elif slot != Text(""):
+        elif not isinstance(slot, Text) or slot.text:
             joined.append(slot)
     return tuple(joined)
 

@@ -12,7 +12,7 @@ steps. Steps of these stand among the others under names of their own (`train.fi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, final
 
 from msgspec import Struct
 
@@ -323,6 +323,7 @@ class Axis(Struct, frozen=True):
     span: Span
 
 
+@final
 class Loop(Struct, frozen=True):
     """Runs its body once for each combination of its axes' values, the first axis slowest.
 
@@ -434,7 +435,7 @@ class Pipeline(Struct, frozen=True):
 def steps_of(nodes: Iterable[Node]) -> Iterator[Step]:
     """The steps among nodes and in their loops."""
     for node in nodes:
-        if isinstance(node, Loop):
+        if type(node) is Loop:
             yield from steps_of(node.body)
         else:
             yield node

@@ -187,7 +187,7 @@ def _in_our_words(path: str) -> Iterator[str]:
 
 def _useless_fallbacks(bound: ex.Expr, scope: Scope) -> None:
     for part in ex.walk(bound):
-        if isinstance(part, ex.Operation) and part.sign == "??":
+        if type(part) is ex.Operation and part.sign == "??":
             left = part.operands[0]
             if not may_be_missing(left):
                 message = "this is never null, so what stands behind `??` is never used"

@@ -82,7 +82,7 @@ def _word(value: ex.Expr) -> _Word:
     parts = value.parts if isinstance(value, ex.Concat) else (value,)
     text, expressions = "", []
     for part in parts:
-        if isinstance(part, ex.Literal):
+        if type(part) is ex.Literal:
             text += to_text(part.value) if part.value is not None else ""
         else:
             expressions.append((len(text), part))

@@ -62,9 +62,9 @@ def _resources(resources: Resources) -> JsonObject:
 
 
 def _quantity(amount: str | int | InputValue | None) -> str | None:
-    if isinstance(amount, InputValue):
-        return _part(amount)
-    return None if amount is None else str(amount)
+    if amount is None:
+        return None
+    return _part(amount) if isinstance(amount, InputValue) else str(amount)
 
 
 def _part(part: Part) -> str:

@@ -105,11 +105,11 @@ def _word(word: Word, names: Mapping[str, Source]) -> Expression:
 
 def _part(part: Part) -> str:
     match part:
-        case ExecutorInput():
-            raise AssertionError("the DSL takes no list of artifacts")
         case Text(text=text):
             return text
         case InputValue(name=name) | OutputFile(name=name):
             return Source(name)
         case InputPath(name=name) | OutputPath(name=name):
             return Source(f"{name}.path")
+        case ExecutorInput():
+            raise AssertionError("the DSL takes no list of artifacts")

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from compiler.targets.kfp.plan import ArtifactInput, InputPath, InputValue, ParameterInput, Task
-
-_INPUTS = (InputValue, InputPath)
+from compiler.targets.kfp.plan import (
+    ArtifactInput,
+    InputPath,
+    InputValue,
+    ParameterInput,
+    Task,
+    Text,
+)
 
 
 def taken(task: Task) -> tuple[ParameterInput | ArtifactInput, ...]:
     """The inputs of the function: not those that only an If or an amount takes."""
     words = (*task.container.command, *task.container.args)
-    used = {part.name for word in words for part in word if isinstance(part, _INPUTS)}
+    parts = (part for word in words for part in word if type(part) is not Text)
+    used = {part.name for part in parts if isinstance(part, (InputValue, InputPath))}
     elsewhere = {name for _, name in task.condition.inputs} if task.condition else set()
     elsewhere |= {port.name for port in amounts(task)}
     return tuple(port for port in task.inputs if port.name in used or port.name not in elsewhere)
@@ -36,7 +42,6 @@ def resources(task: Task) -> Iterator[tuple[str, str | int | ParameterInput]]:
         ("set_accelerator_type", kind),
         ("set_accelerator_limit", count),
     ):
-        if isinstance(amount, InputValue):
-            yield name, ports[amount.name]
-        elif amount is not None:
-            yield name, amount
+        if amount is None:
+            continue
+        yield name, ports[amount.name] if isinstance(amount, InputValue) else amount
