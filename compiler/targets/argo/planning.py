@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+import msgspec
+
 from compiler.expr import (
     ArtifactType,
     Operation,
@@ -33,7 +35,6 @@ from compiler.targets.argo.plan import (
 )
 from compiler.targets.argo.schedules import longest_run_name
 from compiler.targets.argo.template import ROUNDS, Use, gathering, template
-from compiler.values import to_json
 
 # The template of the steps; a run starts with it, or with that around it and the last steps.
 MAIN = "main"
@@ -61,7 +62,7 @@ def plan(pipeline: Pipeline, launches: Iterable[Launch], settings: TargetSetting
     asked = memo.asked_for_keys((s, launch) for s, launch in pairs if s.name in memoised)
     places = {given.name: Located(location(given, settings)) for given in pipeline.inputs}
     templates: dict[str, Data] = {}
-    shared: dict[str, str] = {}
+    shared: dict[bytes, str] = {}
     tasks: dict[str, Task] = {}
     for step, launch in pairs:
         level = home[step.name].graph.home[step.name]
@@ -73,7 +74,7 @@ def plan(pipeline: Pipeline, launches: Iterable[Launch], settings: TargetSetting
             bool(level),
         )
         made = template(step, launch, use)
-        content = to_json(made)
+        content = msgspec.json.encode(made)
         if content not in shared:
             wanted = template_name(names[step.name], run_length)
             name = free(wanted, taken)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from compiler.diagnostics import listing
 from compiler.expr import ArtifactType
 from compiler.ir import Command, Limits, Param, Pipeline, PipelineInput, Required, Script, Step
@@ -23,7 +25,7 @@ from compiler.targets.argo.podsupport import of_pod, of_resources, of_volumes, u
 from compiler.targets.argo.workflow import templates_of
 from compiler.targets.kubelet import ESCAPES, MOST_WORD_BYTES
 from compiler.targets.uses import emulated, exact, impossible, weaker
-from compiler.values import to_json, to_text
+from compiler.values import to_text
 
 # etcd takes objects of 1.5 MiB, Argo's own limit is 1 MiB; a workflow that runs holds its
 # templates and the state of each step.
@@ -255,7 +257,7 @@ def of_whole(pipeline: Pipeline, planned: Plan, found: list[Data]) -> Iterator[S
     for root, flow in zip(planned.graphs, planned.flows, strict=True):
         yield from of_parts(root, flow, pipeline)
     yield from _of_templates(found, pipeline)
-    size = sum(len(to_json(d).encode()) for d in found)
+    size = sum(len(msgspec.json.encode(d)) for d in found)
     if size > _BUDGET:
         limit = "more than etcd stores" if size > MOST_BYTES else "near what etcd stores"
         reason = (

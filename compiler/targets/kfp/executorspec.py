@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+import msgspec
+
 from compiler.targets.kfp.plan import (
     Container,
     ExecutorInput,
@@ -16,7 +18,7 @@ from compiler.targets.kfp.plan import (
     Text,
     Word,
 )
-from compiler.values import JsonValue, to_json
+from compiler.values import JsonValue
 
 JsonObject: TypeAlias = dict[str, JsonValue]
 
@@ -41,8 +43,8 @@ def container_spec(container: Container) -> JsonObject:
 
 def container_bytes(container: Container) -> int:
     """The bytes of a container as the JSON that the backend makes of it."""
-    text = to_json(container_spec(container))
-    return len(text.encode()) + 5 * sum(map(text.count, "<>&"))  # Go writes them as \u003c
+    text = msgspec.json.encode(container_spec(container))
+    return len(text) + 5 * sum(map(text.count, (b"<", b">", b"&")))  # Go writes them as \u003c
 
 
 def _resources(resources: Resources) -> JsonObject:
