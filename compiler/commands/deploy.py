@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 import click
 from msgspec import Struct
@@ -12,6 +11,7 @@ from msgspec.structs import replace
 
 from compiler.cluster import Engine
 from compiler.cluster.records import Act
+from compiler.cluster.refusals import Refusals, gathered
 from compiler.commands import console, submit
 from compiler.commands.deployments import (
     Line,
@@ -34,7 +34,6 @@ from compiler.commands.submit import submit_specs
 from compiler.deployment.apply import Deployment, Moved, deploy
 from compiler.deployment.difference import Item, Plan
 from compiler.deployment.past import Past
-from compiler.deployment.refusals import Refusals
 from compiler.deployment.removal import prune, tidy
 from compiler.deployment.state import Deployed
 from compiler.deployment.wanted import Wanted
@@ -99,8 +98,7 @@ def deploy_specs(request: Request) -> int:
     if not _is_settled(request, line, every):
         return console.FAILED
     whole = given.whole if given is not None else not request.specs
-    refusals = Refusals()
-    with told(refusals):
+    with gathered() as refusals:
         with Past(line.branch.root) as past, connected(settings, request.verbose) as engine:
             if not is_ready(engine, every, line, request):
                 return console.FAILED
@@ -109,20 +107,7 @@ def deploy_specs(request: Request) -> int:
                 request.say(f"{request.plan} is already carried out")
             _check_order(plan, state, past, request.prune)
             code = carry_out(request, engine, project, line, every, plan, state, past, refusals)
-        code = code or _learn_toys(request, line, every, refusals)
-    refusals.check()
-    return code
-
-
-@contextmanager
-def told(refusals: Refusals) -> Iterator[None]:
-    """What was refused is told, too, where something else ends the command."""
-    try:
-        yield
-    except BaseException:
-        if refusals.reasons:
-            sys.stderr.write(f"refused until then:\n  {refusals}\n")
-        raise
+        return code or _learn_toys(request, line, every, refusals)
 
 
 def is_ready(engine: Engine, every: Sequence[Wanted], line: Line, request: Request) -> bool:

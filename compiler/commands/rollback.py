@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from compiler.cluster.refusals import gathered
 from compiler.commands import console
-from compiler.commands.deploy import Request, carry_out, is_ready, told
+from compiler.commands.deploy import Request, carry_out, is_ready
 from compiler.commands.deployments import Line, make_plan, read_line
 from compiler.commands.engines import connected, here, settings_of
 from compiler.deployment.past import Past
-from compiler.deployment.refusals import Refusals
 from compiler.deployment.state import Deployed, read_state
 from compiler.deployment.wanted import Wanted
 from compiler.diagnostics import MlcError, listing, nearest
@@ -50,10 +50,8 @@ def roll_back(algorithm: str, version: str | None, request: Request) -> int:
                 "earlier commit with another spec, deployed or not; name a VERSION for another"
             )
         plan, state = make_plan(engine, project, then, [old], past, whole=False)
-        refusals = Refusals()
-        with told(refusals):
+        with gathered() as refusals:
             code = carry_out(request, engine, project, then, [old], plan, state, past, refusals)
-    refusals.check()
     if code == console.OK and plan.has_changes:
         own = f"the next mlc deploy of {line.name} brings {algorithm}'s own spec again"
         request.say(f"{own}; revert the commit there, too")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ from msgspec.structs import replace
 from compiler import files
 from compiler.cluster import Engine, EngineError
 from compiler.cluster.records import Run
+from compiler.cluster.refusals import Refusals, gathered
 from compiler.commands import console, following, gate
 from compiler.commands.changed import own_specs
 from compiler.commands.engines import connected, here, settings_of
@@ -26,7 +28,7 @@ from compiler.submission.branch import Branch, merge_base, read_branch
 from compiler.submission.changed import Changed, changed_algorithms
 from compiler.submission.follow import follow
 from compiler.submission.key import experiment_name
-from compiler.submission.submit import Submitted, submit
+from compiler.submission.submit import Submission, Submitted, submit
 from compiler.submission.summary import Summed, baseline_of, markdown, with_metrics
 from compiler.submission.tickets import find_ticket
 
@@ -97,22 +99,38 @@ def submit_specs(request: Request) -> int:
             return _tell_plan(request, settings, experiment, prepared)
         if not _is_confirmed(request, settings, experiment, prepared):
             return console.FAILED
-        made = []
-        for one, submission in zip(prepared, submissions, strict=True):
-            say = request.say if request.verbose else lambda _: None
+        with gathered() as refusals:
+            made = _submit_all(request, engine, prepared, submissions, refusals)
+            done = [one for one in prepared if one.pipeline.name not in refusals.reasons]
+            if made and request.wait:
+                return _waited(request, engine, branch, name, done, made)
+            if request.style == "json":
+                console.print_json([_data(o, s, s.run) for o, s in zip(done, made, strict=True)])
+            return console.OK
+
+
+def _submit_all(
+    request: Request,
+    engine: Engine,
+    prepared: Sequence[Prepared],
+    submissions: Sequence[Submission],
+    refusals: Refusals,
+) -> list[Submitted]:
+    """What was submitted; of several, what the engine refuses keeps no other."""
+    made = []
+    for one, submission in zip(prepared, submissions, strict=True):
+        say = request.say if request.verbose else lambda _: None
+        name = one.pipeline.name
+        with refusals.of(name) if len(prepared) > 1 else nullcontext():
             submitted = submit(engine, submission, again=request.new, say=say)
             made.append(submitted)
             _tell(request, one, submitted)
-        old = sum(not submitted.is_new for submitted in made)
-        if old and request.style == "text":
-            request.say(f"--new submits {'it' if old == 1 else 'them'} once more")
-        if not request.wait:
-            if request.style == "json":
-                console.print_json(
-                    [_data(o, s, s.run) for o, s in zip(prepared, made, strict=True)]
-                )
-            return console.OK
-        return _waited(request, engine, branch, name, prepared, made)
+        if request.wait and name in refusals.reasons:
+            sys.stderr.write(f"{name} is not submitted: {refusals.reasons[name]}\n")
+    old = sum(not submitted.is_new for submitted in made)
+    if old and request.style == "text":
+        request.say(f"--new submits {'it' if old == 1 else 'them'} once more")
+    return made
 
 
 def _picked(request: Request, project: Project, branch: Branch) -> tuple[str, ...]:

@@ -39,6 +39,10 @@ _TRIES = 3
 class Overtaken(EngineError):  # noqa: N818
     """Someone else deploys."""
 
+    @property
+    def is_of_one(self) -> bool:
+        return False
+
 
 class Moved(Overtaken):
     """The engine is not as it was when the plan was made."""

@@ -10,8 +10,8 @@ from typing import get_args
 
 from compiler.cluster import Engine, marks
 from compiler.cluster.records import ENDED, Run, RunQuery, Schedule, State
+from compiler.cluster.refusals import Refusals
 from compiler.deployment.apply import Moved, Say, disable
-from compiler.deployment.refusals import Refusals
 from compiler.deployment.state import Deployed, rank, read_one
 
 _UNDER_WAY: frozenset[State] = frozenset(get_args(State)) - ENDED

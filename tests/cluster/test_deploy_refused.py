@@ -12,6 +12,8 @@ from compiler.cluster.argo import objects
 FIT = Algorithm()
 # What makes a version of each engine.
 MAKES = r"^POST .*(upload_version|workflow-?templates)"
+# What starts a run.
+STARTS = r"^POST .*/(runs|workflows(/default)?)$"
 DEPLOY = ("deploy", "--yes", "--allow-dirty")
 
 
@@ -80,6 +82,32 @@ def test_toys_are_of_what_is_deployed(there: World) -> None:
     code, printed = there.mlc(*DEPLOY, "--toy")
     assert code == 3, printed
     assert "late  late-main-toy-" in printed and "early-main-toy-" not in printed
+
+
+def test_one_toy_that_is_refused_keeps_no_other(there: World) -> None:
+    there.write({"early": FIT, "fit": FIT, "late": FIT})
+    there.deploy()
+    there.server.faults.add("403", on=STARTS, times=1)
+    code, printed = there.mlc(*DEPLOY, "--toy")
+    assert code == 3, printed
+    assert "fit-main-toy-" in printed and "late-main-toy-" in printed
+    assert "the engine refused something of `early`:\n  early: can't" in printed, printed
+    # The next one does what is left.
+    printed = there.deploy("--toy")
+    assert "early  early-main-toy-" in printed and printed.count("submitted before") == 2
+
+
+def test_one_of_several_submissions_that_is_refused_keeps_no_other(there: World) -> None:
+    there.write({"early": FIT, "late": FIT})
+    there.script.outcome = "succeeded"
+    submit = ("submit", "algorithms", "--allow-dirty", "--wait")
+    there.server.faults.add("413", on=STARTS, times=1)
+    code, printed = there.mlc(*submit)
+    assert code == 3, printed
+    assert "early is not submitted: can't" in printed and "late  late-" in printed, printed
+    there.server.faults.add("413", on=STARTS, times=1)
+    code, printed = there.mlc("submit", "algorithms/early.yaml", "--allow-dirty", "--format=json")
+    assert code == 3 and "something of" not in printed and "HTTP 413" in printed, printed
 
 
 def test_orphans_stay_where_their_new_name_is_refused(there: World) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from compiler.cluster import EngineError
-from compiler.deployment.apply import Overtaken
+from compiler.cluster.errors import EngineError
 from compiler.diagnostics import MlcError, listing
 
 
@@ -27,8 +27,6 @@ class Refusals:
         """
         try:
             yield
-        except Overtaken:
-            raise
         except EngineError as problem:
             if not problem.is_of_one:
                 raise
@@ -49,3 +47,20 @@ class Refusals:
                 f"the engine refused something of {names}:\n  {self}\n"
                 "what it did not refuse is done; mend this and run the command again"
             )
+
+
+@contextmanager
+def gathered() -> Iterator[Refusals]:
+    """The refusals of some work, told at its end, and where something else ends it.
+
+    Raises:
+        MlcError: something was refused.
+    """
+    refusals = Refusals()
+    try:
+        yield refusals
+    except BaseException:
+        if refusals.reasons:
+            sys.stderr.write(f"refused until then:\n  {refusals}\n")
+        raise
+    refusals.check()
