@@ -101,6 +101,12 @@ def warning(
     return Diagnostic(code, Severity.WARNING, message, span, label, hint, related, fix)
 
 
+def short(text: str) -> str:
+    """A text in a message: one line, not too long."""
+    line = text.replace("\n", "⏎")
+    return line if len(line) <= 40 else line[:37] + "…"
+
+
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
     return any(d.severity is Severity.ERROR for d in diagnostics)
 

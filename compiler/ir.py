@@ -150,6 +150,11 @@ class Amount(Struct, frozen=True):
         """The value, which a profile may set of what others say."""
         return self.value_span or self.span
 
+    @property
+    def sides(self) -> list[str | Expr]:
+        """Limit and request, one of them where they are the same."""
+        return [side for side in dict.fromkeys((self.limit, self.request)) if side is not None]
+
 
 class Toleration(Struct, frozen=True):
     key: str | None = None
@@ -184,9 +189,7 @@ class Resources(Struct, frozen=True):
         """The amounts that are known only at run time."""
         for amount in (self.cpu, self.memory, self.disk, self.shm):
             if amount is not None:
-                for given in dict.fromkeys((amount.request, amount.limit)):
-                    if given is not None and not isinstance(given, str):
-                        yield given
+                yield from (given for given in reversed(amount.sides) if not isinstance(given, str))
         if self.gpu is not None and not isinstance(self.gpu.count, int):
             yield self.gpu.count
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 
-from compiler.diagnostics import Edit, Fix, Span, is_too_many
+from compiler.diagnostics import Edit, Fix, Span, is_too_many, short
 from compiler.nodes import Scalar, SourceFile, resolve_plain
 
 _MOST_SLIPS = 2
@@ -34,7 +34,7 @@ def replaced(file: SourceFile, start: int, end: int, text: str) -> Fix:
     """Other text for a range of characters."""
     span = file.span(start, end)
     before = file.text[start:end]
-    title = f"replace `{_short(before)}` with `{_short(text)}`" if before else f"add `{text}`"
+    title = f"replace `{short(before)}` with `{short(text)}`" if before else f"add `{text}`"
     return Fix(title, (Edit(span, text),))
 
 
@@ -220,7 +220,3 @@ def _slips(one: str, other: str) -> int:
                 cost = min(cost, last[j - 2] + 1)
             row.append(cost)
     return row[-1]
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 40 else f"{text[:37]}…"

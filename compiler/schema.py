@@ -16,7 +16,7 @@ from typing import Any
 
 from compiler import mending, quantities, resources, schema_hints, values
 from compiler import schema_words as words
-from compiler.diagnostics import Diagnostic, Related, Span, error, listing
+from compiler.diagnostics import Diagnostic, Related, Span, error, listing, short
 from compiler.nodes import Mapping, Node, Scalar, Sequence, text
 from compiler.schema_hints import Schema
 
@@ -220,13 +220,13 @@ class _Checker:
                 return self.fail(error("MLC106", message, node.span))
             most = schema.get("maximum")
             if most is not None and value > most:
-                message = f"`{name}` is at most {most}, found {words.short(node.text)}"
+                message = f"`{name}` is at most {most}, found {short(node.text)}"
                 return self.fail(error("MLC106", message, node.span))
         return True
 
     def formatted(self, node: Scalar, form: str, name: str) -> bool:
         """The formats of the language, which JSON Schema does not know."""
-        text, shown = node.text, words.short(node.text)
+        text, shown = node.text, short(node.text)
         if form == "mlc-regex":
             try:
                 values.constraint(text)

@@ -9,7 +9,7 @@ from collections.abc import Set
 from typing import Any
 
 from compiler import mending, schema_hints, synonyms
-from compiler.diagnostics import Diagnostic, Fix, error, is_too_many, listing, nearest
+from compiler.diagnostics import Diagnostic, Fix, error, is_too_many, listing, nearest, short
 from compiler.nodes import Mapping, Node, Scalar, resolve_plain
 from compiler.schema_hints import Schema
 
@@ -53,12 +53,6 @@ def noun(schema: Schema) -> str:
     """What a schema's title calls its thing, without the article."""
     title: str = schema.get("title", "mapping")
     return title.removeprefix("mlc ").removeprefix("a ").removeprefix("an ")
-
-
-def short(text: str) -> str:
-    """A text in a message: one line, not too long."""
-    line = text.replace("\n", "⏎")
-    return line if len(line) <= 40 else line[:37] + "…"
 
 
 def meant_key(key: str, schema: Schema, present: Set[str]) -> str | None:

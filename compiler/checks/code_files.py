@@ -38,20 +38,20 @@ def code_files(
     """A file that a step starts and that is not where it is started."""
     if step.workdir is not None:
         return
-    named: tuple[str, Span] | None = None
-    if isinstance(step.program, Command):
-        named = _of_command(step.program)
-    elif isinstance(step.program, Script) and step.program.shell != "python":
-        found = _of_script(step.program.source)
-        if found and not (project.root / found[0]).exists():
-            from compiler.checks.places import part_of  # what few scripts need
+    program = step.program
+    named: tuple[str, Span | tuple[int, int]] | None = None
+    if isinstance(program, Command):
+        named = _of_command(program)
+    elif isinstance(program, Script) and program.shell != "python":
+        named = _of_script(program.source)
+    if named is None or (project.root / named[0]).exists():
+        return
+    path, place = named
+    span = place if isinstance(place, Span) else step.span
+    if isinstance(program, Script) and not isinstance(place, Span):
+        from compiler.checks.places import part_of  # what few scripts need
 
-            named = found[0], part_of(step.program, *found[1], sources) or step.span
-    if named is None:
-        return
-    path, span = named
-    if (project.root / path).exists():
-        return
+        span = part_of(program, *place, sources) or span
     folder = (project.root / path).parent
     names = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
     near = nearest(path.rpartition("/")[2], names)

@@ -38,7 +38,7 @@ def amounts_from_params(step: Step, pipeline: Pipeline) -> Iterator[Diagnostic]:
     as amounts that are written out."""
     for key, amount in _amounts(step):
         related = (Related("what it is for", amount.place),)
-        for given in dict.fromkeys((amount.limit, amount.request)):
+        for given in amount.sides:
             found = _given(given, step, pipeline)
             if found is None:
                 continue
@@ -123,10 +123,10 @@ def gpu_nodes(step: Step, project: Project) -> Iterator[Diagnostic]:
             yield error("MLC623", message, gpu.type_span or gpu.span, hint=hint, related=related)
 
 
-def _largest(amount: Amount | None) -> tuple[str, Decimal] | None:
+def _largest(amount: Amount) -> tuple[str, Decimal] | None:
     """The larger side of an amount that is written out, as text and number."""
     found: tuple[str, Decimal] | None = None
-    for text in (amount.request, amount.limit) if amount else ():
+    for text in amount.sides:
         value = quantity(text) if isinstance(text, str) else None
         if isinstance(text, str) and value is not None and (found is None or value > found[1]):
             found = text, value

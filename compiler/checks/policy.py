@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from compiler.diagnostics import Diagnostic, Related, Span, error, listing, nearest, warning
 from compiler.expr import EachRef, Expr, InputRef, Literal, Operation, ParamRef
-from compiler.ir import Amount, Loop, Node, Param, Pipeline, Pod, Required, Step
+from compiler.ir import Loop, Node, Param, Pipeline, Pod, Required, Step
 from compiler.policy import repository
 from compiler.quantities import duration, duration_text, quantity
 from compiler.settings import Ceiling, Policy, Project
@@ -62,7 +62,7 @@ def ceilings(pipeline: Pipeline, project: Project) -> Iterator[Diagnostic]:
         ):
             if amount is not None and key in policy.ceilings:
                 place = amount.value_span or amount.span
-                for given in _sides(amount):
+                for given in amount.sides:
                     found = known.values(given, step)
                     yield from _amount(key, found, policy.ceilings[key], place)
         gpu = resources.gpu
@@ -280,11 +280,6 @@ def _timeouts(pipeline: Pipeline, policy: Policy) -> Iterator[Diagnostic]:
             message = f"a timeout of {shown} is above the policy's ceiling of {ceiling.text}"
             hint = f"{ceiling.text} at most"
             yield error("MLC914", message, span, hint=hint, related=related)
-
-
-def _sides(amount: Amount) -> list[str | Expr]:
-    """Limit and request, one of them where they are the same."""
-    return [side for side in dict.fromkeys((amount.limit, amount.request)) if side is not None]
 
 
 def _axes(nodes: tuple[Node, ...]) -> Iterator[tuple[tuple[str, str], Expr]]:

@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 from compiler import mending
 from compiler.binding import Scope, place
-from compiler.diagnostics import Edit, Fix, Span, listing, nearest, warning
+from compiler.diagnostics import Edit, Fix, Span, listing, nearest, short, warning
 from compiler.nodes import Mapping, Scalar, mapping, text
 
 # `$INPUT_X`, `${INPUT_X}`, `environ["INPUT_X"]`; not `${INPUT_X:-…}`, which knows that it may lack.
@@ -119,7 +119,7 @@ def _joined(source: Scalar, shell: str, scope: Scope) -> None:
     if found is None or file.text[start] != ">":
         return
     before, line = found
-    message = f"`>` makes one line of this script: `{_short(before)} {_short(line)}`"
+    message = f"`>` makes one line of this script: `{short(before)} {short(line)}`"
     # What goes on in the next line would be a command of its own.
     one_way = not any(posix.goes_on(line) for line in lines)
     fix = mending.replaced(file, start, start + 1, "|") if one_way else None
@@ -139,7 +139,7 @@ def _of_bash(source: Scalar, node: Mapping, scope: Scope) -> None:
         return
     word = source.text[slice(*found)].rstrip()
     span = in_script(source, found[0], found[0] + len(word))
-    message = f"`{_short(word)}` is bash's, and `sh`, which reads this script, does not know it"
+    message = f"`{short(word)}` is bash's, and `sh`, which reads this script, does not know it"
     hint = "write `shell: bash` beside the script"
     if busybox:
         hint = "the image has no bash: say it in the words of `sh`, or take another image"
@@ -163,10 +163,6 @@ def _with_bash(source: Scalar, node: Mapping) -> Fix | None:
     else:
         added = "shell: bash, " if indent.rstrip(" ").endswith(("{", ",")) else ""
     return Fix("add `shell: bash`", (Edit(file.span(at, at), added),)) if added else None
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 def in_script(source: Scalar, start: int, end: int) -> Span:
