@@ -1,4 +1,4 @@
-"""The graph of a pipeline: what each node waits for, and the circles in it."""
+"""The graph of a pipeline: what each node waits for, and what may be skipped."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from compiler.expr import Expr, Operation, StepOutputRef, same, step_outputs, wanted
 from compiler.ir import Loop, Node
+from compiler.ordering import in_order
 
 
 class Waits(NamedTuple):
@@ -28,6 +29,13 @@ class Waits(NamedTuple):
         return (*self.strict, *self.lenient)
 
 
+class Taking(NamedTuple):
+    """An expression, and the outputs of steps that it takes."""
+
+    expression: Expr
+    refs: list[StepOutputRef]
+
+
 class Graph:
     """Where each step of some nodes stands, and what waits for what on each level.
 
@@ -40,9 +48,10 @@ class Graph:
             node.name: level
             for level, members in self.levels.items()
             for node in members
-            if not isinstance(node, Loop)
+            if type(node) is not Loop
         }
         self._waits: dict[tuple[str, ...], dict[str, Waits]] = {}
+        self._taking: dict[int, tuple[Taking, ...]] = {}
 
     def waits(self, level: tuple[str, ...] = ()) -> dict[str, Waits]:
         """What each of the nodes of a level waits for on that level."""
@@ -53,6 +62,15 @@ class Graph:
     def skippable(self, level: tuple[str, ...] = ()) -> Skippable:
         """Which nodes of a level may be skipped; the level has no circles."""
         return _skippable(self.levels[level], self.waits(level))
+
+    def taking(self, node: Node) -> tuple[Taking, ...]:
+        """What stands in a node itself and takes outputs of steps."""
+        found = self._taking.get(id(node))
+        if found is None:
+            every = own_expressions(node)
+            found = tuple([Taking(e, refs) for e in every if (refs := step_outputs(e))])
+            self._taking[id(node)] = found
+        return found
 
     def node(self, step: str, level: tuple[str, ...]) -> str | None:
         """The node of a level that a step is, or is in; None for one that is not below it."""
@@ -75,11 +93,9 @@ class Graph:
     def _of(self, node: Node, level: tuple[str, ...]) -> Waits:
         found: dict[str, bool] = {}
         groups: dict[tuple[str, ...], None] = {}
-        own = own_expressions(node)
-        for place, expression in enumerate((*own, *_inner_expressions(node))):
-            refs = step_outputs(expression)
-            if not refs:
-                continue
+        own = self.taking(node)
+        inside_it = [taking for part in inner_nodes(node) for taking in self.taking(part)]
+        for place, (expression, refs) in enumerate((*own, *inside_it)):
             # What the body of a loop takes of its own is no matter of the loop.
             inside = node.name if place >= len(own) else None
             for ref in refs:
@@ -121,30 +137,31 @@ def _levels(
     """Each level with its nodes, outer ones first."""
     yield level, nodes
     for node in nodes:
-        if isinstance(node, Loop):
+        if type(node) is Loop:
             yield from _levels(node.body, (*level, node.name))
 
 
 def uses(node: Node) -> Iterator[StepOutputRef]:
     """The outputs of steps that a node takes, its body's own included."""
-    for expression in (*own_expressions(node), *_inner_expressions(node)):
-        yield from step_outputs(expression)
+    for part in (node, *inner_nodes(node)):
+        for expression in own_expressions(part):
+            yield from step_outputs(expression)
 
 
 def own_expressions(node: Node) -> list[Expr]:
     """What stands in a node itself, without a loop's body."""
-    found = [axis.items for axis in node.axes] if isinstance(node, Loop) else node.expressions()
+    found = [axis.items for axis in node.axes] if type(node) is Loop else node.expressions()
     if node.when is not None:
         found.append(node.when)
     return found
 
 
-def _inner_expressions(node: Node) -> Iterator[Expr]:
-    """What stands in the body of a loop."""
-    if isinstance(node, Loop):
+def inner_nodes(node: Node) -> Iterator[Node]:
+    """What is in the body of a loop, at every depth."""
+    if type(node) is Loop:
         for inner in node.body:
-            yield from own_expressions(inner)
-            yield from _inner_expressions(inner)
+            yield inner
+            yield from inner_nodes(inner)
 
 
 class Skippable(Struct, frozen=True):
@@ -193,94 +210,3 @@ def _negates(one: Expr, other: Expr) -> bool:
 
 
 _OPPOSITES: Mapping[str, str] = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
-
-
-def cycles(edges: Mapping[str, Iterable[str]]) -> list[tuple[str, ...]]:
-    """One circle for each knot of the graph, as the way round it, starting at its first node.
-
-    `edges` gives what each node waits for. Linear in nodes and edges (Tarjan's components).
-    """
-    if _is_in_order(edges):
-        return []
-    found = []
-    for component in _components(edges):
-        if len(component) > 1 or component[0] in edges[component[0]]:
-            found.append(_way_round(component, edges))
-    return found
-
-
-def in_order(edges: Mapping[str, Iterable[str]]) -> list[str]:
-    """The nodes with what they wait for before them; the given order where there is a choice."""
-    if _is_in_order(edges):
-        return list(edges)
-    return [component[0] for component in _components(edges)]
-
-
-def _is_in_order(edges: Mapping[str, Iterable[str]]) -> bool:
-    """Whether each node stands behind all that it waits for, as in most specs."""
-    before: set[str] = set()
-    for name, others in edges.items():
-        if not before.issuperset(others):
-            return False
-        before.add(name)
-    return True
-
-
-def _components(edges: Mapping[str, Iterable[str]]) -> list[list[str]]:
-    number: dict[str, int] = {}
-    low: dict[str, int] = {}
-    stack: list[str] = []
-    on_stack: set[str] = set()
-    components = []
-    for root in edges:
-        if root in number:
-            continue
-        work = [(root, iter(edges[root]))]
-        number[root] = low[root] = len(number)
-        stack.append(root)
-        on_stack.add(root)
-        while work:
-            node, rest = work[-1]
-            for other in rest:
-                if other not in edges:
-                    continue
-                if other not in number:
-                    number[other] = low[other] = len(number)
-                    stack.append(other)
-                    on_stack.add(other)
-                    work.append((other, iter(edges[other])))
-                    break
-                if other in on_stack:
-                    low[node] = min(low[node], number[other])
-            else:
-                work.pop()
-                if work:
-                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
-                if low[node] == number[node]:
-                    component = []
-                    while True:
-                        member = stack.pop()
-                        on_stack.discard(member)
-                        component.append(member)
-                        if member == node:
-                            break
-                    components.append(component)
-    return components
-
-
-def _way_round(component: list[str], edges: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
-    members = set(component)
-    start = next(name for name in edges if name in members)
-    came_from: dict[str, str] = {}
-    queue = [start]
-    for node in queue:
-        for other in edges[node]:
-            if other == start:
-                way = [node]
-                while way[-1] != start:
-                    way.append(came_from[way[-1]])
-                return (*reversed(way), start)
-            if other in members and other not in came_from:
-                came_from[other] = node
-                queue.append(other)
-    return (start, start)

@@ -17,6 +17,7 @@ LAYERS: list[set[str]] = [
         *("diagnostics", "values", "resources", "quantities", "units", "files", "globs"),
         *("slugs", "codes", "pages", "gates", "synonyms"),
     },
+    {"ordering"},
     {"expr", "expressions"},
     {"ir", "graph", "evaluation"},
     {"settings"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from compiler import graph
+from compiler import graph, ordering
 from compiler.diagnostics import Diagnostic, Related, Span, error
 from compiler.ir import Node
 
@@ -19,7 +19,7 @@ def cycles(found: graph.Graph) -> Iterator[Diagnostic]:
 def _cycles(found: graph.Graph, level: tuple[str, ...]) -> Iterator[Diagnostic]:
     steps = {node.name: node for node in found.levels[level]}
     edges = {name: waits.all for name, waits in found.waits(level).items()}
-    for way in graph.cycles(edges):
+    for way in ordering.cycles(edges):
         first = steps[way[0]]
         if len(way) == 2:
             message = f"step `{way[0]}` waits for itself"

@@ -35,15 +35,25 @@ _SAFE_KINDS = ("integer", "number", "boolean")
 _SAFE_FIELDS = ("id", "scheduled_at", "status")
 
 AS_DATA = "hand it over as a word of its own, in a file, or by a small Python step"
+_SWITCH = ex.ValueType("boolean")
 _BRANCH = re.compile(r"\bgit\.branch\b|\bgit\[['\"]branch['\"]\]")
 
 
 class _Word(Struct, frozen=True):
-    """A word with its expressions: each where it stands in `text`."""
+    """A word with its expressions; `lead` is how much of the text is not of `whole`, as the name of
+    a flag."""
 
     text: str
-    expressions: tuple[tuple[int, ex.Expr], ...]
     whole: ex.Expr | None
+    lead: int = 0
+
+    def expressions(self) -> Iterator[tuple[int, ex.Expr]]:
+        """Each with its place in the text."""
+        at = self.lead
+        for part in _parts(self.whole) if self.whole is not None else ():
+            if not isinstance(part, ex.Literal):
+                yield at, part
+            at += len(_text(part))
 
 
 def injection(
@@ -55,7 +65,7 @@ def injection(
     words = list(_words(step.program))
     for text in program_texts([word.text for word in words]):
         word = words[text.word]
-        for at, part in word.expressions:
+        for at, part in word.expressions():
             outside = from_outside(part, step, pipeline)
             if outside is not None and at >= text.start:
                 yield _finding(text, word, at, part, outside, step, pipeline, sources)
@@ -65,29 +75,26 @@ def injection(
 
 def _words(program: Command) -> Iterator[_Word]:
     for argument in program.arguments:
-        word = _word(argument.value)
-        if not isinstance(argument, Flag):
-            yield word
+        value = argument.value
+        if type(argument) is not Flag:
+            yield _Word(_text(value), value)
         elif argument.joined:
             lead = f"{argument.name}="
-            moved_on = tuple((at + len(lead), part) for at, part in word.expressions)
-            yield _Word(lead + word.text, moved_on, word.whole)
+            yield _Word(lead + _text(value), value, len(lead))
         else:
-            yield _Word(argument.name, (), None)
-            if argument.value.type != ex.ValueType("boolean"):
-                yield word
+            yield _Word(argument.name, None)
+            if value.type != _SWITCH:
+                yield _Word(_text(value), value)
 
 
-def _word(value: ex.Expr) -> _Word:
-    parts = value.parts if isinstance(value, ex.Concat) else (value,)
-    text, expressions = "", []
-    for part in parts:
-        if type(part) is ex.Literal:
-            text += to_text(part.value) if part.value is not None else ""
-        else:
-            expressions.append((len(text), part))
-            text += EXPRESSION
-    return _Word(text, tuple(expressions), value)
+def _text(value: ex.Expr) -> str:
+    if type(value) is ex.Literal:
+        return to_text(value.value) if value.value is not None else ""
+    return "".join(map(_text, value.parts)) if type(value) is ex.Concat else EXPRESSION
+
+
+def _parts(value: ex.Expr) -> tuple[ex.Expr, ...]:
+    return value.parts if isinstance(value, ex.Concat) else (value,)
 
 
 def from_outside(found: ex.Expr, step: Step, pipeline: Pipeline) -> ex.Expr | None:

@@ -19,8 +19,7 @@ def skipped_outputs(found: graph.Graph, outputs: Iterable[PipelineOutput]) -> It
     skips = {level: found.skippable(level) for level in found.levels}
     for level, members in found.levels.items():
         for node in members:
-            for expression in graph.own_expressions(node):
-                refs = step_outputs(expression)
+            for expression, refs in found.taking(node):
                 for ref in refs:
                     yield from _collected(ref, level, found, skips)
                 if len(refs) > 1:

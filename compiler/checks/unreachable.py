@@ -13,6 +13,7 @@ from compiler import graph
 from compiler.diagnostics import Diagnostic, Related, warning
 from compiler.expr import Expr, Literal, Operation, same
 from compiler.ir import Node
+from compiler.ordering import in_order
 
 # More conditions than these on the way to one step are not looked at.
 _MOST = 20
@@ -36,7 +37,7 @@ def never_runs(found: graph.Graph) -> Iterator[Diagnostic]:
         waits = found.waits(level)
         nodes = {node.name: node for node in members}
         asked: dict[str, list[_Condition] | None] = {}
-        for name in graph.in_order({name: wait.all for name, wait in waits.items()}):
+        for name in in_order({name: wait.all for name, wait in waits.items()}):
             # Each once, by its place: many ways may lead to one condition.
             own = [_Condition(part, name, "") for part in _parts(nodes[name].when)]
             by_place = {(one.owner, one.part.span): one for one in own}

@@ -22,8 +22,9 @@ from compiler.expr import (
     RunRef,
     StepOutputRef,
 )
-from compiler.graph import Graph, in_order
+from compiler.graph import Graph
 from compiler.ir import Loop, Node, Output, Pipeline, Step
+from compiler.ordering import in_order
 
 SKIPPED = object()
 Rounds = tuple[int, ...]

@@ -16,7 +16,7 @@ from typing import Any
 import cel
 from kfp_spec import Tree, Written, dags, is_exit, loops_of, selectors_of
 
-from compiler.graph import cycles
+from compiler.ordering import cycles
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _PIPELINE = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")

@@ -32,6 +32,7 @@ from compiler import graph
 from compiler.expr import ParamRef, PipelineInputRef, RunRef, StepOutputRef, ValueType
 from compiler.ir import Cache, Pipeline, Step
 from compiler.launch import ArgumentWord, Capture, PathOf, Text, ValueOf, launch
+from compiler.ordering import in_order
 from compiler.settings import TargetSettings
 from compiler.targets import argo
 from compiler.targets.argo.names import task_names
@@ -263,7 +264,7 @@ def test_what_depends_on_a_failure_never_runs(seed: int, failing: set[int]) -> N
     phase = watched.play()
     lost: set[str] = set()
     ups = upstream(made)
-    for name in graph.in_order(ups):
+    for name in in_order(ups):
         if any(other in lost or other in watched.failing for other in ups[name]):
             lost.add(name)
     assert not lost & watched.ran.keys()
@@ -278,7 +279,7 @@ def test_in_one_dag_other_branches_run_on(count: int) -> None:
     steps = {s.name: s for s in made.nodes}
     lost: set[str] = set()
     ups = upstream(made)
-    for name in graph.in_order(ups):
+    for name in in_order(ups):
         if any(other in lost or other in watched.failing for other in ups[name]):
             lost.add(name)
     assert watched.ran.keys() == steps.keys() - lost

@@ -37,6 +37,7 @@ from compiler.expr import (
     walk,
 )
 from compiler.ir import Node, Step
+from compiler.ordering import in_order
 from compiler.targets.kfp.carrying import altered
 from compiler.targets.kfp.level import Level
 
@@ -197,7 +198,7 @@ class Part:
     def _level(self, path: Path) -> Level:
         waits = self.graph.waits(path)
         named = {node.name: node for node in self.graph.levels[path]}
-        order = graph.in_order({name: wait.all for name, wait in waits.items()})
+        order = in_order({name: wait.all for name, wait in waits.items()})
         return Level(tuple(named[name] for name in order), waits, self.graph.skippable(path))
 
     def _placed(self) -> Iterator[tuple[Expr, Path]]:

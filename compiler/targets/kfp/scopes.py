@@ -13,7 +13,7 @@ from typing import Protocol, TypeAlias
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from compiler import graph
+from compiler.ordering import cycles, in_order
 from compiler.targets.kfp.names import Names, unique
 from compiler.targets.kfp.plan import (
     ArtifactInput,
@@ -217,9 +217,9 @@ class Frame(Struct):
             name: tuple(other for other in task.after if other in tasks)
             for name, task in tasks.items()
         }
-        found = graph.cycles(edges)
+        found = cycles(edges)
         self.cycles += found
-        names = tasks if found else graph.in_order(edges)
+        names = tasks if found else in_order(edges)
         return Scope(tuple(self.imports.values()), tuple(tasks[name] for name in names))
 
     def _imported(self, name: str, kind: Kind) -> FromTask:

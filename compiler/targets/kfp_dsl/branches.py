@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
-from compiler import graph
+from compiler.ordering import in_order
 from compiler.targets.kfp_dsl.conditions import Comparison
 
 T = TypeVar("T")
@@ -60,7 +60,7 @@ def blocks(units: Iterable[Unit[T]]) -> tuple[Block[T], ...]:
     Raises `JoinError`.
     """
     by_name = {unit.name: unit for unit in units}
-    order = graph.in_order({name: unit.after for name, unit in by_name.items()})
+    order = in_order({name: unit.after for name, unit in by_name.items()})
     paths: dict[str, tuple[Comparison, ...]] = {}
     for name in order:
         paths[name] = _path(by_name[name], paths)
@@ -118,7 +118,7 @@ def _arranged(
         for name in unit.after:
             if name in by_name and block_of[name] != mine:
                 waits[mine][block_of[name]] = None
-    return tuple(made[name] for name in graph.in_order(waits))
+    return tuple(made[name] for name in in_order(waits))
 
 
 def _groups(
