@@ -129,17 +129,23 @@ def _groups(
     An If starts when all is there that is taken into it. So units share one where they hang
     together, or wait for the same from outside of it.
     """
-    by_name = {unit.name: unit for unit in units}
     test = {unit.name: paths[unit.name][depth].key for unit in units}
-    knot = {unit.name: unit.name for unit in units}
+    # Disjoint sets: each name leads to another of its set, and in the end to the one for all.
+    leads = {unit.name: unit.name for unit in units}
+
+    def first(name: str) -> str:
+        while leads[name] != name:
+            leads[name] = leads[leads[name]]
+            name = leads[name]
+        return name
+
     for unit in units:
         for name in unit.after:
-            if name in by_name:
-                old, new = knot[unit.name], knot[name]
-                knot = {k: new if v == old else v for k, v in knot.items()}
+            if name in leads:
+                leads[first(unit.name)] = first(name)
     members: dict[str, list[Unit[T]]] = {}
     for unit in units:
-        members.setdefault(knot[unit.name], []).append(unit)
+        members.setdefault(first(unit.name), []).append(unit)
     shared: dict[tuple[str, frozenset[str]], list[Unit[T]]] = {}
     for together in members.values():
         own = {unit.name for unit in together}
