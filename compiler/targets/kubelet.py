@@ -65,7 +65,7 @@ def is_exposed(word: ArgumentWord) -> bool:
     outside ASCII after such a value, which isn't counted here. Doubling every `$` in a value, as
     Argo's expressions can, is proof against it.
     """
-    return any(
+    return len(word) > 1 and any(
         isinstance(slot, ValueOf)
         and isinstance(following, Text)
         and following.text.startswith(("$", "(", "{"))

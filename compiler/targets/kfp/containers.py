@@ -116,9 +116,18 @@ def _arguments(step: Step, launch: Launch, inputs: dict[str, str]) -> tuple[Word
             case OutputPathOf(output=name):
                 return OutputPath(name) if name in artifacts else OutputFile(name)
 
-    return tuple(
-        [tuple([part(s, at > 0, at + 1 < len(word)) for at, s in enumerate(word)]) for word in argv]
-    )
+    def filled(word: ArgumentWord) -> Word:
+        if len(word) == 1 and type(word[0]) is LaunchText:
+            return _whole(word[0].text)
+        return tuple([part(s, at > 0, at + 1 < len(word)) for at, s in enumerate(word)])
+
+    return tuple(map(filled, argv))
+
+
+# Most words are texts that stand in the containers of other steps too.
+@lru_cache(maxsize=4096)
+def _whole(text: str) -> Word:
+    return (_text(text, False, False),)
 
 
 @lru_cache(maxsize=4096)

@@ -25,7 +25,14 @@ JsonObject: TypeAlias = dict[str, JsonValue]
 
 def text(word: Word) -> str:
     """A word with its placeholders, as the driver and the launcher read them."""
-    return _part(word[0]) if len(word) == 1 else "".join(map(_part, word))
+    return "".join(map(_part, word))
+
+
+def _texts(words: tuple[Word, ...]) -> list[JsonValue]:
+    # Most words are one text, and all containers of a pipeline have the same long ones.
+    return [
+        word[0].text if len(word) == 1 and type(word[0]) is Text else text(word) for word in words
+    ]
 
 
 def container_spec(container: Container) -> JsonObject:
@@ -33,8 +40,8 @@ def container_spec(container: Container) -> JsonObject:
     return filled(
         {
             "image": container.image,
-            "command": [text(word) for word in container.command],
-            "args": [text(word) for word in container.args],
+            "command": _texts(container.command),
+            "args": _texts(container.args),
             "env": [{"name": name, "value": value} for name, value in container.env],
             "resources": _resources(container.resources),
         }

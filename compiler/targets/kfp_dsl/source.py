@@ -58,9 +58,13 @@ def render(value: Expression, indent: int = 0, before: int = 0, after: int = 0) 
         return flat
     opened, entries, closed = parts
     margin = " " * (indent + 4)
-    lines = (
-        f"{margin}{name}{render(item, indent + 4, _width(name), 1)},\n" for name, item in entries
-    )
+    lines = []
+    for name, item in entries:
+        # Most are words, which are the same wherever they stand.
+        written = (
+            _text(item) if isinstance(item, str) else render(item, indent + 4, _width(name), 1)
+        )
+        lines.append(f"{margin}{name}{written},\n")
     return Source(f"{opened}\n{''.join(lines)}{' ' * indent}{closed}")
 
 
@@ -120,8 +124,6 @@ def _parts(value: Expression) -> tuple[str, list[tuple[str, Expression]], str] |
 
 def _flat(value: Expression, room: int) -> Source | None:
     """An expression on one line; None where that takes more columns than there is room for."""
-    if isinstance(value, str):
-        return _text(value) if len(value) <= room else None
     parts = _parts(value)
     if not parts:
         return _plain(value)
@@ -130,7 +132,10 @@ def _flat(value: Expression, room: int) -> Source | None:
     left = room - _width(opened) - len(closed) + len(", ")
     written = []
     for name, item in entries:
-        flat = _flat(item, left)
+        if isinstance(item, str):
+            flat = _text(item) if len(item) <= left else None
+        else:
+            flat = _flat(item, left)
         if flat is None:
             return None
         written.append(f"{name}{flat}")
