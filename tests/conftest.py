@@ -24,6 +24,11 @@ def pytest_configure() -> None:
         )
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than processors: many tests wait, for other processes or for time to pass."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tests of a group share what takes minutes to make. xdist keeps a group on one worker by what
