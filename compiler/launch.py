@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import partial
+from functools import lru_cache, partial
 
 from msgspec import Struct
 
@@ -257,6 +257,7 @@ def _checks(output: Output, dialect: Dialect) -> Iterator[Directive]:
         yield Directive("not", "-", (Text(_printf(text)),), field)
 
 
+@lru_cache(maxsize=256)
 def _printf(text: str) -> str:
     """Text as printf's `%b` reads it, in printable ASCII: manifests don't carry all characters."""
     return "".join(

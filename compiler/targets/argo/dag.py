@@ -62,6 +62,7 @@ class Dags:
         self._outputs = tuple(outputs)
         self._chains = places.chains
         self._borders = {name: _Border() for name in places.chains}
+        self._keys_of: dict[str, frozenset[str]] = {}
         for (level, name), node in places.flow.nodes.items():
             self._enter(level, name, node)
         root = (places.root,)
@@ -231,9 +232,15 @@ class Dags:
             ),
         )
 
+    def _keys(self, dag: Dag) -> frozenset[str]:
+        found = self._keys_of.get(dag.name)
+        if found is None:
+            keys = (member if isinstance(member, str) else member.key for member in dag.members)
+            found = self._keys_of[dag.name] = frozenset(keys)
+        return found
+
     def _depends(self, dag: Dag, key: str) -> str:
         border, flow = self._borders[dag.name], self._places.flow
-        here = {member if isinstance(member, str) else member.key for member in dag.members}
         waits = flow.waits.get((dag.level, key))
         lenient = set(waits.lenient) if waits else set()
         strict = [other for other in border.waits.get(key, ()) if other not in lenient]
@@ -241,7 +248,7 @@ class Dags:
         pending = [other for other in border.waits.get(key, ()) if other in lenient]
         while pending:
             other = pending.pop(0)
-            if other not in here or other in needed:
+            if other not in self._keys(dag) or other in needed:
                 continue
             may_be_skipped = (dag.level, other) in flow.skippable
             needed[other] = not may_be_skipped

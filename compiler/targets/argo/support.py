@@ -6,6 +6,7 @@ A rule for each field; what a pipeline does not use is not listed.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import msgspec
 
@@ -193,7 +194,13 @@ def _of_program(step: Step, launch: Launch) -> Iterator[Support]:
 
 
 def _text_bytes(word: tuple[object, ...]) -> int:
-    return sum(len(slot.text.encode()) for slot in word if isinstance(slot, Text))
+    return sum([_bytes(slot.text) for slot in word if type(slot) is Text])
+
+
+# What mlc brings along is long, and the same in every step.
+@lru_cache(maxsize=4096)
+def _bytes(text: str) -> int:
+    return len(text.encode())
 
 
 def _of_shell(step: Step, launch: Launch) -> Iterator[Support]:
