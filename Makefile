@@ -39,7 +39,7 @@ peers: $(VENV)/.dev
 	$(BIN)/python benchmarks/peers/compare.py
 
 # Speed beside the peers, installed for themselves in .bench/: docs/performance.md. Takes an idle
-# machine, and about twenty minutes.
+# machine, and about twelve minutes.
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/performance.py
 
@@ -58,4 +58,4 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist .mlc .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist .mlc .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import others
-from measuring import Figure, Part, Row, Verdict, measure, mlc, project
+from measuring import Figure, Row, measure, mlc, project
+from verdicts import Verdict, at_most
 
-_CHAIN, _WIDE, _JOBS = 200, 1000, 2
-# The SDK takes about a second a step.
-_CHAIN_FOR_SDK = 20
+TITLE = "Runs on this machine"
+_CHAIN, _WIDE, _JOBS, _RUNS = 200, 1000, 2, 5
 _HEAD = "apiVersion: mlc/v1\nkind: Algorithm\nname: nothing\nimage: python:3.12\nsteps:\n"
 _POOL = """
 import subprocess, sys
@@ -20,48 +21,75 @@ count, jobs = map(int, sys.argv[1:])
 with ThreadPoolExecutor(jobs) as pool:
     list(pool.map(lambda _: subprocess.run(["true"], check=True), range(count)))
 """
+_AT_ONCE = f"{_JOBS} at once" + (", on one core" if os.cpu_count() == 1 else "")
+_BARE_ONE, _OWN_ONE = "1 bare process", "mlc run, 1 step"
 
 
-def part(scratch: Path) -> Part:
-    bare = _bare(_CHAIN, 1)
-    one, chain = (_run(scratch / f"chain-{n}", _chain(n), 1) for n in (1, _CHAIN))
-    pool = _bare(_WIDE, _JOBS)
-    wide = _run(scratch / "wide", _fan_out(_WIDE), _JOBS)
-    own = 1000 * ((chain.wall - one.wall) / (_CHAIN - 1) - bare.wall / _CHAIN)
-    sdk_one, sdk = (measure(others.kfp_local(scratch, n), scratch) for n in (1, _CHAIN_FOR_SDK))
-    sdk_own = (sdk.wall - sdk_one.wall) / (_CHAIN_FOR_SDK - 1)
-    ratio = wide.wall / pool.wall
-    return Part(
-        "Runs on this machine",
-        [
-            Row(f"{_CHAIN} bare processes, one after the other", bare),
-            Row("mlc run, 1 step", one),
-            Row(f"mlc run, a chain of {_CHAIN} steps", chain, f"{own:.1f} ms a step over the bare"),
-            Row("kfp.local, 1 function", sdk_one),
-            Row(
-                f"kfp.local, a chain of {_CHAIN_FOR_SDK} functions",
-                sdk,
-                f"{1000 * sdk_own:.0f} ms a step",
-            ),
-            Row(f"a pool of {_WIDE:,} bare processes, {_JOBS} at once", pool),
-            Row(f"mlc run, {_WIDE:,} steps, {_JOBS} at once", wide, f"{ratio:.1f} × the bare pool"),
-        ],
-        [
-            Verdict("a step: 15 ms over the bare process", f"{own:.1f} ms", own < 15),
-            Verdict(
-                f"{_WIDE:,} parallel steps: twice a bare pool at most", f"{ratio:.1f} ×", ratio <= 2
-            ),
-        ],
-    )
+def rows(scratch: Path, most: int) -> Iterator[Row]:
+    long, wide = min(_CHAIN, most), min(_WIDE, most)
+    one = _bare(1, 1)
+    yield Row(_BARE_ONE, one)
+    bare = _bare(long, 1)
+    yield Row(_bares(long), bare, _a_step(one, bare, long))
+    one = _run(scratch / "one", _chain(1), 1)
+    yield Row(_OWN_ONE, one)
+    chain = _run(scratch / "chain", _chain(long), 1)
+    yield Row(_own(long), chain, _a_step(one, chain, long))
+    one = others.kfp_local(scratch, 1, is_chain=True)
+    yield Row("kfp.local, 1 function", one)
+    chain = others.kfp_local(scratch, long, is_chain=True)
+    yield Row(f"kfp.local, a chain of {long:,} functions", chain, _a_step(one, chain, long))
+    pool = _bare(wide, _JOBS)
+    yield Row(_pool(wide), pool)
+    figure = _run(scratch / "wide", _fan_out(wide), _JOBS)
+    more = f"{figure.wall / pool.wall:.1f} × the bare pool"
+    yield Row(f"mlc run, {wide:,} steps, {_AT_ONCE}", figure, more)
+    sdk = others.kfp_local(scratch, wide, is_chain=False)
+    yield Row(f"kfp.local, {wide:,} functions, none after another", sdk, _a_step(one, sdk, wide))
+
+
+def verdicts(found: Mapping[str, Figure], most: int) -> Iterator[Verdict]:
+    long, wide = min(_CHAIN, most), min(_WIDE, most)
+    bare = _each(found[_BARE_ONE], found[_bares(long)].wall, long)
+    own = [1000 * (_each(found[_OWN_ONE], wall, long) - bare) for wall in found[_own(long)].walls]
+    yield at_most("step", "a step, over the bare process", own, 15, "# ms")
+    pool = found[_pool(wide)].wall
+    times = [wall / pool for wall in found[f"mlc run, {wide:,} steps, {_AT_ONCE}"].walls]
+    yield at_most("wide", f"{wide:,} parallel steps, by a bare pool", times, 2, "# ×")
+
+
+def _bares(count: int) -> str:
+    return f"{count:,} bare processes, one after the other"
+
+
+def _pool(count: int) -> str:
+    return f"a pool of {count:,} bare processes, {_AT_ONCE}"
+
+
+def _own(count: int) -> str:
+    return f"mlc run, a chain of {count:,} steps"
+
+
+def _each(one: Figure, wall: float, count: int) -> float:
+    """Seconds a step, without the start, which the run of one step has too."""
+    return (wall - one.wall) / (count - 1)
+
+
+def _a_step(one: Figure, many: Figure, count: int) -> str:
+    if one.ended != "done" or many.ended != "done":
+        return ""
+    return f"{1000 * _each(one, many.wall, count):.1f} ms a step"
 
 
 def _bare(count: int, jobs: int) -> Figure:
-    return measure([sys.executable, "-c", _POOL, str(count), str(jobs)], runs=5)
+    command = [sys.executable, "-c", _POOL, str(count), str(jobs)]
+    return measure(command, runs=_RUNS, warm=True)
 
 
 def _run(folder: Path, steps: Iterator[str], jobs: int) -> Figure:
     project(folder, nothing=_HEAD + "\n".join(steps) + "\n")
-    return measure(mlc("run", "nothing.yaml", "-q", "--no-cache", "-j", str(jobs)), folder, runs=5)
+    command = mlc("run", "nothing.yaml", "-q", "--no-cache", "-j", str(jobs))
+    return measure(command, folder, runs=_RUNS, warm=True)
 
 
 def _chain(count: int) -> Iterator[str]:

@@ -1,11 +1,12 @@
 """The peers of `make bench`: the KFP SDK, hera and Metaflow, in an environment of their own.
 
-Each gets a program that says what the spec beside it says. Metaflow stores the code of a flow
+One that cannot be installed here is left out, and so said. Metaflow stores the code of a flow
 before it writes a manifest, so an S3 server on loopback is there for it.
 """
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -14,106 +15,121 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from textwrap import dedent
 
-from measuring import ROOT, Command
+import peer_programs
+from measuring import ROOT, Command, Figure, measure
 
 ENVIRONMENT = ROOT / ".bench" / "peers"
-_PACKAGES = ("kfp", "kfp-kubernetes", "hera", "metaflow", "moto[server,s3]")
 _PYTHON = ENVIRONMENT / "bin" / "python"
+_MARKER = ENVIRONMENT / "installed"
+
+# By peer, the peer itself first. The measured numbers are of these versions.
+_PACKAGES = {
+    "kfp": ["kfp==2.17.3", "kfp-kubernetes==2.17.3"],
+    "hera": ["hera==7.1.0"],
+    "metaflow": ["metaflow==2.19.39", "boto3==1.44.8", "moto[server,s3]==5.2.5"],
+}
 
 
 def install() -> None:
-    if not (ENVIRONMENT / "installed").exists():
-        subprocess.run([sys.executable, "-m", "venv", ENVIRONMENT], check=True)
-        subprocess.run([_PYTHON, "-m", "pip", "install", "--quiet", *_PACKAGES], check=True)
-        (ENVIRONMENT / "installed").touch()
+    """Each by a call of its own; what is there already in these versions is left."""
+    there = _there()
+    if not _PYTHON.exists():
+        there = {}
+        subprocess.run([sys.executable, "-m", "venv", "--clear", ENVIRONMENT], check=True)
+    for peer, packages in _PACKAGES.items():
+        if there.get(peer) != packages:
+            there.pop(peer, None)
+            command: Command = [_PYTHON, "-m", "pip", "install", "--quiet", *packages]
+            if subprocess.run(command).returncode == 0:
+                there[peer] = packages
+            _MARKER.write_text(json.dumps(there))
 
 
 def versions() -> dict[str, str]:
-    code = (
-        "from importlib.metadata import version\n"
-        "for name in ('kfp', 'hera', 'metaflow'): print(name, version(name))"
-    )
-    said = subprocess.run([_PYTHON, "-c", code], check=True, capture_output=True, text=True).stdout
-    return dict(line.split() for line in said.splitlines())
+    """Of the peers that are installed."""
+    there = _there()
+    return {
+        peer: packages[0].partition("==")[2]
+        for peer, packages in _PACKAGES.items()
+        if there.get(peer) == packages
+    }
 
 
-def sdk_compile(source: Path, folder: Path) -> Command:
-    """`kfp dsl compile` of a source in the SDK's language."""
+def sdk_compile(source: Path, folder: Path, count: int, runs: int = 1) -> Figure:
+    """`kfp dsl compile` of a source in the SDK's language, with `count` steps."""
+    written = folder / "sdk.yaml"
+    written.unlink(missing_ok=True)
     kfp = ENVIRONMENT / "bin" / "kfp"
-    return [kfp, "dsl", "compile", "--py", source, "--output", folder / "sdk.yaml"]
+    command: Command = [kfp, "dsl", "compile", "--py", source, "--output", written]
+    return _run("kfp", command, folder, runs)._replace(bytes_a_step=bytes_a_step(written, count))
 
 
-def hera_to_yaml(folder: Path, count: int) -> Command:
-    """A chain of `count` containers, each with an output that the next takes, as Argo's YAML."""
-    program = f"""
-        from hera.workflows import DAG, Container, Parameter, Workflow
-        from hera.workflows.models import ValueFrom
-
-        with Workflow(generate_name="big-", entrypoint="main") as workflow:
-            steps = [
-                Container(
-                    name=f"s{{number}}",
-                    image="python:3.12",
-                    command=["a"],
-                    args=["{{{{{{{{inputs.parameters.i}}}}}}}}"] if number else [],
-                    inputs=[Parameter(name="i")] if number else [],
-                    outputs=[Parameter(name="o", value_from=ValueFrom(path="/tmp/o"))],
-                )
-                for number in range({count})
-            ]
-            with DAG(name="main"):
-                last = None
-                for number, step in enumerate(steps):
-                    given = last.get_parameter("o").with_name("i") if last else None
-                    task = step(name=step.name, arguments=[given] if given else [])
-                    if last:
-                        last >> task
-                    last = task
-        print(workflow.to_yaml())
-    """
-    return [_PYTHON, _written(folder / f"hera_{count}.py", program)]
+def sdk_by_hand(folder: Path, shape: str, count: int, way: str) -> Figure:
+    program = peer_programs.kfp(shape, count, way)
+    return sdk_compile(_written(folder / "by_hand.py", program), folder, count)
 
 
-def metaflow_create(folder: Path, count: int) -> Command:
-    """`argo-workflows create --only-json` of a chain of `count` steps."""
-    names = ["start", *(f"s{number}" for number in range(count - 2)), "end"]
-    program = ["from metaflow import FlowSpec, step\n\n\nclass Big(FlowSpec):"]
-    for name, following in zip(names, [*names[1:], None], strict=True):
-        body = f"self.next(self.{following})" if following else "pass"
-        program.append(f"    @step\n    def {name}(self):\n        {body}\n")
-    program.append('\nif __name__ == "__main__":\n    Big()')
-    source = _written(folder / f"flow_{count}.py", "\n".join(program))
-    return [_PYTHON, source, "--datastore=s3", "argo-workflows", "create", "--only-json"]
+def hera_by_hand(folder: Path, shape: str, count: int, runs: int = 1) -> Figure:
+    source = _written(folder / "by_hera.py", peer_programs.hera(shape, count))
+    written = folder / "hera.yaml"
+    written.unlink(missing_ok=True)
+    figure = _run("hera", [_PYTHON, source, written], folder, runs)
+    return figure._replace(bytes_a_step=bytes_a_step(written, count))
 
 
-def kfp_local(folder: Path, count: int) -> Command:
-    """A chain of `count` functions that do nothing, by the SDK's runner of subprocesses."""
-    program = f"""
-        from kfp import dsl, local
+def metaflow_create(folder: Path, count: int, runs: int) -> Figure:
+    """`argo-workflows create --only-json` of a chain."""
+    if "metaflow" not in versions():
+        return Figure(ended="not installed")
+    source = _written(folder / f"flow_{count}.py", peer_programs.flow(count))
+    command: Command = [
+        _PYTHON,
+        source,
+        "--datastore=s3",
+        "argo-workflows",
+        "create",
+        "--only-json",
+    ]
+    try:
+        with _object_store(folder) as env:
+            return _run("metaflow", command, folder, runs, env)
+    except OSError as error:
+        print(f"the S3 server for Metaflow: {error}", file=sys.stderr)
+        return Figure(ended="failed")
 
-        local.init(local.SubprocessRunner(use_venv=False), pipeline_root={str(folder / "out")!r})
 
-        @dsl.component
-        def nothing(): pass
+def kfp_local(folder: Path, count: int, is_chain: bool) -> Figure:
+    root = folder / "sdk-local"
+    root.mkdir(exist_ok=True)
+    program = peer_programs.nothing(count, is_chain, str(root / "out"))
+    source = _written(root / f"nothing_{count}.py", program)
+    # The runner leaves a folder for each step.
+    return _run("kfp", [_PYTHON, source], folder, env={"TMPDIR": str(root)})
 
-        @dsl.pipeline
-        def big():
-            last = None
-            for _ in range({count}):
-                task = nothing()
-                if last:
-                    task.after(last)
-                last = task
 
-        big()
-    """
-    return [_PYTHON, _written(folder / f"kfp_local_{count}.py", program)]
+def bytes_a_step(written: Path, count: int) -> int | None:
+    return written.stat().st_size // count if written.exists() else None
+
+
+def _run(
+    peer: str, command: Command, folder: Path, runs: int = 1, env: dict[str, str] | None = None
+) -> Figure:
+    if peer not in versions():
+        return Figure(ended="not installed")
+    return measure(command, folder, runs=runs, warm=runs > 1, env=env, is_peer=True)
+
+
+def _there() -> dict[str, list[str]]:
+    try:
+        there: dict[str, list[str]] = json.loads(_MARKER.read_text())
+    except (OSError, ValueError):
+        return {}
+    return there
 
 
 @contextmanager
-def object_store(folder: Path) -> Iterator[dict[str, str]]:
+def _object_store(folder: Path) -> Iterator[dict[str, str]]:
     """An S3 server on loopback; yields the environment that leads Metaflow to it."""
     log = folder / "store.log"
     with log.open("w") as stream:
@@ -153,10 +169,10 @@ def _address(log: Path) -> str:
             else:
                 return url
         time.sleep(0.1)
-    sys.exit(f"the S3 server did not start:\n{log.read_text()}")
+    raise TimeoutError(f"it did not start:\n{log.read_text()}")
 
 
 def _written(path: Path, program: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(dedent(program).lstrip() + "\n")
+    path.write_text(program)
     return path

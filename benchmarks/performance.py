@@ -1,8 +1,8 @@
 """`make bench`: the time and memory that mlc takes, beside its peers and the bare interpreter.
 
 Each figure is of a whole process, of several runs the median. Writes docs/performance.md and
-benchmarks/performance.json. `python benchmarks/performance.py --most 1000` leaves out larger
-pipelines, and writes nothing.
+benchmarks/performance.json. `python benchmarks/performance.py --most 1000` makes nothing larger,
+and writes neither. What is measured so far is in .bench/performance.json, if it is broken off.
 """
 
 from __future__ import annotations
@@ -13,69 +13,162 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import Protocol
 
 import local_runs
 import others
+import profiles
 import projects
 import sizes
 import starts
-from measuring import PATIENCE, ROOT, Part
+from measuring import PATIENCE, ROOT, Figure, Row
+from verdicts import Verdict
+
+_LARGEST = max(sizes.SIZES)
 
 
-def page(parts: Sequence[Part]) -> Iterator[str]:
+class Part(Protocol):
+    """What each part of the benchmark offers. `most` bounds steps, specs and runs; `found` has the
+    figures by what the rows call them."""
+
+    TITLE: str
+
+    def rows(self, scratch: Path, most: int) -> Iterator[Row]: ...
+
+    def verdicts(self, found: Mapping[str, Figure], most: int) -> Iterator[Verdict]: ...
+
+
+PARTS: tuple[Part, ...] = (starts, sizes, projects, local_runs)
+
+
+@dataclass
+class Results:
+    """What has been measured so far."""
+
+    most: int
+    rows: dict[str, list[Row]] = field(default_factory=dict)
+    verdicts: list[Verdict] = field(default_factory=list)
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def found(self) -> dict[str, Figure]:
+        return {row.what: row.figure for rows in self.rows.values() for row in rows}
+
+
+def measure_all(results: Results, save: Callable[[], None]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        scratch = Path(name)
+        for part in PARTS:
+            rows = results.rows[part.TITLE] = []
+            for row in part.rows(scratch, results.most):
+                print(_line(row), file=sys.stderr)
+                rows.append(row)
+                save()
+            results.verdicts += part.verdicts(results.found, results.most)
+        for about, _, _, state in results.verdicts:
+            if state in ("missed", "on the line") and about not in results.reasons:
+                results.reasons[about] = profiles.reason(about, results.found, scratch)
+        save()
+
+
+def page(results: Results) -> Iterator[str]:
     yield from ("# Performance", "")
+    machine = _machine()
+    peers = ", ".join(f"{name} {number}" for name, number in others.versions().items())
     yield (
-        f"Written by `make bench`: mlc {version('mlc')} with Python {platform.python_version()} on "
-        f"{os.cpu_count()} processors ({_processor()}); beside it "
-        + ", ".join(f"{name} {number}" for name, number in others.versions().items())
-        + ". Whole processes: seconds of the clock, seconds of the processor, peak of memory. "
-        "Rates are per second of the processor."
+        f"Written by `make bench`: mlc {version('mlc')} with Python {machine['python']} on "
+        f"{machine['processors']} processors ({machine['processor']}); beside it {peers}. Whole "
+        "processes: seconds of the clock and of the processor, peak of memory, each the median of "
+        "the runs. Rates are per second of the processor. Of several runs the least and the most "
+        "stand in brackets, and a target is on the line if they differ on it."
     )
     yield from ("", "| target | measured | |", "|---|---|---|")
-    for verdict in (verdict for part in parts for verdict in part.verdicts):
-        yield f"| {verdict.target} | {verdict.measured} | {'met' if verdict.is_met else 'missed'} |"
-    for title, rows, _ in parts:
+    for _, target, measured, state in results.verdicts:
+        yield f"| {target} | {measured} | {state} |"
+    if reasons := {about: text for about, text in results.reasons.items() if text}:
+        yield from ("", "## Where the time goes in what is not met", "")
+        for about, text in reasons.items():
+            yield f"- **{about}.** {text}"
+    for title, rows in results.rows.items():
         yield from ("", f"## {title}", "")
-        yield from ("| what | clock | processor | peak | |", "|---|---|---|---|---|")
-        for what, (wall, cpu, peak), said in rows:
-            more = f"given up after {PATIENCE:.0f} s" if wall >= PATIENCE else said
-            yield f"| {what} | {wall:.2f} s | {cpu:.2f} s | {peak:.0f} MB | {more} |"
+        yield from (
+            "| what | clock | processor | peak | bytes a step | |",
+            "|---|---|---|---|---|---|",
+        )
+        yield from map(_line, rows)
+    yield ""
 
 
-def _processor() -> str:
+def _line(row: Row) -> str:
+    what, figure, more = row
+    size = figure.bytes_a_step
+    if figure.ended == "done":
+        used = f"{figure.wall:.2f} s | {figure.cpu:.2f} s | {figure.peak:.0f} MB"
+    else:
+        used, more = " | | ", figure.ended
+        if more == "given up":
+            more += f" after {PATIENCE:.0f} s"
+    return f"| {what} | {used} | {'' if size is None else f'{size:,}'} | {more} |"
+
+
+def data(results: Results) -> dict[str, object]:
+    """All of it as JSON. `more` of a row has its ratios, as the page shows them."""
+    return {
+        "machine": _machine(),
+        "versions": {"mlc": version("mlc"), **others.versions()},
+        "most": results.most,
+        "verdicts": [verdict._asdict() for verdict in results.verdicts],
+        "reasons": results.reasons,
+        "parts": {title: [_row(row) for row in rows] for title, rows in results.rows.items()},
+    }
+
+
+def _row(row: Row) -> dict[str, object]:
+    figure = {
+        what: [round(value, 4) for value in values]
+        for what, values in zip(("walls", "cpus", "peaks"), row.figure[:3], strict=True)
+    }
+    return {
+        "what": row.what,
+        "ended": row.figure.ended,
+        **figure,
+        "bytes_a_step": row.figure.bytes_a_step,
+        "more": row.more,
+    }
+
+
+def _machine() -> dict[str, object]:
     described = Path("/proc/cpuinfo")
     lines = described.read_text().splitlines() if described.exists() else []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())
+    return {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "processors": os.cpu_count(),
+        "processor": next(names, platform.machine()),
+    }
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--most", type=int, default=max(sizes.SIZES), help="steps of the largest")
-    most: int = parser.parse_args().most
+    parser.add_argument("--most", type=int, default=_LARGEST, help="steps of the largest pipeline")
+    results = Results(parser.parse_args(arguments).most)
     others.install()
-    with tempfile.TemporaryDirectory() as name:
-        scratch = Path(name)
-        parts = [
-            starts.part(scratch),
-            sizes.part(scratch, most),
-            projects.part(scratch / "many"),
-            local_runs.part(scratch),
-        ]
-    misses = (ROOT / "benchmarks" / "misses.md").read_text("utf-8")
-    text = "\n".join((*page(parts), "", misses))
+    so_far = ROOT / ".bench" / "performance.json"
+    measure_all(results, lambda: _save(so_far, results))
+    text = "\n".join(page(results))
     sys.stdout.write(text)
-    if most == max(sizes.SIZES):
+    if results.most >= _LARGEST:
         (ROOT / "docs" / "performance.md").write_text(text, "utf-8")
-        data = {
-            part.title: [{"what": row.what, **row.figure._asdict()} for row in part.rows]
-            for part in parts
-        }
-        written = json.dumps(data, indent=2) + "\n"
-        (ROOT / "benchmarks" / "performance.json").write_text(written, "utf-8")
+        _save(ROOT / "benchmarks" / "performance.json", results)
+
+
+def _save(path: Path, results: Results) -> None:
+    path.write_text(json.dumps(data(results), indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
 if __name__ == "__main__":
