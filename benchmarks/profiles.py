@@ -117,8 +117,8 @@ def _repeated(file: Path) -> str:
         len(line.encode()) * times for line, times in lines.items() if 2 * times > _STEPS
     )
     return (
-        f"Of {whole // _STEPS:,} bytes a step of a chain, {repeated // _STEPS:,} are lines that each "
-        "step has alike: most of them the script that prepares a command and checks its outputs."
+        f"Of {whole // _STEPS:,} bytes a step of a chain, {repeated // _STEPS:,} are in lines that "
+        "each step has alike: mostly the script that prepares a command and checks its outputs."
     )
 
 
