@@ -70,8 +70,13 @@ def sdk_by_hand(folder: Path, shape: str, count: int, way: str) -> Figure:
     return sdk_compile(_written(folder / "by_hand.py", program), folder, count)
 
 
-def hera_by_hand(folder: Path, shape: str, count: int, runs: int = 1) -> Figure:
+def hera_by_hand(folder: Path, shape: str, count: int) -> Figure:
     source = _written(folder / "by_hera.py", peer_programs.hera(shape, count))
+    return hera_to_yaml(source, folder, count)
+
+
+def hera_to_yaml(source: Path, folder: Path, count: int, runs: int = 1) -> Figure:
+    """A program that makes a workflow of `count` steps and writes it where its argument says."""
     written = folder / "hera.yaml"
     written.unlink(missing_ok=True)
     figure = _run("hera", [_PYTHON, source, written], folder, runs)

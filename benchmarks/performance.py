@@ -84,7 +84,9 @@ def page(results: Results) -> Iterator[str]:
         f"{machine['processors']} processors ({machine['processor']}); beside it {peers}. Whole "
         "processes: seconds of the clock and of the processor, peak of memory, each the median of "
         "the runs. Rates are per second of the processor. Of several runs the least and the most "
-        "stand in brackets, and a target is on the line if they differ on it."
+        "stand in brackets, and a target is on the line if they differ on it. The SDK and hera get "
+        "the same pipelines written by hand: the SDK with one component for all steps, which the "
+        "targets are of, and with one a step."
     )
     yield from ("", "| target | measured | |", "|---|---|---|")
     for _, target, measured, state in results.verdicts:

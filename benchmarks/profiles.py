@@ -43,7 +43,7 @@ def reason(about: str, found: Mapping[str, Figure], scratch: Path) -> str:
         folder = scratch / f"profiled-{about.split()[0]}"
         projects.write(folder, _PROJECT)
         shares = _shares(folder, projects.VERBS[about])
-        return f"By cProfile of {_PROJECT} specs: {shares}."
+        return f"By cProfile of {_PROJECT} specs, a stage with what it calls: {shares}."
     what, _, target = about.partition(" of ")
     if target not in TARGETS or what not in ("ratio", "time", "growth", "bytes"):
         return ""
@@ -54,7 +54,7 @@ def reason(about: str, found: Mapping[str, Figure], scratch: Path) -> str:
     if what == "bytes":
         (written,) = (folder / "build" / "big").glob(f"{target}.*")
         return _repeated(written)
-    return f"By cProfile of a chain of {_STEPS:,} steps: {shares}."
+    return f"By cProfile of a chain of {_STEPS:,} steps, a stage with what it calls: {shares}."
 
 
 def _start(bare: float) -> str:
