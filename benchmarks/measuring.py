@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -96,10 +97,11 @@ class Figure(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A line of a table."""
+    """A line of a table. `ratios` is how many times something it is, by what that is."""
 
     what: str
     figure: Figure
+    ratios: Mapping[str, float] = MappingProxyType({})
     more: str = ""
 
 

@@ -83,10 +83,10 @@ def page(results: Results) -> Iterator[str]:
         f"Written by `make bench`: mlc {version('mlc')} with Python {machine['python']} on "
         f"{machine['processors']} processors ({machine['processor']}); beside it {peers}. Whole "
         "processes: seconds of the clock and of the processor, peak of memory, each the median of "
-        "the runs. Rates are per second of the processor. Of several runs the least and the most "
-        "stand in brackets, and a target is on the line if they differ on it. The SDK and hera get "
-        "the same pipelines written by hand: the SDK with one component for all steps, which the "
-        "targets are of, and with one a step."
+        "the runs. Rates, and how many times as fast with many steps, are by the processor. Of "
+        "several runs the least and the most stand in brackets; a target between them is on the "
+        "line. The SDK and hera get the same pipelines written by hand: the SDK with one component "
+        "for all steps, which the targets are of, and with one a step."
     )
     yield from ("", "| target | measured | |", "|---|---|---|")
     for _, target, measured, state in results.verdicts:
@@ -106,7 +106,9 @@ def page(results: Results) -> Iterator[str]:
 
 
 def _line(row: Row) -> str:
-    what, figure, more = row
+    what, figure, ratios, said = row
+    more = ", ".join(f"{times:.1f} × {of}" for of, times in ratios.items())
+    more = "; ".join(filter(None, (more, said)))
     size = figure.bytes_a_step
     if figure.ended == "done":
         used = f"{figure.wall:.2f} s | {figure.cpu:.2f} s | {figure.peak:.0f} MB"
@@ -118,7 +120,7 @@ def _line(row: Row) -> str:
 
 
 def data(results: Results) -> dict[str, object]:
-    """All of it as JSON. `more` of a row has its ratios, as the page shows them."""
+    """All of it as JSON."""
     return {
         "machine": _machine(),
         "versions": {"mlc": version("mlc"), **others.versions()},
@@ -139,6 +141,7 @@ def _row(row: Row) -> dict[str, object]:
         "ended": row.figure.ended,
         **figure,
         "bytes_a_step": row.figure.bytes_a_step,
+        "ratios": {of: round(times, 3) for of, times in row.ratios.items()},
         "more": row.more,
     }
 

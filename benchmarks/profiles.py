@@ -70,13 +70,11 @@ def _start(bare: float) -> str:
             took.clear()  # up to here it is the bare interpreter
             continue
         package = name.partition(".")[0].removeprefix("_")
-        took[package if package in _PACKAGES else "others, most of the standard library"] += int(
-            own
-        )
+        took[package if package in _PACKAGES else "others"] += int(own)
     parts = ", ".join(f"{name} {micros / 1000:.0f}" for name, micros in took.most_common())
     return (
-        f"Milliseconds by `python -X importtime`, which slows it down a little: {parts}; the bare "
-        f"interpreter takes {1000 * bare:.0f}."
+        f"Milliseconds by `python -X importtime`, which slows it down a little: {parts}. The "
+        f"others are the standard library; the bare interpreter takes {1000 * bare:.0f}."
     )
 
 

@@ -88,11 +88,11 @@ def rows(scratch: Path, most: int) -> Iterator[Row]:
     build = folder / "build"
     for verb, arguments in VERBS.items():
         one = measure(mlc(*arguments), folder, runs=_RUNS, output=build)
-        yield Row(_name(count, verb), one, f"{count / one.cpu:.0f} specs a second")
+        yield Row(_name(count, verb), one, more=f"{count / one.cpu:.0f} specs a second")
         halves = [mlc(*arguments, *specs[first::2]) for first in (0, 1)]
         two = measure(halves[0], folder, beside=halves[1], runs=_RUNS, output=build)
-        more = f"{one.wall / two.wall:.1f} × as fast; the peak is the sum of both"
-        yield Row(f"{_name(count, verb)}, {_TWO}", two, more)
+        faster = {"as fast": one.wall / two.wall}
+        yield Row(f"{_name(count, verb)}, {_TWO}", two, faster, "the peak is the sum of both")
 
 
 def verdicts(found: Mapping[str, Figure], most: int) -> Iterator[Verdict]:

@@ -72,13 +72,15 @@ def _state(by_all: bool, by_none: bool) -> str:
 
 
 def _spread(values: Sequence[float], unit: str) -> str:
-    middle, least, most = (
-        _shown(value, unit) for value in (statistics.median(values), min(values), max(values))
-    )
-    return middle if least == most else f"{middle} ({least} to {most})"
+    middle, least, most = map(_number, (statistics.median(values), min(values), max(values)))
+    return unit.replace("#", middle if least == most else f"{middle} ({least} to {most})")
 
 
 def _shown(value: float, unit: str) -> str:
     """`unit` has a `#` where the number goes: `n^#`, `# ×`."""
-    digits = 0 if value >= 100 else 1 if value >= 10 else 2
-    return unit.replace("#", f"{value:,.{digits}f}".removesuffix(".00").removesuffix(".0"))
+    return unit.replace("#", _number(value))
+
+
+def _number(value: float) -> str:
+    text = f"{value:,.{0 if value >= 100 else 1 if value >= 10 else 2}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
