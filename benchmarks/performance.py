@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -161,6 +162,8 @@ def _machine() -> dict[str, object]:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--most", type=int, default=_LARGEST, help="steps of the largest pipeline")
+    # As at Ctrl-C, what is being measured is ended too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     results = Results(parser.parse_args(arguments).most)
     others.install()
     so_far = ROOT / ".bench" / "performance.json"
