@@ -12,7 +12,7 @@ from textwrap import dedent
 
 from shapes import PLACE, TAKES
 
-REUSED, ONE_EACH = "one component", "one component a step"
+REUSED, ONE_EACH = "with one component", "with one a step"
 # Of a step that is skipped Argo takes the next ones to be ready, so a condition over a chain is
 # another program there.
 HERA_SAYS = ("chain", "fan-out", "diamonds")

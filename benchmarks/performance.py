@@ -92,10 +92,14 @@ def page(results: Results) -> Iterator[str]:
     yield from ("", "| target | measured | |", "|---|---|---|")
     for _, target, measured, state in results.verdicts:
         yield f"| {target} | {measured} | {state} |"
-    if reasons := {about: text for about, text in results.reasons.items() if text}:
+    reasons: dict[str, list[str]] = {}
+    for about, text in results.reasons.items():
+        reasons.setdefault(text, []).append(about)
+    reasons.pop("", None)
+    if reasons:
         yield from ("", "## Where the time goes in what is not met", "")
-        for about, text in reasons.items():
-            yield f"- **{about}.** {text}"
+        for text, abouts in reasons.items():
+            yield f"- **{', '.join(abouts)}.** {text}"
     for title, rows in results.rows.items():
         yield from ("", f"## {title}", "")
         yield from (

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import projects
@@ -42,7 +43,7 @@ def reason(about: str, found: Mapping[str, Figure], scratch: Path) -> str:
     if about in projects.VERBS:
         folder = scratch / f"profiled-{about.split()[0]}"
         projects.write(folder, _PROJECT)
-        shares = _shares(folder, projects.VERBS[about])
+        shares = _shares(folder, *projects.VERBS[about])
         return f"By cProfile of {_PROJECT} specs, a stage with what it calls: {shares}."
     what, _, target = about.partition(" of ")
     if target not in TARGETS or what not in ("ratio", "time", "growth", "bytes"):
@@ -50,7 +51,7 @@ def reason(about: str, found: Mapping[str, Figure], scratch: Path) -> str:
     folder = scratch / f"profiled-{target}"
     if not folder.exists():
         project(folder, big=spec("chain", _STEPS))
-    shares = _shares(folder, ["compile", "-q", "big.yaml", "--target", target])
+    shares = _shares(folder, "compile", "-q", "big.yaml", "--target", target)
     if what == "bytes":
         (written,) = (folder / "build" / "big").glob(f"{target}.*")
         return _repeated(written)
@@ -78,7 +79,8 @@ def _start(bare: float) -> str:
     )
 
 
-def _shares(folder: Path, arguments: list[str]) -> str:
+@cache
+def _shares(folder: Path, *arguments: str) -> str:
     """The share of each stage of the run of a command, the largest first."""
     file = folder.with_name(f"{folder.name}.profile")
     command = [sys.executable, "-m", "cProfile", "-o", file, mlc()[0], *arguments]

@@ -27,7 +27,7 @@ _RUNS = {10: 3, 100: 3, 1000: 3, 2000: 3, 5000: 1, 10000: 2}
 _SDK = {REUSED: (10, 100, _RATIO), ONE_EACH: (10, 100, 1000)}
 _OUR_SOURCE = 1000
 _MOST_OF_A_CHAIN = 5000  # for hera
-_MAIN_PEER = f"the SDK, {REUSED}"
+_MAIN_PEER = f"the SDK {REUSED}"
 _SAME_FORMAT = {"kfp": _MAIN_PEER, "argo": "hera"}
 _FILES = {"kfp": "kfp.yaml", "kfp-dsl": "kfp_dsl.py", "argo": "argo.yaml"}
 
@@ -87,7 +87,7 @@ def _peers(folder: Path, shape: str, size: int) -> Iterator[Row]:
     for way, sizes in _SDK.items():
         if size in sizes or (shape == "chain" and size <= _RATIO):
             figure = others.sdk_by_hand(folder, shape, size, way)
-            yield Row(name(shape, size, f"the SDK, {way}"), figure)
+            yield Row(name(shape, size, f"the SDK {way}"), figure)
     if shape in HERA_SAYS and size <= (_MOST_OF_A_CHAIN if shape == "chain" else _RATIO):
         yield Row(name(shape, size, "hera"), others.hera_by_hand(folder, shape, size))
 
