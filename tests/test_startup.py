@@ -118,25 +118,25 @@ TREE = {"dataclasses", "tomllib"}
 COMPILING = {*TREE, "difflib", "hashlib", "subprocess"}
 COMPLETING = ("", "_MLC_COMPLETE=bash_complete", "COMP_WORDS=mlc va", "COMP_CWORD=1")
 NEEDS: dict[tuple[str, ...], Need] = {
-    ("--help",): Need({"click"}, set(), 12, 0),
-    ("run", "--help"): Need({"click"}, set(), 12, 0),
-    ("submit", "--help"): Need({"click"}, set(), 12, 0),
-    COMPLETING: Need({"click"}, set(), 12, 0),
+    ("--help",): Need({"click"}, set(), 8, 0),
+    ("run", "--help"): Need({"click"}, set(), 8, 0),
+    ("submit", "--help"): Need({"click"}, set(), 8, 0),
+    COMPLETING: Need({"click"}, set(), 8, 0),
     ("validate", SPEC): Need(READING, TREE, 101, 4),
     ("validate", "--only-specs", SPEC): Need(READING, TREE, 101, 4),
     ("fmt", "--check", SPEC): Need(READING, {*TREE, "difflib"}, 78, 4),
-    ("explain", "MLC301"): Need({"click", "msgspec"}, {"dataclasses", "difflib"}, 32, 4),
+    ("explain", "MLC301"): Need({"click", "msgspec"}, {"dataclasses", "difflib"}, 28, 4),
     ("schema",): Need(READING, TREE, 72, 4),
     ("resolve", SPEC): Need(READING, TREE, 99, 4),
     ("runs",): Need(READING, {*TREE, "hashlib", "sqlite3", "subprocess"}, 82, 5),
     ("run", "small.yaml"): Need(
         READING,
         {*TREE, "concurrent", "hashlib", "logging", "queue", "secrets", "sqlite3", "subprocess"},
-        145,
+        132,
         5,
     ),
-    ("plan", SPEC): Need(READING, {*TREE, "difflib", "hashlib", "subprocess"}, 134, 4),
-    ("submit", SPEC): Need(READING, {*TREE, "difflib", "hashlib"}, 132, 4),
+    ("plan", SPEC): Need(READING, {*TREE, "hashlib", "subprocess"}, 134, 4),
+    ("submit", SPEC): Need(READING, {*TREE, "hashlib"}, 132, 4),
     ("compile", SPEC, "--target", "kfp", "-o", "-"): Need(READING, COMPILING, 155, 7),
     ("compile", SPEC, "--target", "kfp-dsl", "-o", "-"): Need(
         {*READING, "jinja2", "markupsafe"}, {*COMPILING, "pickle"}, 170, 7
