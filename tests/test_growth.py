@@ -50,7 +50,7 @@ SIZES = (19, 38, 76)
 MOST_LINES, LINES = 2.5, 4
 MOST_BYTES, BYTES, LEAPS = 3.0, 80, 8
 # A DAG of Argo has 200 tasks at most: these sizes are parted.
-PARTED = (250, 500, 1000)
+PARTED = (220, 440, 880)
 HEAD = """\
 apiVersion: mlc/v1
 kind: Algorithm
@@ -251,7 +251,11 @@ def test_compiling_grows_with_the_steps(shape: str, name: str, tmp_path: Path) -
     assert square(compiling(tmp_path, shape, name), memory=shape in WATCHED) == set()
 
 
-def test_what_argo_parts_grows_with_the_steps(tmp_path: Path) -> None:
+def test_what_argo_parts_grows_with_the_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kept in ("_key", "_text", "_line"):  # not all that is kept of the last work
+        monkeypatch.setattr(manifest, kept, getattr(manifest, kept).__wrapped__)
     assert square(compiling(tmp_path, "chain", "argo", PARTED)) == set()
 
 
