@@ -10,6 +10,7 @@ into a dict: the exponent that the benchmarks fit guards that.
 from __future__ import annotations
 
 import gc
+import re
 import sys
 import tracemalloc
 from collections import Counter, defaultdict
@@ -127,38 +128,38 @@ SHAPES: dict[str, Callable[[int], Iterator[str]]] = {
 
 
 class Count(NamedTuple):
-    """By function: lines that ran, and by how many bytes memory rose in them, but for its highest
-    rises: what is filled step by step grows by leaps."""
+    """Lines that ran by function, and by how many bytes memory rose before each line, but for the
+    highest rises there: what is filled step by step grows by leaps."""
 
     lines: Counter[str]
     rises: Counter[str]
 
 
 def count(work: Work, *, memory: bool = False) -> Count:
-    lines = Counter[int]()
-    rises = defaultdict[int, list[int]](list)
+    lines = Counter[tuple[int, int]]()
+    rises = defaultdict[tuple[int, int], list[int]](list)
     codes: dict[int, CodeType] = {}
     last = 0
 
-    def sample(code: CodeType) -> None:
+    def sample(frame: FrameType) -> None:
         nonlocal last
         _, peak = tracemalloc.get_traced_memory()
-        rises[id(code)].append(peak - last)
+        rises[id(frame.f_code), frame.f_lineno or 0].append(peak - last)
         tracemalloc.reset_peak()
         last, _ = tracemalloc.get_traced_memory()  # what is counted here takes memory as well
 
     def within(frame: FrameType, event: str, _argument: object) -> Callable[..., Any]:
         if event == "line":
-            lines[id(frame.f_code)] += 1
+            lines[id(frame.f_code), 0] += 1
         if memory:
-            sample(frame.f_code)
+            sample(frame)
         return within
 
     def called(frame: FrameType, _event: str, _argument: object) -> Callable[..., Any]:
         codes[id(frame.f_code)] = frame.f_code
-        lines[id(frame.f_code)] += 1
+        lines[id(frame.f_code), 0] += 1
         if memory and frame.f_back:
-            sample(frame.f_back.f_code)
+            sample(frame.f_back)
         return within
 
     before = sys.gettrace()
@@ -173,18 +174,21 @@ def count(work: Work, *, memory: bool = False) -> Count:
         sys.settrace(before)
         tracemalloc.stop()
         gc.enable()
-    risen = {code: sum(sorted(found)[:-LEAPS]) for code, found in rises.items()}
+    risen = {place: sum(sorted(found)[:-LEAPS]) for place, found in rises.items()}
     return Count(_by_function(lines, codes), _by_function(risen, codes))
 
 
-def _by_function(counts: Mapping[int, int], codes: Mapping[int, CodeType]) -> Counter[str]:
+def _by_function(
+    counts: Mapping[tuple[int, int], int], codes: Mapping[int, CodeType]
+) -> Counter[str]:
     """Comprehensions and generators count for what they stand in: Python 3.12 has no frames for
     some."""
     found = Counter[str]()
-    for code, number in counts.items():
+    for (code, line), number in counts.items():
         if code in codes:  # what started the work is none of it
             function, _, _ = codes[code].co_qualname.partition(".<locals>.<")
-            found[f"{Path(codes[code].co_filename).name}: {function}"] += number
+            at = f":{line}" if line else ""
+            found[f"{Path(codes[code].co_filename).name}{at}: {function}"] += number
     return found
 
 
@@ -490,7 +494,9 @@ def test_a_square_is_found_out(
     monkeypatch.setattr(owner, name, careless)
     planted = {size: partial(afresh, work) for size, work in works.items()}
     found = square(planted, memory=form in COPIES)
-    assert found == {f"{Path(__file__).name}: {form.__name__}"}
+    assert {re.sub(r":\d+:", ":", name) for name in found} == {
+        f"{Path(__file__).name}: {form.__name__}"
+    }
 
 
 SPECS = [f"algorithms/spec_{number}.yaml" for number in range(3)]
