@@ -49,7 +49,7 @@ SIZES = (19, 38, 76)
 # the size, 4 where it grows with its square. What is more than twice has to be more than a few
 # lines or bytes for each step, too: dicts and sets grow by leaps, some forms only fit small specs.
 MOST_LINES, LINES = 2.5, 4
-MOST_BYTES, BYTES, LEAPS = 3.0, 80, 8
+MOST_BYTES, BYTES, LEAPS = 2.5, 80, 8
 # A DAG of Argo has 200 tasks at most: these sizes are parted.
 PARTED = (220, 440, 880)
 HEAD = """\
