@@ -62,7 +62,7 @@ class Dags:
         self._outputs = tuple(outputs)
         self._chains = places.chains
         self._borders = {name: _Border() for name in places.chains}
-        self._keys_of: dict[str, frozenset[str]] = {}
+        self._members_of: dict[str, dict[str, Member]] = {}
         for (level, name), node in places.flow.nodes.items():
             self._enter(level, name, node)
         root = (places.root,)
@@ -103,7 +103,9 @@ class Dags:
                 self._carry(source, within)
 
     def _loop(self, dag: Dag, name: str) -> Dag:
-        return next(m for m in dag.members if isinstance(m, Dag) and m.key == name)
+        loop = self._members(dag)[name]
+        assert isinstance(loop, Dag)
+        return loop
 
     def _join(self, waiting: tuple[Dag | str, ...], before: tuple[Dag | str, ...]) -> None:
         """Let a node wait for another, or the parts that hold them from where their ways part."""
@@ -232,11 +234,12 @@ class Dags:
             ),
         )
 
-    def _keys(self, dag: Dag) -> frozenset[str]:
-        found = self._keys_of.get(dag.name)
+    def _members(self, dag: Dag) -> dict[str, Member]:
+        """What is in a DAG, by key."""
+        found = self._members_of.get(dag.name)
         if found is None:
-            keys = (member if isinstance(member, str) else member.key for member in dag.members)
-            found = self._keys_of[dag.name] = frozenset(keys)
+            found = {m if isinstance(m, str) else m.key: m for m in dag.members}
+            self._members_of[dag.name] = found
         return found
 
     def _depends(self, dag: Dag, key: str) -> str:
@@ -248,7 +251,7 @@ class Dags:
         pending = [other for other in border.waits.get(key, ()) if other in lenient]
         while pending:
             other = pending.pop(0)
-            if other not in self._keys(dag) or other in needed:
+            if other not in self._members(dag) or other in needed:
                 continue
             may_be_skipped = (dag.level, other) in flow.skippable
             needed[other] = not may_be_skipped

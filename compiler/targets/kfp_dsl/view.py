@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+from collections import Counter
 from collections.abc import Mapping
 
 from msgspec import Struct
@@ -109,8 +110,9 @@ def _names(parts: Parts, functions: Mapping[str, Source], reserved: set[str]) ->
     every = [place for root in roots for place in nesting.places(root)]
     imports = {i.component: i.name.replace("-", "_") for p in every for i in p.scope.imports}
     types = {item: kind for root in roots for item, kind in nesting.item_types(root).items()}
+    counts: Counter[str] = Counter()
     items = {
-        found.item: _free(_item_name(dag, found), reserved)
+        found.item: _numbered(_item_name(dag, found), reserved, counts)
         for place in every
         for dag in place.scope.tasks
         if isinstance(dag, Dag) and dag.iterator is not None
@@ -162,6 +164,17 @@ def _guarded(
 def _handed_on(plan: Plan, output: DagOutput) -> Origin:
     (source,) = output.sources
     return made(plan.root, source.task, source.output)
+
+
+def _numbered(wanted: str, reserved: set[str], counts: Counter[str]) -> Source:
+    """A name, with a number behind it where it is taken; it is taken from now on. `counts` is how
+    often each was wanted, since many loops may have items of one name."""
+    name = ""
+    while not name or name in reserved or keyword.iskeyword(name):
+        counts[wanted] += 1
+        name = wanted if counts[wanted] == 1 else f"{wanted}_{counts[wanted]}"
+    reserved.add(name)
+    return identifier(name)
 
 
 def _free(wanted: str, reserved: set[str]) -> Source:
