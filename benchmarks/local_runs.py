@@ -45,7 +45,7 @@ def rows(scratch: Path, most: int) -> Iterator[Row]:
     yield Row(_pool(wide), pool)
     figure = _run(scratch / "wide", _fan_out(wide), _JOBS)
     ratios = {"the bare pool": figure.wall / pool.wall}
-    yield Row(f"mlc run, {wide:,} steps, {_AT_ONCE}", figure, ratios)
+    yield Row(_at_once(wide), figure, ratios)
     wide = min(wide, _WIDE_FOR_SDK)
     sdk = others.kfp_local(scratch, wide, is_chain=False)
     yield Row(
@@ -59,8 +59,23 @@ def verdicts(found: Mapping[str, Figure], most: int) -> Iterator[Verdict]:
     own = [1000 * (_each(found[_OWN_ONE], wall, long) - bare) for wall in found[_own(long)].walls]
     yield at_most("step", "a step, over the bare process", own, 15, "# ms")
     pool = found[_pool(wide)].wall
-    times = [wall / pool for wall in found[f"mlc run, {wide:,} steps, {_AT_ONCE}"].walls]
+    times = [wall / pool for wall in found[_at_once(wide)].walls]
     yield at_most("wide", f"{wide:,} parallel steps, by a bare pool", times, 2, "# ×")
+
+
+def parts_of_a_wide_run(found: Mapping[str, Figure], most: int) -> str:
+    """What the seconds of a run with many steps at once are of, in a sentence."""
+    wide = min(_WIDE, most)
+    whole, start, pool = (found[what].wall for what in (_at_once(wide), _OWN_ONE, _pool(wide)))
+    rest = 1000 * (whole - start - pool) / wide
+    return (
+        f"Of {whole:.2f} s the start with one step takes {start:.2f} and the bare pool {pool:.2f}; "
+        f"{rest:.2f} ms a step are left for the engine and its record of the run."
+    )
+
+
+def _at_once(count: int) -> str:
+    return f"mlc run, {count:,} steps, {_AT_ONCE}"
 
 
 def _bares(count: int) -> str:

@@ -72,7 +72,9 @@ def measure_all(results: Results, save: Callable[[], None]) -> None:
             results.verdicts += part.verdicts(results.found, results.most)
         for about, _, _, state in results.verdicts:
             if state in ("missed", "on the line") and about not in results.reasons:
-                results.reasons[about] = profiles.reason(about, results.found, scratch)
+                results.reasons[about] = profiles.reason(
+                    about, results.found, scratch, results.most
+                )
         save()
 
 
@@ -93,13 +95,14 @@ def page(results: Results) -> Iterator[str]:
     for _, target, measured, state in results.verdicts:
         yield f"| {target} | {measured} | {state} |"
     reasons: dict[str, list[str]] = {}
+    called = {about: target.partition(":")[0] for about, target, _, _ in results.verdicts}
     for about, text in results.reasons.items():
-        reasons.setdefault(text, []).append(about)
+        reasons.setdefault(text, []).append(called[about])
     reasons.pop("", None)
     if reasons:
         yield from ("", "## Where the time goes in what is not met", "")
         for text, abouts in reasons.items():
-            yield f"- **{', '.join(abouts)}.** {text}"
+            yield f"- **{'; '.join(abouts)}.** {text}"
     for title, rows in results.rows.items():
         yield from ("", f"## {title}", "")
         yield from (

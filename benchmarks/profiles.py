@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+import local_runs
 import projects
 import starts
 from measuring import ROOT, Figure, mlc, project
@@ -36,10 +37,12 @@ _Function = tuple[str, int, str]
 _Calls = tuple[int, int, float, float]
 
 
-def reason(about: str, found: Mapping[str, Figure], scratch: Path) -> str:
+def reason(about: str, found: Mapping[str, Figure], scratch: Path, most: int) -> str:
     """Why a verdict is what it is, in a sentence; nothing for what no profile tells."""
     if about == "start":
         return _start(found[starts.BARE].wall)
+    if about == "wide":
+        return local_runs.parts_of_a_wide_run(found, most)
     if about in projects.VERBS:
         folder = scratch / f"profiled-{about.split()[0]}"
         projects.write(folder, _PROJECT)
