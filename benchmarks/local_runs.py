@@ -60,7 +60,8 @@ def verdicts(found: Mapping[str, Figure], most: int) -> Iterator[Verdict]:
     yield at_most("step", "a step, over the bare process", own, 15, "# ms")
     pool = found[_pool(wide)].wall
     times = [wall / pool for wall in found[_at_once(wide)].walls]
-    yield at_most("wide", f"{wide:,} parallel steps, by a bare pool", times, 2, "# ×")
+    label = f"{wide:,} parallel steps, {_AT_ONCE}, by a bare pool"
+    yield at_most("wide", label, times, 2, "# ×")
 
 
 def parts_of_a_wide_run(found: Mapping[str, Figure], most: int) -> str:

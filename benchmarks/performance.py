@@ -12,12 +12,14 @@ import json
 import os
 import platform
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 from typing import Protocol
 
 import local_runs
@@ -51,6 +53,7 @@ class Results:
     """What has been measured so far."""
 
     most: int
+    commit: str
     rows: dict[str, list[Row]] = field(default_factory=dict)
     verdicts: list[Verdict] = field(default_factory=list)
     reasons: dict[str, str] = field(default_factory=dict)
@@ -82,14 +85,26 @@ def page(results: Results) -> Iterator[str]:
     yield from ("# Performance", "")
     machine = _machine()
     peers = ", ".join(f"{name} {number}" for name, number in others.versions().items())
+    small = (starts.VALIDATE, *starts.COMPILING)
+    check, own, sdk = (results.found[what].walls for what in small)
+    if sdk:
+        yield (
+            f"To check a spec takes {median(check):.2f} s, to compile it to three targets "
+            f"{median(own):.2f} s, where `kfp dsl compile` takes {median(sdk):.2f} s for one."
+        )
+    yield ""
     yield (
-        f"Written by `make bench`: mlc {version('mlc')} with Python {machine['python']} on "
-        f"{machine['processors']} processors ({machine['processor']}); beside it {peers}. Whole "
-        "processes: seconds of the clock and of the processor, peak of memory, each the median of "
-        "the runs. Rates, and how many times as fast with many steps, are by the processor. Of "
-        "several runs the least and the most stand in brackets; a target between them is on the "
-        "line. The SDK and hera get the same pipelines written by hand: the SDK with one component "
-        "for all steps, which the targets are of, and with one a step."
+        f"Written by `make bench` at {results.commit}: mlc {version('mlc')} with Python "
+        f"{machine['python']} on {machine['processors']} processors ({machine['processor']}); "
+        f"beside it {peers}. Whole processes: seconds of the clock and of the processor, peak of "
+        "memory, each the median of the runs; all of them are in benchmarks/performance.json. "
+        "Rates, and how many times as fast with many steps, are by the processor, other ratios by "
+        "the clock. Of several runs of mlc the least and the most stand in brackets; a target "
+        "between them is on the line. The SDK (of KFP) and hera (which writes Argo's manifests) "
+        "run once with many steps, on the same graphs written by hand; their steps have no wrapper "
+        "and check no outputs. The SDK gets them with one component for all steps, which the "
+        "targets are of, and with one a step, which is faster with many. `kfp` is the IR, "
+        "`kfp-dsl` Python source that the SDK still has to compile, `argo` manifests."
     )
     yield from ("", "| target | measured | |", "|---|---|---|")
     for _, target, measured, state in results.verdicts:
@@ -132,6 +147,7 @@ def data(results: Results) -> dict[str, object]:
     return {
         "machine": _machine(),
         "versions": {"mlc": version("mlc"), **others.versions()},
+        "commit": results.commit,
         "most": results.most,
         "verdicts": [verdict._asdict() for verdict in results.verdicts],
         "reasons": results.reasons,
@@ -154,6 +170,15 @@ def _row(row: Row) -> dict[str, object]:
     }
 
 
+def _commit() -> str:
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "no commit"
+    return done.stdout.strip()
+
+
 def _machine() -> dict[str, object]:
     described = Path("/proc/cpuinfo")
     lines = described.read_text().splitlines() if described.exists() else []
@@ -168,10 +193,14 @@ def _machine() -> dict[str, object]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--most", type=int, default=_LARGEST, help="steps of the largest pipeline")
+    parser.add_argument(
+        "--most", type=int, default=_LARGEST, help="steps, specs and runs at most (10 or more)"
+    )
     # As at Ctrl-C, what is being measured is ended too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    results = Results(parser.parse_args(arguments).most)
+    results = Results(parser.parse_args(arguments).most, _commit())
+    if results.most < min(sizes.SIZES):
+        parser.error(f"--most is {min(sizes.SIZES)} or more")
     others.install()
     so_far = ROOT / ".bench" / "performance.json"
     measure_all(results, lambda: _save(so_far, results))

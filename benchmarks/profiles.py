@@ -19,6 +19,8 @@ from shapes import spec
 from sizes import TARGETS
 
 _PROJECT, _STEPS = 200, 2000
+_LEAST = "diamonds"  # the shape that most often has the least ratio
+_OVERLAP = "A stage is told with what it calls, so they overlap."
 # By what the path of a function has in it. A stage is charged for what it calls as well.
 _STAGES = {
     "reading": ("compiler/source.py", "compiler/nodes.py"),
@@ -40,28 +42,29 @@ _Calls = tuple[int, int, float, float]
 def reason(about: str, found: Mapping[str, Figure], scratch: Path, most: int) -> str:
     """Why a verdict is what it is, in a sentence; nothing for what no profile tells."""
     if about == "start":
-        return _start(found[starts.BARE].wall)
+        return _start(found[starts.BARE].wall, found[starts.VALIDATE].wall)
     if about == "wide":
         return local_runs.parts_of_a_wide_run(found, most)
     if about in projects.VERBS:
         folder = scratch / f"profiled-{about.split()[0]}"
         projects.write(folder, _PROJECT)
         shares = _shares(folder, *projects.VERBS[about])
-        return f"By cProfile of {_PROJECT} specs, a stage with what it calls: {shares}."
+        return f"By cProfile of {_PROJECT} specs: {shares}. {_OVERLAP}"
     what, _, target = about.partition(" of ")
     if target not in TARGETS or what not in ("ratio", "time", "growth", "bytes"):
         return ""
-    folder = scratch / f"profiled-{target}"
+    shape = "chain" if what == "bytes" else _LEAST
+    folder = scratch / f"profiled-{target}-{shape}"
     if not folder.exists():
-        project(folder, big=spec("chain", _STEPS))
+        project(folder, big=spec(shape, _STEPS))
     shares = _shares(folder, "compile", "-q", "big.yaml", "--target", target)
     if what == "bytes":
         (written,) = (folder / "build" / "big").glob(f"{target}.*")
         return _repeated(written)
-    return f"By cProfile of a chain of {_STEPS:,} steps, a stage with what it calls: {shares}."
+    return f"By cProfile of {shape} of {_STEPS:,} steps: {shares}. {_OVERLAP}"
 
 
-def _start(bare: float) -> str:
+def _start(bare: float, whole: float) -> str:
     command = [sys.executable, "-X", "importtime", *mlc("validate", starts.DOC_TYPE)]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stderr
     took: Counter[str] = Counter()
@@ -73,12 +76,18 @@ def _start(bare: float) -> str:
         if name == "site":
             took.clear()  # up to here it is the bare interpreter
             continue
-        package = name.partition(".")[0].removeprefix("_")
-        took[package if package in _PACKAGES else "others"] += int(own)
+        package = name.partition(".")[0]
+        is_standard = package in sys.stdlib_module_names
+        known = package if package in _PACKAGES else "others"
+        took["standard library" if is_standard else known] += int(own)
+    took["what is left, as the work itself"] = round(
+        max(1e6 * (whole - bare) - sum(took.values()), 0)
+    )
+    took["compiler, which is mlc"] = took.pop("compiler")
     parts = ", ".join(f"{name} {micros / 1000:.0f}" for name, micros in took.most_common())
     return (
-        f"Milliseconds by `python -X importtime`, which slows it down a little: {parts}. The "
-        f"others are the standard library; the bare interpreter takes {1000 * bare:.0f}."
+        f"Of {1000 * whole:.0f} ms the bare interpreter takes {1000 * bare:.0f}, and by `python -X "
+        f"importtime`, which slows it down a little, imports: {parts}."
     )
 
 

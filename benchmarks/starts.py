@@ -17,8 +17,8 @@ from verdicts import Verdict, at_most, not_known
 TITLE = "One small pipeline, from a cold start"
 BARE, VALIDATE = "bare interpreter", "mlc validate"
 DOC_TYPE = "algorithms/doc_type.yaml"
-_COMPILE = "mlc compile, three targets"
-_SDK = "kfp dsl compile, of the same written by hand"
+COMPILING = ("mlc compile, three targets", "kfp dsl compile, of the same written by hand")
+_COMPILE, _SDK = COMPILING
 _SDK_OF_OURS = "kfp dsl compile, of mlc's DSL source"
 _RUNS, _PEER_RUNS = 11, 5
 _COMPLETION = {"_MLC_COMPLETE": "bash_complete", "COMP_WORDS": "mlc va", "COMP_CWORD": "1"}

@@ -35,9 +35,13 @@ from compiler.settings import (
 _TABLE = re.compile(r"\btool\b[^\n]*\bmlc\b|^\s*mlc\b", re.MULTILINE)
 
 
-@functools.cache
 def find(folder: Path) -> tuple[Project, tuple[Diagnostic, ...], SourceFile | None]:
     """The project of a folder, what is wrong with its configuration, and that file."""
+    return _found(folder.absolute())  # a relative one means another elsewhere
+
+
+@functools.cache
+def _found(folder: Path) -> tuple[Project, tuple[Diagnostic, ...], SourceFile | None]:
     folder = folder.resolve()
     for candidate in (folder, *folder.parents):
         own = candidate / "mlc.toml"
@@ -51,7 +55,7 @@ def find(folder: Path) -> tuple[Project, tuple[Diagnostic, ...], SourceFile | No
 
 def forget() -> None:
     """Read configurations anew from now on."""
-    find.cache_clear()
+    _found.cache_clear()
     _load.cache_clear()
 
 

@@ -204,3 +204,14 @@ def test_only_look_alikes_are_taken_for_a_code() -> None:
     assert [code for code in CODES if not is_fixed(code)] == sorted(
         {*WARNINGS, *GUESSES, *(code for code in CODES if code.startswith(("MLC91", "MLC92")))}
     )
+
+
+def test_a_relative_folder_is_of_where_one_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "other"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "mlc.toml").write_text(f'name = "{name}"\n')
+        monkeypatch.chdir(folder)
+        assert find(Path())[0].name == name

@@ -511,10 +511,11 @@ def test_texts_agree_with_those_of_the_compiler(value: Any) -> None:
 @settings(max_examples=300)
 @given(
     st.sampled_from(VALUE_KINDS),
-    st.text(max_size=8)
+    # No argument holds a NUL character.
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
     | st.text('0123456789.eE+-tfruals[]{}" \n', max_size=10)
     | JSON_VALUES.map(json.dumps)
-    | JSON_VALUES.map(to_text),
+    | JSON_VALUES.map(to_text).filter(lambda text: "\0" not in text),
 )
 def test_reading_agrees_with_the_compiler(kind: ValueKind, text: str) -> None:
     try:
