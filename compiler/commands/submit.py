@@ -101,11 +101,10 @@ def submit_specs(request: Request) -> int:
             return console.FAILED
         with gathered() as refusals:
             made = _submit_all(request, engine, prepared, submissions, refusals)
-            done = [one for one in prepared if one.pipeline.name not in refusals.reasons]
             if made and request.wait:
-                return _waited(request, engine, branch, name, done, made)
+                return _waited(request, engine, branch, name, *zip(*made, strict=True))
             if request.style == "json":
-                console.print_json([_data(o, s, s.run) for o, s in zip(done, made, strict=True)])
+                console.print_json([_data(one, done, done.run) for one, done in made])
             return console.OK
 
 
@@ -115,19 +114,19 @@ def _submit_all(
     prepared: Sequence[Prepared],
     submissions: Sequence[Submission],
     refusals: Refusals,
-) -> list[Submitted]:
-    """What was submitted; of several, what the engine refuses keeps no other."""
+) -> list[tuple[Prepared, Submitted]]:
+    """What was submitted, and as what; of several, what the engine refuses keeps no other."""
     made = []
     for one, submission in zip(prepared, submissions, strict=True):
         say = request.say if request.verbose else lambda _: None
         name = one.pipeline.name
         with refusals.of(name) if len(prepared) > 1 else nullcontext():
             submitted = submit(engine, submission, again=request.new, say=say)
-            made.append(submitted)
+            made.append((one, submitted))
             _tell(request, one, submitted)
         if request.wait and name in refusals.reasons:
             sys.stderr.write(f"{name} is not submitted: {refusals.reasons[name]}\n")
-    old = sum(not submitted.is_new for submitted in made)
+    old = sum(not submitted.is_new for _, submitted in made)
     if old and request.style == "text":
         request.say(f"--new submits {'it' if old == 1 else 'them'} once more")
     return made

@@ -110,6 +110,14 @@ def test_one_of_several_submissions_that_is_refused_keeps_no_other(there: World)
     assert code == 3 and "something of" not in printed and "HTTP 413" in printed, printed
 
 
+def test_a_spec_that_is_named_twice_is_refused_or_run(there: World) -> None:
+    there.write({"early": FIT})
+    there.server.faults.add("413", on=STARTS, times=1)
+    twice = ("algorithms/early.yaml", "./algorithms/early.yaml")
+    code, printed = there.mlc("submit", *twice, "--allow-dirty", "--format=json")
+    assert code in (1, 3) and "Traceback" not in printed, printed
+
+
 def test_orphans_stay_where_their_new_name_is_refused(there: World) -> None:
     """What was renamed and can't be deployed goes on as it was."""
     there.write({"early": FIT, "old": FIT})
