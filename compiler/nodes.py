@@ -40,8 +40,8 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 class SourceFile:
     """A file as it was read. `path` is what messages show, `file` where it lies (None: stdin).
 
-    Places are counted here and not by libyaml, which also breaks lines at U+0085, U+2028 and
-    U+2029.
+    Places of any character are counted here, as libyaml counts those of its marks in a text that
+    has none of the breaks that are refused (U+0085, U+2028 and U+2029).
     """
 
     path: str
@@ -107,7 +107,7 @@ class Scalar:
 
     @property
     def span(self) -> Span:
-        # Asked of most scalars: what libyaml counted is the same, but for breaks that are refused.
+        # Of the marks, since most scalars are asked.
         start, end = self.start, self.end
         line, column = start.line + 1, start.column + 1
         if self.style in ("|", ">"):
