@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any
 
@@ -84,12 +85,10 @@ class _Places:
 class _Mark:
     """A place that is looked for only when a diagnostic wants it."""
 
-    __slots__ = ("offset", "path", "places")
-
     def __init__(self, places: _Places, path: tuple[str, ...], offset: int) -> None:
         self.places, self.path, self.offset = places, path, offset
 
-    @property
+    @functools.cached_property
     def index(self) -> int:
         return self.places.find(self.path) + self.offset
 
