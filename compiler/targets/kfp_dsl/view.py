@@ -167,8 +167,8 @@ def _handed_on(plan: Plan, output: DagOutput) -> Origin:
 
 
 def _numbered(wanted: str, reserved: set[str], counts: Counter[str]) -> Source:
-    """A name, with a number behind it where it is taken; it is taken from now on. `counts` is how
-    often each was wanted, since many loops may have items of one name."""
+    """As `_free`, with a number behind it instead. `counts` is how often each was wanted: to look
+    for the first free number anew would take the square of the loops with one name."""
     name = ""
     while not name or name in reserved or keyword.iskeyword(name):
         counts[wanted] += 1
